@@ -1,0 +1,208 @@
+//! The profile: what the user wants. Raw file types, defaults and checks live in the submodules;
+//! everything after this stage sees only the resolved, valid types below.
+
+use std::fmt;
+use std::net::Ipv4Addr;
+
+use ipnet::Ipv4Net;
+use serde::Serialize;
+
+/// A valid profile: every default filled in, every value checked.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Profile {
+    /// The cluster's name: lower-case letters, digits, `-` and `.`; at most 50 characters.
+    pub name: String,
+    /// Kubernetes itself.
+    pub kubernetes: Kubernetes,
+    /// Where nodes come from.
+    pub provider: Provider,
+    /// Pod network.
+    pub cni: Cni,
+    /// What gets installed.
+    pub components: Components,
+}
+
+/// Kubernetes version and subnets.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Kubernetes {
+    /// With the leading `v`, for example `v1.36.4`.
+    pub version: String,
+    /// Addresses of pods; every node gets a /24 of it.
+    pub pod_subnet: Ipv4Net,
+    /// Addresses of services.
+    pub service_subnet: Ipv4Net,
+}
+
+/// Where nodes come from.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Provider {
+    /// Containers on the local Docker engine, compatible with kind.
+    Docker(DockerNodes),
+    /// Bare machines over SSH.
+    Ssh(SshHosts),
+}
+
+/// Nodes as containers.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DockerNodes {
+    /// Image of every node, by tag or digest; default `kindest/node:<version>`.
+    pub image: String,
+    /// Number of workers.
+    pub workers: u32,
+    /// Host port of the API server on 127.0.0.1; none: a free one is chosen.
+    pub api_port: Option<u16>,
+}
+
+/// Bare machines.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SshHosts {
+    /// Login name.
+    pub user: String,
+    /// SSH port.
+    pub port: u16,
+    /// Private key; none: the agent is asked.
+    pub identity_file: Option<String>,
+    /// How host keys are verified.
+    pub host_keys: HostKeys,
+    /// The machines, control plane first.
+    pub hosts: Vec<Host>,
+}
+
+/// How host keys are verified.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum HostKeys {
+    /// The user's known_hosts must know the host.
+    Strict,
+    /// Each host's fingerprint stands in the profile.
+    Pinned,
+    /// Trust on first use, in a known_hosts file of the cluster's own.
+    Tofu,
+}
+
+/// One machine.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Host {
+    /// Node name.
+    pub name: String,
+    /// IPv4 address.
+    pub address: Ipv4Addr,
+    /// What it becomes.
+    pub role: Role,
+    /// `SHA256:...` fingerprint, with `hostKeys: pinned`.
+    pub host_key: Option<String>,
+}
+
+/// A node's part in the cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// Runs etcd and the API server.
+    ControlPlane,
+    /// Runs pods.
+    Worker,
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Role::ControlPlane => "control-plane",
+            Role::Worker => "worker",
+        })
+    }
+}
+
+/// Pod network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Cni {
+    /// Each node's podCIDR by the ptp plugin, static routes between nodes; no daemon.
+    Routed,
+    /// The user brings one.
+    None,
+}
+
+/// What gets installed; an absent component is not.
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Components {
+    /// Addresses for `LoadBalancer` services.
+    pub metallb: Option<Metallb>,
+    /// Service mesh and its ingress gateway; needs metallb.
+    pub istio: Option<Istio>,
+    /// Sample web / WAS / MySQL; needs istio.
+    pub workloads: Option<Workloads>,
+}
+
+/// MetalLB in layer 2 mode.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Metallb {
+    /// Which addresses it hands out.
+    pub pool: Pool,
+}
+
+/// The address pool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Pool {
+    /// Planned from the nodes' network.
+    Auto,
+    /// As the profile says, both ends included.
+    Range(AddressRange),
+}
+
+/// An IPv4 range, both ends included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+pub struct AddressRange {
+    /// First address.
+    pub first: Ipv4Addr,
+    /// Last address, not below the first.
+    pub last: Ipv4Addr,
+}
+
+impl fmt::Display for AddressRange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.first, self.last)
+    }
+}
+
+/// Istio: istiod, injector, ingress gateway.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Istio {
+    /// The gateway's address; none: the first of the pool.
+    pub vip: Option<Ipv4Addr>,
+    /// Which telemetry the proxies produce.
+    pub telemetry: Telemetry,
+}
+
+/// Which telemetry the proxies produce.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Telemetry {
+    /// Envoy's own statistics; runs on stock Envoy.
+    Envoy,
+    /// Istio's standard metrics too; needs Istio's build of Envoy.
+    Istio,
+}
+
+/// Sample workloads in namespace `blog-system`.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Workloads {
+    /// Hosts of the Gateway are `*.<domain>`, the application is `blog.<domain>`; none: any host.
+    pub domain: Option<String>,
+    /// Replicas of web (nginx).
+    pub web_replicas: u32,
+    /// Replicas of WAS.
+    pub was_replicas: u32,
+    /// Size of MySQL's volume, a Kubernetes quantity.
+    pub mysql_storage: String,
+}
