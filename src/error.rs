@@ -63,7 +63,7 @@ impl<E: Explain + Send + Sync + 'static> From<E> for BoxError {
 }
 
 /// The message with its chain of causes, one line each, without repeats.
-pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+pub fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(inner) = cause {

@@ -1,1 +1,3 @@
 //! To come.
+/// stub
+pub fn main() -> std::process::ExitCode { std::process::ExitCode::SUCCESS }

@@ -5,6 +5,9 @@ use std::future::Future;
 
 use crate::error::Result;
 
+/// stub
+pub struct Progress;
+
 /// What a check found.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "kebab-case", tag = "state", content = "why")]
