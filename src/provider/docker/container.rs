@@ -67,15 +67,15 @@ impl DockerProvider {
         }
     }
 
-    /// Makes the container if absent, and starts it. `pool` is recorded on control planes.
-    pub async fn start_node(&self, name: &str, role: Role, pool: Option<AddressRange>) -> Result<(), DockerError> {
+    /// Makes the container from `image` if absent, and starts it. `pool` is recorded on control planes.
+    pub async fn start_node(&self, name: &str, role: Role, image: &str, pool: Option<AddressRange>) -> Result<(), DockerError> {
         if !self.own_containers().await?.iter().any(|container| container.name == name) {
             let port = match role {
                 Role::ControlPlane => Some(self.nodes.api_port.map_or_else(free_port, Ok)?),
                 Role::Worker => None,
             };
             let options = CreateContainerOptionsBuilder::new().name(name).build();
-            let body = container_body(&self.cluster, name, role, &self.nodes.image, port, pool);
+            let body = container_body(&self.cluster, name, role, image, port, pool);
             self.docker.create_container(Some(options), body).await.map_err(call(format!("create container `{name}`")))?;
         }
         self.docker

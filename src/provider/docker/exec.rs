@@ -31,6 +31,11 @@ impl DockerNode {
         DockerNode { docker, name: container.name.clone(), role: container.role, address, api_port: container.api_port }
     }
 
+    /// The container in which a derived node image is built; it has no network.
+    pub(super) fn builder(docker: Docker, name: &str) -> Self {
+        DockerNode { docker, name: name.to_owned(), role: Role::Worker, address: Ipv4Addr::UNSPECIFIED, api_port: None }
+    }
+
     /// Host port of the API server, on a control plane.
     pub fn api_port(&self) -> Option<u16> {
         self.api_port

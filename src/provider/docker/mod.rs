@@ -4,6 +4,7 @@
 
 mod boot;
 mod container;
+mod derive;
 mod exec;
 mod image;
 mod network;
@@ -13,6 +14,7 @@ use bollard::errors::Error as EngineError;
 
 pub use container::Container;
 pub use exec::DockerNode;
+pub use image::copy_archive;
 pub use network::NetworkView;
 
 use crate::error::{Explain, Family};
