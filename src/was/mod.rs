@@ -102,7 +102,11 @@ pub async fn serve(config: Config, shutdown: impl Future<Output = ()> + Send + '
 }
 
 /// [`serve`] on a socket that is open already.
-async fn serve_on(listener: TcpListener, config: Config, shutdown: impl Future<Output = ()> + Send + 'static) -> Result<(), WasError> {
+async fn serve_on(
+    listener: TcpListener,
+    config: Config,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> Result<(), WasError> {
     let (port, drain) = (config.port, config.drain);
     let (draining, stop) = (CancellationToken::new(), CancellationToken::new());
     tokio::spawn({
