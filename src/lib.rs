@@ -12,18 +12,18 @@
 //! 7. [`cli`] is one file per verb, [`ui`] the only writer to the terminal, and [`was`] the sample
 //!    application server that the same binary carries.
 
-pub mod actor;
+pub mod error;
+pub mod yaml;
+pub mod profile;
+pub mod plan;
+pub mod engine;
 pub mod artifact;
-pub mod cli;
+pub mod provider;
 pub mod cluster;
 pub mod components;
-pub mod engine;
-pub mod error;
-pub mod plan;
-pub mod profile;
-pub mod provider;
-pub mod report;
 pub mod scenario;
-pub mod ui;
+pub mod report;
 pub mod was;
-pub mod yaml;
+pub mod actor;
+pub mod ui;
+pub mod cli;

@@ -41,14 +41,9 @@ pub fn pod_problem(pod: &Pod) -> Option<String> {
 /// Waits by a watch until every node in `names` is Ready.
 pub async fn wait_nodes(client: &Client, names: &[String], limit: Duration) -> Result<(), ClusterError> {
     let nodes = Api::<NodeObject>::all(client.clone());
-    wait_all(
-        nodes,
-        watcher::Config::default(),
-        "nodes",
-        limit,
-        |node| node_problem(node),
-        |seen| names.iter().all(|name| seen.contains(name)),
-    )
+    wait_all(nodes, watcher::Config::default(), "nodes", limit, |node| node_problem(node), |seen| {
+        names.iter().all(|name| seen.contains(name))
+    })
     .await
 }
 
@@ -81,17 +76,17 @@ where
                 // the watcher starts over by itself, after a pause
                 Err(_) => continue,
                 Ok(event) => match event {
-                    watcher::Event::Init => {
-                        seen.clear();
-                        listing = true;
-                    }
-                    watcher::Event::InitApply(object) | watcher::Event::Apply(object) => {
-                        seen.insert(object.name_any(), problem(&object));
-                    }
-                    watcher::Event::Delete(object) => {
-                        seen.remove(&object.name_any());
-                    }
-                    watcher::Event::InitDone => listing = false,
+                watcher::Event::Init => {
+                    seen.clear();
+                    listing = true;
+                }
+                watcher::Event::InitApply(object) | watcher::Event::Apply(object) => {
+                    seen.insert(object.name_any(), problem(&object));
+                }
+                watcher::Event::Delete(object) => {
+                    seen.remove(&object.name_any());
+                }
+                watcher::Event::InitDone => listing = false,
                 },
             }
             let names: Vec<String> = seen.keys().cloned().collect();
@@ -134,8 +129,7 @@ pub async fn prove_connectivity(client: &Client, namespace: &str, selector: &str
             return Err(unreachable(format!("pod {name} cannot reach {}: {reason}", failed.url)));
         }
         made += reached.len();
-        let resolved: serde_json::Value =
-            get(client, &format!("{base}/resolve?name=kubernetes.default.svc.cluster.local")).await?;
+        let resolved: serde_json::Value = get(client, &format!("{base}/resolve?name=kubernetes.default.svc.cluster.local")).await?;
         if let Some(error) = resolved.get("error").and_then(|error| error.as_str()) {
             return Err(unreachable(format!("pod {name} cannot resolve kubernetes.default.svc.cluster.local: {error}")));
         }
@@ -149,7 +143,6 @@ fn unreachable(state: String) -> ClusterError {
 
 /// One GET through the API server's proxy to a pod.
 async fn get<T: serde::de::DeserializeOwned>(client: &Client, path: &str) -> Result<T, ClusterError> {
-    let request =
-        http::Request::get(path).body(Vec::new()).map_err(|error| ClusterError::Connect { reason: error.to_string() })?;
+    let request = http::Request::get(path).body(Vec::new()).map_err(|error| ClusterError::Connect { reason: error.to_string() })?;
     client.request(request).await.map_err(ClusterError::api("reach a probe pod"))
 }

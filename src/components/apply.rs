@@ -189,7 +189,13 @@ async fn retry<F: Future<Output = kube::Result<()>>>(
         }
         if Instant::now() + pause >= deadline {
             let source = Box::new(error);
-            return Err(ComponentError::Refused { action, object: object.clone(), waited: start.elapsed(), attempts, source });
+            return Err(ComponentError::Refused {
+                action,
+                object: Box::new(object.clone()),
+                waited: start.elapsed(),
+                attempts,
+                source,
+            });
         }
         tracing::debug!(%object, %error, "{action} will be tried again");
         sleep(pause).await;
@@ -220,7 +226,7 @@ fn not_found(error: &kube::Error) -> bool {
 }
 
 fn api_error(action: &'static str, object: &ObjectRef) -> impl FnOnce(kube::Error) -> ComponentError {
-    let object = object.clone();
+    let object = Box::new(object.clone());
     move |source| ComponentError::Api { action, object, source: Box::new(source) }
 }
 

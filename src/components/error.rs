@@ -48,7 +48,7 @@ pub enum ComponentError {
         /// What was attempted, a verb.
         action: &'static str,
         /// On what.
-        object: ObjectRef,
+        object: Box<ObjectRef>,
         /// Why.
         #[source]
         source: Box<kube::Error>,
@@ -59,7 +59,7 @@ pub enum ComponentError {
         /// What was attempted, a verb.
         action: &'static str,
         /// On what.
-        object: ObjectRef,
+        object: Box<ObjectRef>,
         /// Since the first attempt.
         waited: Duration,
         /// How often.
@@ -80,7 +80,7 @@ pub enum ComponentError {
     #[error("cannot watch {object}")]
     Watch {
         /// What was watched.
-        object: ObjectRef,
+        object: Box<ObjectRef>,
         /// Why.
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,

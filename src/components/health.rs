@@ -58,7 +58,7 @@ async fn wait_one(client: &Client, object: &Value) -> Result<(), ComponentError>
             let api = reference.api(client)?;
             let healthy = |live: Option<&DynamicObject>| live.is_some_and(|live| trouble(live).is_none());
             let waited = await_condition(api, &reference.name, healthy).await;
-            waited.map(drop).map_err(|error| ComponentError::Watch { object: reference, source: Box::new(error) })
+            waited.map(drop).map_err(|error| ComponentError::Watch { object: Box::new(reference), source: Box::new(error) })
         }
     }
 }
@@ -86,7 +86,7 @@ pub async fn unhealthy(client: &Client, objects: &[Value]) -> Result<Vec<Unhealt
                 Ok(Some(live)) => trouble(&live),
                 Err(source) => {
                     let source = Box::new(source);
-                    return Err(ComponentError::Api { action: "read", object: reference, source });
+                    return Err(ComponentError::Api { action: "read", object: Box::new(reference), source });
                 }
             },
         };

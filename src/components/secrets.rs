@@ -95,7 +95,7 @@ async fn read(client: &Client, namespace: &str, name: &str) -> Result<Data, Comp
     let secret = Api::<Secret>::namespaced(client.clone(), namespace).get_opt(name).await;
     let secret = secret.map_err(|source| ComponentError::Api {
         action: "read",
-        object: ObjectRef::new("v1", "Secret", Some(namespace), name),
+        object: Box::new(ObjectRef::new("v1", "Secret", Some(namespace), name)),
         source: Box::new(source),
     })?;
     Ok(Data(secret.unwrap_or_default()))

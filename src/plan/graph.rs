@@ -1,9 +1,9 @@
 //! stub
 /// stub
-pub struct Plan;
+pub struct Plan; 
 /// stub
-pub struct PlanError;
+pub struct PlanError; 
 /// stub
-pub struct Step;
+pub struct Step; 
 /// stub
 pub struct StepId;

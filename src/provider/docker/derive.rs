@@ -94,8 +94,10 @@ impl DockerProvider {
         node.run(Command::shell("pkill -x containerd; while pgrep -x containerd >/dev/null; do sleep 0.05; done")).await?;
 
         let (repository, tag) = reference.rsplit_once(':').unwrap_or((reference, "latest"));
-        let changes =
-            format!("ENTRYPOINT [\"/usr/local/bin/entrypoint\",\"/sbin/init\"]\nLABEL {BASE_LABEL}=\"{}\"", self.nodes.image);
+        let changes = format!(
+            "ENTRYPOINT [\"/usr/local/bin/entrypoint\",\"/sbin/init\"]\nLABEL {BASE_LABEL}=\"{}\"",
+            self.nodes.image
+        );
         let options = CommitContainerOptionsBuilder::new().container(builder).repo(repository).tag(tag).changes(&changes).build();
         self.docker.commit_container(options, ContainerConfig::default()).await.map_err(call("keep the derived node image"))?;
         Ok(())
