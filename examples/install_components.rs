@@ -2,7 +2,7 @@
 //! and healthy. For measuring: it skips the plan, the journal and the progress display.
 //!
 //! ```text
-//! KUBECONFIG=... MANIFESTS=<bundle>/manifests POOL=172.18.255.200-172.18.255.220 WAS_IMAGE=hearth.dev/was:<tag> \
+//! KUBECONFIG=... MANIFESTS=<bundle>/manifests POOL=172.18.255.200-172.18.255.220 MYSQL_NODE=demo-worker WAS_IMAGE=hearth.dev/was:<tag> \
 //!     cargo run --example install_components [-- --remove | --check]
 //! ```
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a measuring tool: it prints, and stops at anything unexpected")]
@@ -44,9 +44,10 @@ async fn main() {
         telemetry: Telemetry::Envoy,
         was_image: variable("WAS_IMAGE"),
         domain: None,
-        web_replicas: 2,
-        was_replicas: 3,
+        web_replicas: 1,
+        was_replicas: 2,
         mysql_storage: "1Gi".into(),
+        mysql_node: variable("MYSQL_NODE"),
         secrets: Secrets::of_cluster(&client).await.unwrap(),
     };
     let started = Instant::now();
@@ -83,7 +84,7 @@ fn objects(part: Part, inputs: &Inputs) -> Vec<Value> {
         Some(pin) => {
             let folder = std::env::var("MANIFESTS").expect("MANIFESTS is set");
             let text = std::fs::read_to_string(format!("{folder}/{}", pin.name)).unwrap();
-            render::definitions(&pin, &text).unwrap()
+            render::definitions(part, &text).unwrap()
         }
         None => render::render(part, inputs).unwrap(),
     }

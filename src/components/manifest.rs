@@ -162,6 +162,7 @@ pub const KINDS: &[Kind] = &[
     cluster(RBAC, "ClusterRoleBinding", "clusterrolebindings", Turn::Configuration),
     namespaced(RBAC, "Role", "roles", Turn::Configuration),
     namespaced(RBAC, "RoleBinding", "rolebindings", Turn::Configuration),
+    cluster("v1", "PersistentVolume", "persistentvolumes", Turn::Configuration),
     cluster("storage.k8s.io/v1", "StorageClass", "storageclasses", Turn::Configuration),
     cluster(ADMISSION, "MutatingWebhookConfiguration", "mutatingwebhookconfigurations", Turn::Configuration),
     cluster(ADMISSION, "ValidatingWebhookConfiguration", "validatingwebhookconfigurations", Turn::Configuration),
