@@ -14,9 +14,11 @@ use crate::provider::{Command, FileSpec, Node};
 /// Where kind keeps the configuration; its node image reads it when a container restarts.
 const CONFIG: &str = "/kind/kubeadm.conf";
 /// What must be done before the API can answer.
-const BEFORE_API: &str = "certs,kubeconfig,etcd,control-plane,kubelet-start";
-/// What needs the API.
-const AFTER_API: &str = "upload-config,mark-control-plane,bootstrap-token,kubelet-finalize,addon";
+const BEFORE_API: &str = "certs,kubeconfig,etcd,control-plane/apiserver,kubelet-start";
+/// What needs the API. The controller manager and the scheduler too: started together with etcd and the API server
+/// they would only slow them down, and then sit out the pauses after their failed first attempts.
+const AFTER_API: &str =
+    "control-plane/controller-manager,control-plane/scheduler,upload-config,mark-control-plane,bootstrap-token,kubelet-finalize,addon";
 /// What nobody needs: checks made for bare machines, waits that ours replace, and advice to a reader.
 const NEVER: &str = "preflight,wait-control-plane,upload-certs,show-join-command";
 /// kind's fixed token; its joins use it, so a worker added by kind's way works too.

@@ -5,10 +5,10 @@ use std::fmt;
 use std::net::Ipv4Addr;
 
 use ipnet::Ipv4Net;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A valid profile: every default filled in, every value checked.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Profile {
     /// The cluster's name: lower-case letters, digits, `-` and `.`; at most 50 characters.
@@ -24,7 +24,7 @@ pub struct Profile {
 }
 
 /// Kubernetes version and subnets.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Kubernetes {
     /// With the leading `v`, for example `v1.36.4`.
@@ -36,7 +36,7 @@ pub struct Kubernetes {
 }
 
 /// Where nodes come from.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Provider {
     /// Containers on the local Docker engine, compatible with kind.
@@ -46,7 +46,7 @@ pub enum Provider {
 }
 
 /// Nodes as containers.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DockerNodes {
     /// Image of every node, by tag or digest; default `kindest/node:<version>`.
@@ -58,7 +58,7 @@ pub struct DockerNodes {
 }
 
 /// Bare machines.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SshHosts {
     /// Login name.
@@ -74,7 +74,7 @@ pub struct SshHosts {
 }
 
 /// How host keys are verified.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum HostKeys {
     /// The user's known_hosts must know the host.
@@ -86,7 +86,7 @@ pub enum HostKeys {
 }
 
 /// One machine.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Host {
     /// Node name.
@@ -100,7 +100,7 @@ pub struct Host {
 }
 
 /// A node's part in the cluster.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Role {
     /// Runs etcd and the API server.
@@ -119,7 +119,7 @@ impl fmt::Display for Role {
 }
 
 /// Pod network.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Cni {
     /// Each node's podCIDR by the ptp plugin, static routes between nodes; no daemon.
@@ -129,7 +129,7 @@ pub enum Cni {
 }
 
 /// What gets installed; an absent component is not.
-#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Components {
     /// Addresses for `LoadBalancer` services.
@@ -141,7 +141,7 @@ pub struct Components {
 }
 
 /// MetalLB in layer 2 mode.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Metallb {
     /// Which addresses it hands out.
@@ -149,7 +149,7 @@ pub struct Metallb {
 }
 
 /// The address pool.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Pool {
     /// Planned from the nodes' network.
@@ -159,7 +159,7 @@ pub enum Pool {
 }
 
 /// An IPv4 range, both ends included.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct AddressRange {
     /// First address.
     pub first: Ipv4Addr,
@@ -174,7 +174,7 @@ impl fmt::Display for AddressRange {
 }
 
 /// Istio: istiod, injector, ingress gateway.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Istio {
     /// The gateway's address; none: the first of the pool.
@@ -184,7 +184,7 @@ pub struct Istio {
 }
 
 /// Which telemetry the proxies produce.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Telemetry {
     /// Envoy's own statistics; runs on stock Envoy.
@@ -194,7 +194,7 @@ pub enum Telemetry {
 }
 
 /// Sample workloads in namespace `blog-system`.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Workloads {
     /// Hosts of the Gateway are `*.<domain>`, the application is `blog.<domain>`; none: any host.

@@ -11,7 +11,7 @@ use crate::provider::{Node, NodeError};
 
 /// Imports an archive from standard input. Layers stay packed until a container needs them, so a node
 /// unpacks only what runs on it. The label keeps the kubelet from collecting what no registry would give back.
-pub(super) const IMPORT: &[&str] = &["ctr", "--namespace=k8s.io", "images", "import", "--all-platforms", "--digests", "--no-unpack", "--label=io.cri-containerd.pinned=pinned", "-"];
+pub(super) const IMPORT: &[&str] = &["ctr", "--namespace=k8s.io", "images", "import", "--all-platforms", "--no-unpack", "--label=io.cri-containerd.pinned=pinned", "-"];
 
 impl DockerProvider {
     /// True when the engine has the image.

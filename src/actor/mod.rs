@@ -1,0 +1,8 @@
+//! The glue: each step kind and the call that checks, applies or undoes it. With the command line the only
+//! place that sees every stage.
+
+mod docker;
+mod session;
+
+pub use docker::DockerActor;
+pub use session::Session;
