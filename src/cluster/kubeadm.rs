@@ -54,8 +54,12 @@ pub fn config(settings: &Settings) -> Vec<Value> {
             "encryptionAlgorithm": "ECDSA-P256",
             "apiServer": {"certSANs": ["localhost", "127.0.0.1"], "extraArgs": [argument("runtime-config", "")]},
             // one control plane has nobody to elect a leader against: not waiting for the election saves seconds
-            "controllerManager": {"extraArgs": [argument("enable-hostpath-provisioner", "true"), argument("leader-elect", "false")]},
-            "scheduler": {"extraArgs": [argument("leader-elect", "false")]},
+            // and its default of 20 calls a second makes the controller manager take six seconds to start its controllers
+            "controllerManager": {"extraArgs": [
+                argument("enable-hostpath-provisioner", "true"), argument("leader-elect", "false"),
+                argument("kube-api-qps", "300"), argument("kube-api-burst", "600")]},
+            "scheduler": {"extraArgs": [
+                argument("leader-elect", "false"), argument("kube-api-qps", "300"), argument("kube-api-burst", "600")]},
             "networking": {"podSubnet": kubernetes.pod_subnet, "serviceSubnet": kubernetes.service_subnet},
         }),
         json!({
