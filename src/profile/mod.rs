@@ -4,6 +4,8 @@
 mod range;
 mod resolve;
 pub mod schema;
+#[cfg(test)]
+mod tests;
 mod validate;
 mod values;
 
@@ -16,7 +18,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Explain, Family, Result};
-use crate::yaml::{Layer, load_layers, schema_of};
+use crate::yaml::{Layer, load_with, schema_of};
 
 /// Where a profile is read from.
 #[derive(Debug, Clone)]
@@ -58,14 +60,13 @@ impl Explain for ProfileError {
 /// on top, then defaults. Nothing but the files is looked at.
 ///
 /// # Errors
-/// [`ProfileError`], or all [`crate::yaml::Problems`]: first those of structure; when there are none, those of the values.
+/// [`ProfileError`], or all [`crate::yaml::Problems`] of structure and of values.
 pub fn load(sources: &[Source], overrides: &[String]) -> Result<Profile> {
     if sources.is_empty() {
         return Err(ProfileError::NoSource.into());
     }
     let layers = sources.iter().map(read).collect::<Result<Vec<_>, ProfileError>>()?;
-    let file = load_layers(&layers, overrides)?;
-    Ok(resolve::resolve(&file)?)
+    Ok(load_with(&layers, overrides, resolve::resolve)?)
 }
 
 fn read(source: &Source) -> Result<Layer, ProfileError> {

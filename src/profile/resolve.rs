@@ -7,12 +7,12 @@ use super::validate::validate;
 use super::values::{self, Complaint};
 use super::{Cni, Components, DockerNodes, Host, HostKeys, Istio, Kubernetes, Metallb, Pool, Profile, Provider, Role, SshHosts};
 use super::{Telemetry, Workloads};
-use crate::yaml::{Located, Problem, Problems};
+use crate::yaml::{Located, Problem};
 
 /// What has been found wrong so far, and the file to show it in.
 pub(super) struct Findings<'a> {
     file: &'a Located<ClusterProfile>,
-    problems: Vec<Problem>,
+    problems: &'a mut Vec<Problem>,
 }
 
 impl Findings<'_> {
@@ -21,9 +21,12 @@ impl Findings<'_> {
     }
 
     /// Refuses what values say together. Shown at the first of `paths` that was written; silent when one of the
-    /// values was refused already, because only a stand-in of it was looked at.
+    /// values, or something around it, was refused already: only a stand-in of it was looked at.
     pub fn conflict(&mut self, paths: &[&str], message: impl Into<String>, hint: Option<&str>) {
-        let refused = paths.iter().any(|path| self.problems.iter().any(|problem| problem.path == *path));
+        let within = |path: &str, outer: &str| {
+            path.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+        };
+        let refused = paths.iter().any(|path| self.problems.iter().any(|problem| within(path, &problem.path)));
         let written = paths.iter().find(|path| self.file.find(path).is_some());
         if let (false, Some(path)) = (refused, written.or(paths.first())) {
             self.refuse(path, message, hint);
@@ -43,12 +46,10 @@ impl Findings<'_> {
     }
 }
 
-/// The profile that a file means.
-///
-/// # Errors
-/// All problems of its values, alone and together.
-pub(super) fn resolve(file: &Located<ClusterProfile>) -> Result<Profile, Problems> {
-    let mut findings = Findings { file, problems: Vec::new() };
+/// The profile that a file means; problems of its values, alone and together, are added to those of its structure.
+/// With any problem, stand-ins make the profile useless.
+pub(super) fn resolve(file: Located<ClusterProfile>, problems: &mut Vec<Problem>) -> Profile {
+    let mut findings = Findings { file: &file, problems };
     let spec = &file.value.spec;
     let kubernetes = kubernetes(&mut findings, spec.kubernetes.as_ref());
     let mut profile = Profile {
@@ -66,7 +67,7 @@ pub(super) fn resolve(file: &Located<ClusterProfile>) -> Result<Profile, Problem
         // Only now: problems name hosts by their place in the file.
         ssh.hosts.sort_by_key(|host| host.role == Role::Worker);
     }
-    if findings.problems.is_empty() { Ok(profile) } else { Err(Problems::new(findings.problems)) }
+    profile
 }
 
 fn kubernetes(findings: &mut Findings, written: Option<&schema::Kubernetes>) -> Kubernetes {

@@ -139,7 +139,8 @@ pub struct Ssh {
     pub port: Option<u16>,
     /// Private key, `~` is the home folder; default: the SSH agent is asked.
     pub identity_file: Option<String>,
-    /// How host keys are verified: `pinned` by the fingerprints below, `strict` by the user's known_hosts, `tofu` by trust on first use.
+    /// How host keys are verified: `pinned` by the fingerprints below, `strict` by the user's known_hosts, `tofu` by
+    /// trust on first use.
     #[schemars(extend("default" = "pinned"))]
     pub host_keys: Option<HostKeys>,
     /// The machines; exactly one of them is the control plane.

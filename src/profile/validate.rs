@@ -92,8 +92,8 @@ fn ssh_hosts(ssh: &SshHosts, findings: &mut Findings) {
             findings.conflict(&[&host_path(index, "address"), &host_path(at, "address")], message, Some(&twice(at)));
         }
         match (ssh.host_keys, &host.host_key) {
-            (HostKeys::Pinned, None) => findings.refuse(
-                &host_path(index, "hostKey"),
+            (HostKeys::Pinned, None) => findings.conflict(
+                &[&host_path(index, "hostKey"), "spec.provider.ssh.hostKeys"],
                 "missing: with `hostKeys: pinned` every host needs its fingerprint",
                 Some("on the host: ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub"),
             ),
@@ -123,11 +123,11 @@ fn components(profile: &Profile, findings: &mut Findings) {
     let components = &profile.components;
     if components.istio.is_some() && components.metallb.is_none() {
         let message = "the gateway needs an address, and metallb is not installed";
-        findings.refuse("spec.components.istio", message, Some("add metallb: {} beside it"));
+        findings.conflict(&["spec.components.istio", "spec.components.metallb"], message, Some("add metallb: {} beside it"));
     }
     if components.workloads.is_some() && components.istio.is_none() {
         let message = "the workloads are reached through the gateway, and istio is not installed";
-        findings.refuse("spec.components.workloads", message, Some("add istio: {} beside it"));
+        findings.conflict(&["spec.components.workloads", "spec.components.istio"], message, Some("add istio: {} beside it"));
     }
 }
 

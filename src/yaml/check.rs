@@ -7,8 +7,9 @@
 use serde_json::Value;
 
 use super::expect::{fits, kind_of, list, mismatch, words};
+use super::path::child;
 use super::suggest::{listing, nearest};
-use super::tree::{Entry, Finding, Kind, Node, child};
+use super::tree::{Entry, Finding, Kind, Mend, Node};
 
 /// All findings of a document.
 pub(super) fn check(schema: &Value, root: &Node) -> Vec<Finding> {
@@ -40,7 +41,12 @@ impl<'a> Walk<'a> {
             return;
         }
         if !fits(node, schema) {
-            self.findings.push(mismatch(node, &kind_of(schema), path));
+            let finding = mismatch(node, &kind_of(schema), path);
+            // `1.36` in quotes would be the next mistake: the default shows the form.
+            self.findings.push(match schema.get("default").and_then(Value::as_str) {
+                Some(example) => finding.hint(format!("write a string as in {example}")),
+                None => finding,
+            });
             return;
         }
         match &node.kind {
@@ -59,18 +65,18 @@ impl<'a> Walk<'a> {
             match (schema["properties"].get(&entry.key), other) {
                 (Some(property), _) => self.visit(&entry.value, property, &path),
                 (None, Some(Value::Bool(false))) => {
-                    let free = known.iter().copied().filter(|key| node.entry(key).is_none());
-                    let finding = Finding::new(entry.span, path, "unknown key");
-                    self.findings.push(match nearest(&entry.key, free) {
-                        Some(key) => {
-                            meant.push(key);
-                            finding.hint(format!("did you mean `{key}`?"))
-                        }
-                        None => match self.below(schema, &entry.key, 3) {
-                            Some(place) => finding.hint(format!("did you mean `{place}`?")),
-                            None => finding.hint(format!("known here: {}", known.join(", "))),
-                        },
-                    });
+                    let free = known.iter().copied().filter(|key| node.entry(key).is_none() && !meant.contains(key));
+                    let key = nearest(&entry.key, free);
+                    let below = || self.below(schema, &entry.key, 3);
+                    let hint = match key.map(str::to_owned).or_else(below) {
+                        Some(place) => format!("did you mean `{place}`?"),
+                        None => format!("known here: {}", known.join(", ")),
+                    };
+                    self.unknown(entry, key, hint, &path);
+                    if let Some(key) = key {
+                        meant.push(key);
+                        self.visit(&entry.value, &schema["properties"][key], &path);
+                    }
                 }
                 (None, Some(other)) => self.visit(&entry.value, other, &path),
                 (None, None) => {}
@@ -84,6 +90,12 @@ impl<'a> Walk<'a> {
                 self.findings.push(Finding { hint: about, ..finding });
             }
         }
+    }
+
+    /// An entry whose key is unknown, and the key that was meant.
+    pub fn unknown(&mut self, entry: &Entry, meant: Option<&str>, hint: String, path: &str) {
+        let mend = meant.map_or(Mend::Remove, |key| Mend::Rename(key.to_owned()));
+        self.findings.push(Finding::new(entry.span, path, "unknown key").hint(hint).mend(mend));
     }
 
     fn items(&mut self, node: &Node, items: &[Node], schema: &'a Value, path: &str) {
@@ -107,7 +119,7 @@ impl<'a> Walk<'a> {
             (_, Some(high)) if size > high => format!("{size}{unit} is above {high}"),
             _ => return,
         };
-        self.findings.push(Finding::new(node.span, path, message));
+        self.findings.push(Finding::new(node.span, path, message).mend(Mend::Remove));
     }
 
     pub fn word(&mut self, node: &Node, words: &[&str], path: &str) {
@@ -121,7 +133,7 @@ impl<'a> Walk<'a> {
         if words.contains(&written.as_str()) {
             return;
         }
-        let finding = Finding::new(node.span, path, format!("`{written}` is not {}", listing(words)));
+        let finding = Finding::new(node.span, path, format!("`{written}` is not {}", listing(words))).mend(Mend::Remove);
         self.findings.push(match nearest(written, words.iter().copied()) {
             Some(word) if words.len() > 1 => finding.hint(format!("did you mean `{word}`?")),
             _ => finding,

@@ -4,8 +4,9 @@ use serde_json::Value;
 
 use super::check::Walk;
 use super::expect::{fits, kind_of, list, mismatch, words};
+use super::path::child;
 use super::suggest::{listing, nearest};
-use super::tree::{Entry, Finding, Kind, Node, child};
+use super::tree::{Entry, Finding, Kind, Node};
 
 impl<'a> Walk<'a> {
     /// One of several shapes: the findings are those of the shape that was meant.
@@ -59,11 +60,17 @@ impl<'a> Walk<'a> {
     fn variant(&mut self, node: &Node, entries: &[Entry], shapes: &[&'a Value], names: &[&str], path: &str) {
         let unknown: Vec<&Entry> = entries.iter().filter(|entry| !names.contains(&entry.key.as_str())).collect();
         for entry in &unknown {
-            let finding = Finding::new(entry.span, child(path, &entry.key), "unknown key");
-            self.findings.push(match nearest(&entry.key, names.iter().copied()) {
-                Some(name) => finding.hint(format!("did you mean `{name}`?")),
-                None => finding.hint(format!("known here: {}", names.join(", "))),
-            });
+            let path = child(path, &entry.key);
+            let meant = nearest(&entry.key, names.iter().copied().filter(|_| entries.len() == 1));
+            let hint = match meant {
+                Some(name) => format!("did you mean `{name}`?"),
+                None => format!("known here: {}", names.join(", ")),
+            };
+            self.unknown(entry, meant, hint, &path);
+            let shape = shapes.iter().zip(names).find(|(_, name)| meant == Some(**name));
+            if let Some((shape, name)) = shape {
+                self.visit(&entry.value, &shape["properties"][*name], &path);
+            }
         }
         match entries.len() - unknown.len() {
             1 => {

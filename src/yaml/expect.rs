@@ -2,8 +2,9 @@
 
 use serde_json::Value;
 
+use super::scalar::resolve;
 use super::suggest::listing;
-use super::tree::{Finding, Kind, Node, resolve};
+use super::tree::{Finding, Kind, Mend, Node};
 
 /// The schemas under a keyword; empty when it is absent.
 pub(super) fn list<'a>(schema: &'a Value, key: &str) -> &'a [Value] {
@@ -95,5 +96,5 @@ pub(super) fn mismatch(node: &Node, wanted: &str, path: &str) -> Finding {
             (found, hint)
         }
     };
-    Finding { hint, ..Finding::new(node.span, path, format!("expected {wanted}, found {found}")) }
+    Finding { hint, mend: Mend::Remove, ..Finding::new(node.span, path, format!("expected {wanted}, found {found}")) }
 }

@@ -4,9 +4,10 @@ use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
 use super::check::check;
+use super::path::{Segment, child, find, mend, segments};
 use super::problem::{Location, Problem, Problems, SourceText};
 use super::schema::schema_of;
-use super::tree::{Entry, Finding, Kind, Node, Span, child, parse};
+use super::tree::{Entry, Finding, Kind, Mend, Node, Span, parse};
 
 /// One text to read; later layers win.
 #[derive(Debug, Clone)]
@@ -51,52 +52,99 @@ impl<T> Located<T> {
 /// # Errors
 /// All [`Problems`] of all layers and overrides.
 pub fn load_layers<T: DeserializeOwned + JsonSchema>(layers: &[Layer], overrides: &[String]) -> Result<Located<T>, Problems> {
-    let mut sources: Vec<SourceText> = Vec::new();
+    load_with(layers, overrides, |located, _| located)
+}
+
+/// As [`load_layers`], then `judge` turns the value into what it means and adds what is wrong with that. When the
+/// structure has problems, `judge` still sees what is left after taking misspelt keys for what was meant and bad
+/// values out, so that a user learns everything at once; it then has to keep silent about values that have a problem
+/// already.
+///
+/// # Errors
+/// All [`Problems`], of structure and of meaning.
+pub fn load_with<T: DeserializeOwned + JsonSchema, U>(
+    layers: &[Layer],
+    overrides: &[String],
+    judge: impl FnOnce(Located<T>, &mut Vec<Problem>) -> U,
+) -> Result<U, Problems> {
     let mut findings = Vec::new();
+    let (mut root, sources) = read(layers, overrides, &mut findings);
+    let value = root.as_mut().and_then(|root| {
+        findings.extend(check(&schema_of::<T>(), root));
+        // Inner ones first: their paths are as written.
+        for finding in findings.iter().rev() {
+            mend(root, finding);
+        }
+        deserialize::<T>(root, &mut findings)
+    });
+    let mut problems: Vec<Problem> = findings.into_iter().map(|finding| Problem::new(finding, &sources)).collect();
+    let meaning = value.zip(root).map(|(value, root)| judge(Located { value, root, sources }, &mut problems));
+    match meaning {
+        Some(meaning) if problems.is_empty() => Ok(meaning),
+        _ => Err(Problems::new(problems)),
+    }
+}
+
+/// All layers and overrides as one tree; none when one of them could not be read, because half a document would only
+/// produce false findings.
+fn read(layers: &[Layer], overrides: &[String], findings: &mut Vec<Finding>) -> (Option<Node>, Vec<SourceText>) {
+    let named = |layer: &Layer| SourceText { name: layer.name.clone(), text: layer.text.clone(), inline: false };
+    let mut sources: Vec<SourceText> = layers.iter().map(named).collect();
     let mut root: Option<Node> = None;
     let mut readable = true;
     for (source, layer) in layers.iter().enumerate() {
-        sources.push(SourceText { name: layer.name.clone(), text: layer.text.clone(), inline: false });
-        match (parse(source, &layer.text, &mut findings), &mut root) {
-            (Ok(Some(node)), Some(root)) => merge(root, node),
-            (Ok(Some(node)), None) => root = Some(node),
-            (Ok(None), _) => {
-                readable = false;
-                findings.push(Finding::new(Span { source, line: 1, column: 1, width: 1 }, "", "there is nothing in this file"));
-            }
+        let start = Span { source, line: 1, column: 1, width: 1 };
+        let node = parse(source, &layer.text, findings)
+            .and_then(|node| node.ok_or_else(|| Finding::new(start, "", "there is nothing in this file").into()));
+        match (node, &mut root) {
+            (Ok(node), Some(root)) => merge(root, node),
+            (Ok(node), None) => root = Some(node),
             (Err(finding), _) => {
                 readable = false;
-                findings.push(finding);
+                findings.push(*finding);
             }
         }
     }
     // Overrides alone make a document too: what is missing in it is then found by the schema.
-    let nowhere = Span { source: sources.len(), line: 1, column: 1, width: 1 };
     let mut root = root.unwrap_or_else(|| {
         sources.push(SourceText { name: "(no file)".to_owned(), text: String::new(), inline: true });
-        Node { span: nowhere, kind: Kind::Map(Vec::new()) }
+        Node { span: Span { source: sources.len() - 1, line: 1, column: 1, width: 1 }, kind: Kind::Map(Vec::new()) }
     });
     for text in overrides {
         let source = sources.len();
         sources.push(SourceText { name: format!("--set {text}"), text: text.clone(), inline: true });
-        if let Err(finding) = overlay(&mut root, source, text, &mut findings) {
+        if let Err(finding) = overlay(&mut root, source, text, findings) {
+            findings.push(*finding);
+        }
+    }
+    (readable.then_some(root), sources)
+}
+
+/// Serde's turn. What it still refuses is refused by a custom `Deserialize`; it names one value at a time, which is
+/// then taken out to hear of the next.
+fn deserialize<T: DeserializeOwned>(root: &mut Node, findings: &mut Vec<Finding>) -> Option<T> {
+    loop {
+        let error = match serde_path_to_error::deserialize(root.to_json()) {
+            Ok(value) => return Some(value),
+            Err(error) => error,
+        };
+        let (path, message) = (error.path().to_string(), error.inner().to_string());
+        // The schema has reported what is missing; what is missing now was taken out above.
+        if !findings.is_empty() && message.starts_with("missing field") {
+            return None;
+        }
+        let path = if path == "." { String::new() } else { path };
+        // A refusal of something in which the schema has found the reason says nothing new.
+        let known = findings.iter().any(|finding| finding.path.starts_with(&path));
+        let finding = Finding::new(find(root, &path).0.span, path, message).mend(Mend::Remove);
+        let mended = mend(root, &finding);
+        if !known {
             findings.push(finding);
         }
-    }
-    // Half a document would only produce false findings.
-    if readable {
-        findings.extend(check(&schema_of::<T>(), &root));
-    }
-    if findings.is_empty() {
-        match serde_path_to_error::deserialize(root.to_json()) {
-            Ok(value) => return Ok(Located { value, root, sources }),
-            Err(error) => {
-                let path = error.path().to_string();
-                findings.push(Finding::new(find(&root, &path).0.span, path, error.inner().to_string()));
-            }
+        if !mended {
+            return None;
         }
     }
-    Err(Problems::new(findings.into_iter().map(|finding| Problem::new(finding, &sources)).collect()))
 }
 
 fn merge(base: &mut Node, over: Node) {
@@ -117,9 +165,9 @@ fn merge(base: &mut Node, over: Node) {
 }
 
 /// Lays `path=value` over the document.
-fn overlay(root: &mut Node, source: usize, text: &str, findings: &mut Vec<Finding>) -> Result<(), Finding> {
+fn overlay(root: &mut Node, source: usize, text: &str, findings: &mut Vec<Finding>) -> Result<(), Box<Finding>> {
     let span = Span { source, line: 1, column: 1, width: 1 };
-    let refuse = |message: &str, hint: &str| Finding::new(span, "", message).hint(hint);
+    let refuse = |message: &str, hint: &str| Box::new(Finding::new(span, "", message).hint(hint));
     let (path, value) = text.split_once('=').ok_or_else(|| refuse("not a setting", "write it as key.key=value"))?;
     let segments = segments(path).ok_or_else(|| refuse("not a path", "write it as key.key[0].key=value"))?;
     let value = parse(source, value, findings)?
@@ -127,7 +175,7 @@ fn overlay(root: &mut Node, source: usize, text: &str, findings: &mut Vec<Findin
     set(root, &segments, value, span, "")
 }
 
-fn set(node: &mut Node, segments: &[Segment], value: Node, span: Span, path: &str) -> Result<(), Finding> {
+fn set(node: &mut Node, segments: &[Segment], value: Node, span: Span, path: &str) -> Result<(), Box<Finding>> {
     let Some((segment, rest)) = segments.split_first() else {
         merge(node, value);
         return Ok(());
@@ -155,55 +203,14 @@ fn set(node: &mut Node, segments: &[Segment], value: Node, span: Span, path: &st
         }
         (Segment::Index(index), Kind::List(items)) => {
             if *index > items.len() {
-                return Err(Finding::new(span, path, format!("there is no item {index}: the list has {}", items.len())));
+                return Err(Finding::new(span, path, format!("there is no item {index}: the list has {}", items.len())).into());
             }
             if *index == items.len() {
                 items.push(empty);
             }
             set(&mut items[*index], rest, value, span, &format!("{path}[{index}]"))
         }
-        (Segment::Key(_), _) => Err(Finding::new(span, path, "not a mapping, nothing can be set in it")),
-        (Segment::Index(_), _) => Err(Finding::new(span, path, "not a list, it has no items")),
+        (Segment::Key(_), _) => Err(Finding::new(span, path, "not a mapping, nothing can be set in it").into()),
+        (Segment::Index(_), _) => Err(Finding::new(span, path, "not a list, it has no items").into()),
     }
-}
-
-#[derive(Debug, Clone, Copy)]
-enum Segment<'a> {
-    Key(&'a str),
-    Index(usize),
-}
-
-/// `a.b[0]` as key, key, index; none when it is not a path.
-fn segments(path: &str) -> Option<Vec<Segment<'_>>> {
-    let mut segments = Vec::new();
-    for part in path.split('.') {
-        let (key, mut indices) = part.split_at(part.find('[').unwrap_or(part.len()));
-        if key.is_empty() {
-            return None;
-        }
-        segments.push(Segment::Key(key));
-        while !indices.is_empty() {
-            let (index, rest) = indices.strip_prefix('[')?.split_once(']')?;
-            segments.push(Segment::Index(index.parse().ok()?));
-            indices = rest;
-        }
-    }
-    Some(segments)
-}
-
-/// The node at a path, or the nearest around it; and whether it is the one.
-fn find<'a>(root: &'a Node, path: &str) -> (&'a Node, bool) {
-    let mut node = root;
-    for segment in segments(path).unwrap_or_default() {
-        let next = match (segment, &node.kind) {
-            (Segment::Key(key), _) => node.entry(key).map(|entry| &entry.value),
-            (Segment::Index(index), Kind::List(items)) => items.get(index),
-            _ => None,
-        };
-        match next {
-            Some(next) => node = next,
-            None => return (node, false),
-        }
-    }
-    (node, true)
 }

@@ -6,7 +6,7 @@
 //! 1. text → a tree whose nodes know where they stand (`tree`),
 //! 2. later files and `--set` laid over it (`layers`),
 //! 3. the tree held against the JSON schema of the target type (`check`),
-//! 4. only when that is clean, serde.
+//! 4. serde, on what is right; so that checks of meaning can add their problems to those of structure.
 //!
 //! So the schema that editors use and the check that the command line makes cannot drift apart. Types for strict
 //! loading derive `JsonSchema` and `Deserialize` with `deny_unknown_fields` and without `flatten`; an `Option` may
@@ -16,7 +16,9 @@ mod check;
 mod choice;
 mod expect;
 mod layers;
+mod path;
 mod problem;
+mod scalar;
 mod schema;
 mod suggest;
 mod tree;
@@ -26,7 +28,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-pub use layers::{Layer, Located, load_layers};
+pub use layers::{Layer, Located, load_layers, load_with};
 pub use problem::{Location, Problem, Problems};
 pub use schema::schema_of;
 

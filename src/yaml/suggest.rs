@@ -38,9 +38,13 @@ mod tests {
     #[test]
     fn typing_mistakes_find_their_word_and_others_do_not() {
         let known = ["controlPlanes", "workers", "podSubnet", "serviceSubnet"];
-        for (typed, meant) in
-            [("wokers", "workers"), ("workres", "workers"), ("worker", "workers"), ("pod_subnet", "podSubnet"), ("controlplane", "controlPlanes")]
-        {
+        for (typed, meant) in [
+            ("wokers", "workers"),
+            ("workres", "workers"),
+            ("worker", "workers"),
+            ("pod_subnet", "podSubnet"),
+            ("controlplane", "controlPlanes"),
+        ] {
             assert_eq!(nearest(typed, known), Some(meant));
         }
         assert_eq!(nearest("image", known), None);

@@ -137,6 +137,20 @@ fn wrong_types_say_how_to_write_it_right() {
 }
 
 #[test]
+fn what_only_the_type_refuses_comes_with_the_rest() {
+    let found = problems("name: x\ncuont: y\nwait: 3m\npool: [1, x]\n");
+    assert_eq!(
+        found,
+        [
+            "2:1 cuont: unknown key [did you mean `count`?]",
+            "2:8 cuont: expected an integer, found the string \"y\"",
+            "3:7 wait: a duration needs a unit",
+            "4:11 pool[1]: expected an integer, found the string \"x\"",
+        ]
+    );
+}
+
+#[test]
 fn words_and_keys_find_what_was_meant() {
     assert_eq!(problem("mode: fastone"), "2:7 mode: `fastone` is not `slow` or `fast-one` [did you mean `fast-one`?]");
     assert_eq!(problem("cuont: 1"), "2:1 cuont: unknown key [did you mean `count`?]");

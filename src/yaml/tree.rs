@@ -2,8 +2,11 @@
 
 use std::collections::HashMap;
 
-use serde_json::{Number, Value};
+use serde_json::Value;
 use serde_yaml::granit_parser::{Event, Parser, ScalarStyle, Span as ParserSpan, StrInput, options};
+
+use super::path::child;
+use super::scalar::resolve;
 
 /// Aliases may multiply nodes; a hand-written file stays far below this.
 const MAX_NODES: usize = 100_000;
@@ -50,11 +53,27 @@ pub(super) struct Finding {
     pub path: String,
     pub message: String,
     pub hint: Option<String>,
+    pub mend: Mend,
+}
+
+/// What to do about a finding in order to go on and find more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Mend {
+    /// Nothing helps, or nothing is needed.
+    Leave,
+    /// Take the entry out, as if it had not been written.
+    Remove,
+    /// Take the key for the one that was meant.
+    Rename(String),
 }
 
 impl Finding {
     pub fn new(span: Span, path: impl Into<String>, message: impl Into<String>) -> Self {
-        Finding { span, path: path.into(), message: message.into(), hint: None }
+        Finding { span, path: path.into(), message: message.into(), hint: None, mend: Mend::Leave }
+    }
+
+    pub fn mend(self, mend: Mend) -> Self {
+        Finding { mend, ..self }
     }
 
     pub fn hint(self, hint: impl Into<String>) -> Self {
@@ -99,14 +118,9 @@ impl Node {
     }
 }
 
-/// Appends a key to a path: `spec` and `provider` make `spec.provider`.
-pub(super) fn child(path: &str, key: &str) -> String {
-    if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
-}
-
 /// Reads the one document of a text; none when there is nothing in it. Problems that do not prevent going on, such
 /// as duplicate keys, are added to `findings`.
-pub(super) fn parse(source: usize, text: &str, findings: &mut Vec<Finding>) -> Result<Option<Node>, Finding> {
+pub(super) fn parse(source: usize, text: &str, findings: &mut Vec<Finding>) -> Result<Option<Node>, Box<Finding>> {
     let parser = Parser::new_from_str_with_options(text, options! { emit_comments: false });
     let mut reader = Reader { parser, source, anchors: HashMap::new(), nodes: 0, findings };
     let mut root: Option<Node> = None;
@@ -117,7 +131,7 @@ pub(super) fn parse(source: usize, text: &str, findings: &mut Vec<Finding>) -> R
             Event::StreamEnd => return Ok(root.filter(|node| !node.is_null() || node.is_written_null())),
             Event::StreamStart | Event::DocumentStart(..) | Event::DocumentEnd => {}
             event if root.is_none() => root = Some(reader.node(event, span, None, "")?),
-            _ => return Err(Finding::new(span, "", "a second document starts here; one is expected")),
+            _ => return Err(Finding::new(span, "", "a second document starts here; one is expected").into()),
         }
     }
 }
@@ -131,7 +145,7 @@ struct Reader<'text, 'out> {
 }
 
 impl<'text> Reader<'text, '_> {
-    fn next(&mut self) -> Result<(Event<'text>, Span), Finding> {
+    fn next(&mut self) -> Result<(Event<'text>, Span), Box<Finding>> {
         match self.parser.next_event() {
             // The parser writes `~` for a value that is not there; what was not written has no text.
             Some(Ok((Event::Scalar(_, ScalarStyle::Plain, anchor, tag), span))) if span.is_empty() => {
@@ -141,7 +155,7 @@ impl<'text> Reader<'text, '_> {
             Some(Err(error)) => {
                 let (line, column) = (error.marker().line(), error.marker().col() + 1);
                 let finding = Finding::new(Span { source: self.source, line, column, width: 1 }, "", error.info());
-                Err(if error.info().contains("tabs") { finding.hint("indent with spaces") } else { finding })
+                Err(if error.info().contains("tabs") { finding.hint("indent with spaces") } else { finding }.into())
             }
             None => Ok((Event::StreamEnd, Span { source: self.source, line: 1, column: 1, width: 1 })),
         }
@@ -154,10 +168,10 @@ impl<'text> Reader<'text, '_> {
     }
 
     /// Reads the node that starts with `event`; `holder` is the place of its key.
-    fn node(&mut self, event: Event<'text>, span: Span, holder: Option<Span>, path: &str) -> Result<Node, Finding> {
+    fn node(&mut self, event: Event<'text>, span: Span, holder: Option<Span>, path: &str) -> Result<Node, Box<Finding>> {
         self.nodes += 1;
         if self.nodes > MAX_NODES {
-            return Err(Finding::new(span, path, format!("more than {MAX_NODES} values")));
+            return Err(Finding::new(span, path, format!("more than {MAX_NODES} values")).into());
         }
         if event.tag().is_some() {
             self.findings.push(Finding::new(span, path, "tags have no meaning here").hint("remove the `!` word"));
@@ -178,12 +192,12 @@ impl<'text> Reader<'text, '_> {
             }
             Event::Alias(id) => {
                 let Some(target) = self.anchors.get(&id) else {
-                    return Err(Finding::new(span, path, "an alias inside the value that it stands for"));
+                    return Err(Finding::new(span, path, "an alias inside the value that it stands for").into());
                 };
                 self.nodes += target.size();
                 Node { span, ..target.clone() }
             }
-            other => return Err(Finding::new(span, path, format!("unexpected {other:?}"))),
+            other => return Err(Finding::new(span, path, format!("unexpected {other:?}")).into()),
         };
         if anchor != 0 {
             self.anchors.insert(anchor, node.clone());
@@ -191,7 +205,7 @@ impl<'text> Reader<'text, '_> {
         Ok(node)
     }
 
-    fn items(&mut self, path: &str) -> Result<Vec<Node>, Finding> {
+    fn items(&mut self, path: &str) -> Result<Vec<Node>, Box<Finding>> {
         let mut items = Vec::new();
         loop {
             let (event, span) = self.next()?;
@@ -202,14 +216,14 @@ impl<'text> Reader<'text, '_> {
         }
     }
 
-    fn entries(&mut self, path: &str) -> Result<Vec<Entry>, Finding> {
+    fn entries(&mut self, path: &str) -> Result<Vec<Entry>, Box<Finding>> {
         let mut entries: Vec<Entry> = Vec::new();
         loop {
             let (event, span) = self.next()?;
             let key = match event {
                 Event::MappingEnd => return Ok(entries),
                 Event::Scalar(text, ..) => text.into_owned(),
-                _ => return Err(Finding::new(span, path, "a key has to be a plain word")),
+                _ => return Err(Finding::new(span, path, "a key has to be a plain word").into()),
             };
             let path = child(path, &key);
             let (event, value_span) = self.next()?;
@@ -224,39 +238,6 @@ impl<'text> Reader<'text, '_> {
     }
 }
 
-/// What a plain scalar means, by the YAML 1.2 core schema. Numbers with leading zeros, which 1.1 reads as octal and
-/// 1.2 as decimal, stay text: whoever wants a number there is told so.
-pub(super) fn resolve(text: &str) -> Value {
-    match text {
-        "" | "~" | "null" | "Null" | "NULL" => return Value::Null,
-        "true" | "True" | "TRUE" => return Value::Bool(true),
-        "false" | "False" | "FALSE" => return Value::Bool(false),
-        _ => {}
-    }
-    number(text).map_or_else(|| Value::String(text.to_owned()), Value::Number)
-}
-
-fn number(text: &str) -> Option<Number> {
-    for (prefix, radix) in [("0x", 16), ("0o", 8)] {
-        if let Some(digits) = text.strip_prefix(prefix) {
-            return u64::from_str_radix(digits, radix).ok().filter(|_| !digits.starts_with('+')).map(Number::from);
-        }
-    }
-    let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
-    let digits = unsigned.bytes().take_while(u8::is_ascii_digit).count();
-    if (digits > 1 && unsigned.starts_with('0')) || !unsigned.bytes().all(|b| b.is_ascii_digit() || b".eE+-".contains(&b)) {
-        return None;
-    }
-    if digits == unsigned.len() && digits > 0 {
-        let plain = text.strip_prefix('+').unwrap_or(text);
-        if let Some(integer) = plain.parse::<u64>().map(Number::from).or_else(|_| plain.parse::<i64>().map(Number::from)).ok() {
-            return Some(integer);
-        }
-    }
-    unsigned.parse::<f64>().ok()?;
-    text.parse::<f64>().ok().and_then(Number::from_f64)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -266,31 +247,6 @@ mod tests {
         let mut findings = Vec::new();
         let node = parse(0, text, &mut findings).expect("syntax").expect("a document");
         (node, findings)
-    }
-
-    #[test]
-    fn scalars_follow_the_core_schema() {
-        for (text, value) in [
-            ("3", json!(3)),
-            ("-3", json!(-3)),
-            ("+3", json!(3)),
-            ("0", json!(0)),
-            ("0x1F", json!(31)),
-            ("0o17", json!(15)),
-            ("1.5", json!(1.5)),
-            ("1e3", json!(1000.0)),
-            (".5", json!(0.5)),
-            ("~", json!(null)),
-            ("True", json!(true)),
-        ] {
-            assert_eq!(resolve(text), value, "{text}");
-        }
-        for text in [
-            "yes", "on", "0644", "00", "1_000", "1:30", "v1", "1.2.3", ".", "-", "+", "e", ".inf", "nan", "inf", "1-2", "0x",
-            "--1", "10.0.0.1",
-        ] {
-            assert_eq!(resolve(text), json!(text), "{text}");
-        }
     }
 
     #[test]
