@@ -108,6 +108,13 @@ impl Journal {
         Ok((Journal { path: path.to_owned(), file: Arc::new(Mutex::new(file)) }, entries))
     }
 
+    /// A journal whose every entry fails, as on a full disk.
+    #[cfg(test)]
+    pub(super) fn unwritable(path: &Path) -> Journal {
+        let file = File::open(path).expect("exists");
+        Journal { path: path.to_owned(), file: Arc::new(Mutex::new(file)) }
+    }
+
     /// Writes one entry and waits until it is on disk.
     ///
     /// # Errors
