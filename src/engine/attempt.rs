@@ -95,7 +95,8 @@ impl<K: Kind, A: Actor<K>> Attempt<K, A> {
     }
 
     async fn note(&self, phase: Phase) -> Result<(), StepError> {
-        let Some(journal) = &self.journal else { return Ok(()) };
+        // What only waits leaves nothing behind.
+        let Some(journal) = self.journal.as_ref().filter(|_| !self.step.kind.interruptible()) else { return Ok(()) };
         let entry = Entry::new(&self.run_id, &self.step, phase).map_err(StepError::Journal)?;
         journal.append(entry).await.map_err(StepError::Journal)
     }

@@ -119,8 +119,10 @@ pub enum Event {
     },
     /// Nothing new is started from here on.
     RunStopping {
-        /// Why, a fragment such as "interrupted".
+        /// Why, a fragment such as "step `x` failed".
         reason: String,
+        /// Whether the user asked for it.
+        interrupted: bool,
         /// Steps that still run.
         running: usize,
     },
@@ -264,7 +266,7 @@ impl Sink for LogSink {
                 tracing::error!(step = %id, seconds, error, "failed");
             }
             Event::StepFinished { id, outcome, seconds } => tracing::info!(step = %id, seconds, ?outcome, "finished"),
-            Event::RunStopping { reason, running } => tracing::warn!(reason, running, "stopping"),
+            Event::RunStopping { reason, running, .. } => tracing::warn!(reason, running, "stopping"),
             Event::Log { text } => tracing::info!("{text}"),
             Event::RunFinished { outcome, seconds } => tracing::info!(?outcome, seconds, "run finished"),
         }

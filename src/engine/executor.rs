@@ -226,10 +226,7 @@ impl<'a, K: Kind, A: Actor<K>> Executor<'a, K, A> {
         };
         let Some(Running { position, started, .. }) = self.running.remove(&task) else { return };
         let id = self.nodes[position].step.id.clone();
-        let outcome = match result {
-            Ok(outcome) => outcome,
-            Err(error) => self.on_failure(position, error),
-        };
+        let outcome = result.unwrap_or_else(|error| self.on_failure(position, error));
         match outcome {
             StepOutcome::Applied | StepOutcome::Undone => self.applied += 1,
             StepOutcome::Satisfied => self.satisfied += 1,
@@ -240,17 +237,19 @@ impl<'a, K: Kind, A: Actor<K>> Executor<'a, K, A> {
         if done || (self.direction == Direction::Undo && matches!(outcome, StepOutcome::Failed { .. })) {
             self.unlock(position);
         }
+        let failed = matches!(outcome, StepOutcome::Failed { .. });
+        let reason = format!("step `{id}` failed");
         self.events.emit(Event::StepFinished { id, outcome, seconds: seconds(started.elapsed()) });
+        if failed && self.direction == Direction::Apply && self.stopping.is_none() {
+            self.stop(reason);
+            self.drop_waiting = Some(Instant::now() + self.options.grace);
+        }
     }
 
     fn on_failure(&mut self, position: usize, error: StepError) -> StepOutcome {
         let node = &self.nodes[position];
         let failure = StepFailure { id: node.step.id.clone(), sentence: node.sentence.clone(), error };
         let outcome = StepOutcome::Failed { error: chain(&failure) };
-        if self.direction == Direction::Apply && self.stopping.is_none() {
-            self.stop(format!("step `{}` failed", failure.id));
-            self.drop_waiting = Some(Instant::now() + self.options.grace);
-        }
         self.failures.push(failure);
         outcome
     }
@@ -265,7 +264,8 @@ impl<'a, K: Kind, A: Actor<K>> Executor<'a, K, A> {
     }
 
     fn stop(&mut self, reason: String) {
-        self.events.emit(Event::RunStopping { reason: reason.clone(), running: self.running.len() });
+        let interrupted = self.cancel.is_cancelled();
+        self.events.emit(Event::RunStopping { reason: reason.clone(), interrupted, running: self.running.len() });
         self.stopping = Some(reason);
     }
 

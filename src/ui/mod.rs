@@ -6,6 +6,9 @@ pub mod logging;
 mod printer;
 mod progress;
 mod style;
+mod terminal;
+#[cfg(test)]
+mod tests;
 mod timing;
 
 pub use failure::failure;

@@ -9,6 +9,8 @@ use anstream::{AutoStream, ColorChoice};
 use indicatif::{MultiProgress, ProgressDrawTarget};
 use serde::Serialize;
 
+use super::terminal::{self, Terminal};
+
 /// How much is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub enum Verbosity {
@@ -60,7 +62,11 @@ impl Printer {
         let (out, err) = (std::io::stdout(), std::io::stderr());
         // A display that redraws needs a terminal to itself.
         let live = verbosity == Verbosity::Normal && err.is_terminal();
-        let target = if live { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let target = if live {
+            ProgressDrawTarget::term_like_with_hz(Box::new(Terminal::default()), 20)
+        } else {
+            ProgressDrawTarget::hidden()
+        };
         let out_colour = AutoStream::choice(&out) != ColorChoice::Never;
         let err_colour = AutoStream::choice(&err) != ColorChoice::Never;
         Self::with(verbosity, Stream::new(out, out_colour), Stream::new(err, err_colour), target)
@@ -130,8 +136,13 @@ impl Printer {
 
     /// Columns of the terminal on stderr; 100 when there is none.
     pub fn width(&self) -> usize {
-        let size = rustix::termios::tcgetwinsize(std::io::stderr()).ok();
-        size.map(|size| usize::from(size.ws_col)).filter(|columns| *columns > 0).unwrap_or(100)
+        usize::from(terminal::size().0)
+    }
+
+    /// Takes the progress display off the terminal, for a process that is about to end where it stands.
+    pub fn abandon_display(&self) {
+        let _ = self.inner.bars.clear();
+        self.inner.bars.set_draw_target(ProgressDrawTarget::hidden());
     }
 
     pub(super) fn bars(&self) -> &MultiProgress {

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
+use anstream::adapter::strip_str;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::style::{BAD, CAUTION, DIM, GOOD, duration, paint, sentence};
@@ -68,6 +69,7 @@ impl Display {
         (self.done, self.applied, self.satisfied, self.skipped) = (0, 0, 0, 0);
         if self.printer.is_live() {
             self.bottom = Some(self.printer.bars().add(line()));
+            self.redraw();
         }
     }
 
@@ -123,7 +125,7 @@ impl Display {
         self.frame = (self.frame + 1) % SPINNER.len();
         let Some(bottom) = &self.bottom else { return };
         let elapsed = duration(self.started.elapsed().as_secs_f64());
-        bottom.set_message(paint(DIM, &format!("{}/{} steps, {elapsed}", self.done, self.total)));
+        self.show(bottom, &paint(DIM, &format!("{}/{} steps, {elapsed}", self.done, self.total)));
         for at in 0..self.running.len() {
             let run = &self.running[at];
             if run.bar.is_none() && run.started.elapsed() >= VISIBLE_AFTER {
@@ -133,8 +135,13 @@ impl Display {
             let Some(bar) = &run.bar else { continue };
             let took = duration(run.started.elapsed().as_secs_f64());
             let text = format!("{} {}  {}", SPINNER[self.frame], self.sentence(&run.id), paint(DIM, &took));
-            bar.set_message(if run.said.is_empty() { text } else { format!("{text}  {}", paint(DIM, &run.said)) });
+            let said = if run.said.is_empty() { String::new() } else { format!("  {}", paint(DIM, &run.said)) };
+            self.show(bar, &format!("{text}{said}"));
         }
+    }
+
+    fn show(&self, bar: &ProgressBar, text: &str) {
+        bar.set_message(if self.printer.colour() { text.to_owned() } else { strip_str(text).to_string() });
     }
 
     /// Without a terminal: that a step runs, once it does so visibly, and again while it takes long.
@@ -150,10 +157,8 @@ impl Display {
             }
             let mut text = format!("… {}", self.sentence(&run.id));
             if run.told.is_some() {
-                text.push_str(&format!("  {}", duration(run.started.elapsed().as_secs_f64())));
-            }
-            if !run.said.is_empty() {
-                text.push_str(&format!("  {}", run.said));
+                let took = duration(run.started.elapsed().as_secs_f64());
+                text = format!("{text}  {took}  {}", run.said).trim_end().to_owned();
             }
             self.printer.err(text);
             self.running[at].told = Some(Instant::now());
@@ -189,9 +194,12 @@ impl Sink for Display {
                 }
             }
             Event::StepFinished { id, outcome, seconds } => self.finish_step(id, outcome, *seconds),
-            Event::RunStopping { reason, running: 0 } => self.printer.err(paint(CAUTION, &format!("Stopping: {reason}"))),
-            Event::RunStopping { reason, running } => {
-                let wait = format!("Stopping: {reason}; waiting for {running} running (Ctrl-C ends at once)");
+            // The end follows at once, and tells why.
+            Event::RunStopping { running: 0, .. } => {}
+            Event::RunStopping { interrupted, running, .. } => {
+                let again = if *interrupted { "; Ctrl-C again ends at once" } else { "" };
+                let steps = if *running == 1 { "step" } else { "steps" };
+                let wait = format!("Starting nothing new, waiting for {running} running {steps}{again}");
                 self.printer.err(paint(CAUTION, &wait));
             }
             Event::Log { text } => self.printer.err(text),

@@ -10,6 +10,10 @@ use crate::plan::StepId;
 
 /// Narrowest and widest bar column.
 const BARS: (usize, usize) = (12, 60);
+/// Columns of everything but names and bars.
+const NUMBERS: usize = 32;
+/// Names are not cut shorter than this.
+const NAME: usize = 12;
 
 /// One row of the table; times in seconds since the run started.
 struct Row<'a> {
@@ -31,15 +35,16 @@ pub fn timing_table(records: &[Record], width: usize) -> Option<String> {
         return None;
     }
     let decisive = decisive(&rows);
-    let names = rows.iter().map(|row| row.info.sentence.chars().count()).max().unwrap_or(0);
-    let bars = width.saturating_sub(names + 28).clamp(BARS.0, BARS.1);
+    let longest = rows.iter().map(|row| row.info.sentence.chars().count()).max().unwrap_or(0);
+    let names = longest.min(width.saturating_sub(NUMBERS + BARS.0)).max(NAME);
+    let bars = width.saturating_sub(names + NUMBERS).clamp(BARS.0, BARS.1);
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_header(["", "step", "waited", "took", ""]);
     for row in &rows {
         let mark = if decisive.contains(&&row.info.id) { "*" } else { "" };
         let waited = if row.started - row.ready < 0.05 { String::new() } else { duration(row.started - row.ready) };
         let took = duration(row.ended - row.started);
-        table.add_row([mark.to_owned(), row.info.sentence.clone(), waited, took, bar(row, whole, bars)]);
+        table.add_row([mark.to_owned(), cut(&row.info.sentence, names), waited, took, bar(row, whole, bars)]);
     }
     for column in [2, 3] {
         if let Some(column) = table.column_mut(column) {
@@ -85,6 +90,14 @@ fn decisive<'a>(rows: &[Row<'a>]) -> Vec<&'a StepId> {
         next = latest(&mut rows.iter().filter(|row| info.after.contains(&row.info.id)));
     }
     chain
+}
+
+/// `text` in at most `width` characters.
+fn cut(text: &str, width: usize) -> String {
+    if text.chars().count() <= width {
+        return text.to_owned();
+    }
+    text.chars().take(width - 1).chain(['…']).collect()
 }
 
 /// Waiting light, working dark, on an axis of `columns` for `whole` seconds.
