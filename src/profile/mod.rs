@@ -226,7 +226,7 @@ pub struct Metallb {
 }
 
 /// The address pool.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Pool {
     /// Planned from the nodes' network.
@@ -236,7 +236,7 @@ pub enum Pool {
 }
 
 /// An IPv4 range, both ends included.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct AddressRange {
     /// First address.
     pub first: Ipv4Addr,
