@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::Session;
 use crate::cluster::kubeconfig;
 use crate::error::Result;
-use crate::provider::docker::{CLUSTER_LABEL, NETWORK};
+use crate::provider::docker::NETWORK;
 
 impl Session {
     /// The kubeconfig that people use: kubeadm's administrator group, the context named as kind names it.
@@ -56,12 +56,14 @@ impl Session {
         Ok(())
     }
 
-    /// What is left of the cluster, in words; empty after a `down` that worked.
-    pub async fn leftovers(&self) -> Result<Vec<String>> {
+    /// What is left of the cluster, in words; empty after a `down` that worked. `volumes` are those its nodes had.
+    pub async fn leftovers(&self, volumes: &[String]) -> Result<Vec<String>> {
         let mut left: Vec<String> =
             self.provider.own_containers().await?.into_iter().map(|c| format!("container {} ({})", c.name, c.status)).collect();
-        for volume in self.provider.volumes().await? {
-            left.push(format!("volume {volume} (label {CLUSTER_LABEL})"));
+        for volume in volumes {
+            if self.provider.has_volume(volume).await? {
+                left.push(format!("volume {volume}"));
+            }
         }
         if self.provider.network_is_ours_and_unused().await? {
             left.push(format!("network {NETWORK}"));

@@ -56,7 +56,10 @@ pub fn existing(args: &ProfileArgs) -> Result<Profile> {
     match kept.and_then(|bytes| serde_json::from_slice(&bytes).ok()) {
         Some(profile) => Ok(profile),
         // a cluster whose state is lost can still be looked at and removed: its containers carry its name
-        None => Ok(Profile::bare(&name)),
+        None => profile::load(
+            &[Source::Stdin("{apiVersion: hearth.dev/v1alpha1, kind: ClusterProfile, metadata: {}, spec: {provider: {docker: {}}}}".into())],
+            &[format!("metadata.name=\"{name}\"")],
+        ),
     }
 }
 

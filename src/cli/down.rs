@@ -46,18 +46,19 @@ pub async fn run(context: &Context, args: DownArgs) -> Result<u8> {
         up::confirm(context, &format!("This removes cluster `{name}` with {} nodes and all their data. Go on?", nodes.len()))?;
     }
     let running = run::begin(context, &session, args.wait).await?;
-    let network = session.provider.network().await?.is_some();
+    let volumes = session.provider.volumes().await?;
+    let network = session.provider.has_network().await?;
     let outcome = run::execute(context, &session, &running, &plan, Way::Down, 16, Duration::from_secs(300)).await?;
     outcome.into_result()?;
 
     let mut removed: Vec<String> = nodes.iter().map(|(node, _)| format!("node {node} and its volume")).collect();
-    if network && session.provider.network().await?.is_none() {
+    if network && !session.provider.has_network().await? {
         removed.push("network kind".into());
     }
     removed.push(format!("kubeconfig context {}", kubeconfig::context(&name)));
     removed.push(format!("state {}", session.state.root().display()));
     session.state.remove(running.lock)?;
-    let left = session.leftovers().await?;
+    let left = session.leftovers(&volumes).await?;
     if !left.is_empty() {
         return Err(LeftoverError { left }.into());
     }

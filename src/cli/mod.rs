@@ -58,6 +58,9 @@ pub fn main() -> ExitCode {
         (false, 0) => Verbosity::Normal,
         (false, _) => Verbosity::Verbose,
     };
+    if let Verb::Was = cli.verb {
+        return was::run(&Printer::new(verbosity));
+    }
     let context = Context { printer: Printer::new(verbosity), output: cli.output, log: std::sync::OnceLock::new() };
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
         Ok(runtime) => runtime,
@@ -97,7 +100,7 @@ async fn dispatch(verb: Verb, context: &Context) -> Result<u8> {
         Verb::Schema(args) => schema::run(context, &args),
         Verb::Completions { shell } => completions::run(context, shell),
         Verb::Version => version::run(context),
-        Verb::Was => was::run().await,
+        Verb::Was => unreachable!("handled before the runtime starts"),
     }
 }
 

@@ -22,7 +22,7 @@ pub async fn run(context: &Context, args: UpArgs) -> Result<u8> {
     let plan = build::up(&profile)?;
     let merge_into = args.kubeconfig.map(|path| if path.as_os_str().is_empty() { kubeconfig::user_file() } else { path });
     let session = cluster::session(profile, Some(&args.bundle), merge_into)?;
-    session.preflight(&context.printer).await?;
+    session.engine().await?;
     if !args.yes {
         confirm(context, &format!("{} steps. Go on?", plan.steps().len()))?;
     }

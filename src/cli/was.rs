@@ -1,9 +1,18 @@
 //! `hearth was`: the sample application server, which is the entrypoint of the WAS image.
 
-use crate::error::Result;
-use crate::was::{Config, serve};
+use std::process::ExitCode;
 
-pub async fn run() -> Result<u8> {
-    serve(Config::from_env()?, crate::was::terminated()).await?;
-    Ok(0)
+use crate::error::{BoxError, Explain};
+use crate::ui::{Printer, failure};
+
+/// It brings its own small runtime, so it runs instead of ours.
+pub fn run(printer: &Printer) -> ExitCode {
+    match crate::was::run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let code = error.family().code();
+            failure(printer, &BoxError::from(error), None);
+            ExitCode::from(code)
+        }
+    }
 }
