@@ -1,21 +1,23 @@
 //! Steps on Docker nodes. Every check reads the live world; every apply may be repeated.
 
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures_util::future::try_join_all;
 use k8s_openapi::api::apps::v1::{DaemonSet, Deployment};
 use k8s_openapi::api::storage::v1::StorageClass;
 use kube::api::Api;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 use super::Session;
-use crate::cluster::{self, ClusterError, kubeadm, kubeconfig, kubelet, ready, registration, routed};
+use crate::cluster::{self, ClusterError, kubeadm, kubelet, ready, registration, routed};
 use crate::components;
 use crate::engine::{Actor, Check, Progress};
 use crate::error::Result;
 use crate::plan::{Kind, StepKind};
 use crate::profile::Role;
-use crate::provider::docker::{DockerNode, copy_archive};
+use crate::provider::docker::DockerNode;
 use crate::provider::{Command, Node};
 
 /// Runs steps against Docker and the cluster on it.
@@ -36,8 +38,8 @@ impl Actor<StepKind> for DockerActor {
                 session.images_missing_in_engine(images).await?.is_empty()
                     && provider.has_image(&provider.derived_reference(images).await?).await?
             }
-            StepKind::WasImage => session.was_packed().await?,
-            StepKind::Network => provider.network().await?.is_some(),
+            StepKind::WasImage => session.was().await.is_ok(),
+            StepKind::Network => provider.has_network().await?,
             StepKind::Node { node, .. } => {
                 let containers = provider.own_containers().await?;
                 match containers.iter().find(|container| container.name == *node) {
@@ -100,7 +102,7 @@ impl Actor<StepKind> for DockerActor {
                 progress.say("booting");
                 provider.wait_booted(node).await?;
             }
-            StepKind::LoadImage => self.load_images(progress).await?,
+            StepKind::LoadImage => session.load_images(progress).await?,
             StepKind::ControlPlane { node } => self.control_plane(&provider.node(node).await?).await?,
             StepKind::ApiServer => cluster::api::wait_ready(session.client().await?, limit).await?,
             StepKind::Register { node, index } => {
@@ -136,11 +138,97 @@ impl Actor<StepKind> for DockerActor {
         let session = &self.0;
         match kind {
             StepKind::Node { node, .. } => session.provider.remove_node(node).await?,
-            StepKind::Network => drop(session.provider.remove_network().await?),
+            StepKind::Network => session.provider.remove_network().await?,
             StepKind::Kubeconfig => session.remove_kubeconfig()?,
             // lives in the nodes and goes with them, or is a cache that later runs use
             _ => {}
         }
         Ok(())
     }
+}
+
+/// The node image's own storage manifest (kind's contract).
+const STORAGE_MANIFEST: &str = "/kind/manifests/default-storage.yaml";
+
+fn needed_unless(done: bool, why: impl FnOnce() -> String) -> Check {
+    if done { Check::Satisfied } else { Check::Needed(why()) }
+}
+
+impl DockerActor {
+    /// True when every node container exists: what they were made of need not be looked at again.
+    async fn nodes_exist(&self) -> Result<bool> {
+        let containers = self.0.provider.own_containers().await?;
+        Ok(self.0.provider.wanted().iter().all(|(name, _)| containers.iter().any(|container| container.name == *name)))
+    }
+
+    async fn control_plane(&self, node: &DockerNode) -> Result<()> {
+        let session = &self.0;
+        let endpoint = session.endpoint();
+        let settings = kubeadm::Settings {
+            cluster: &session.profile.name,
+            kubernetes: &session.profile.kubernetes,
+            endpoint: &endpoint,
+            address: node.address(),
+            provider_id: session.provider_id(node.name()),
+            kubelet: session.quirks().await?,
+        };
+        let mut files = session.pki().await?.files();
+        files.push(kubeadm::config_file(&settings)?);
+        node.put(files).await?;
+        Ok(kubeadm::start(node).await?)
+    }
+
+    async fn cluster_services(&self) -> Result<bool> {
+        let client = self.0.client().await?;
+        let read = ClusterError::api("read what kubeadm installed");
+        let daemon_sets = Api::<DaemonSet>::namespaced(client.clone(), "kube-system");
+        let deployments = Api::<Deployment>::namespaced(client.clone(), "kube-system");
+        let (proxy, dns) = tokio::try_join!(daemon_sets.get_opt("kube-proxy"), deployments.get_opt("coredns")).map_err(read)?;
+        Ok(proxy.is_some() && dns.is_some())
+    }
+
+    async fn has_storage_class(&self) -> Result<bool> {
+        let classes = Api::<StorageClass>::all(self.0.client().await?.clone());
+        Ok(classes.get_opt("standard").await.map_err(ClusterError::api("read storage classes"))?.is_some())
+    }
+
+    async fn prove_connectivity(&self, limit: Duration, progress: &Progress) -> Result<()> {
+        let client = self.0.client().await?;
+        let inputs = self.0.inputs().await?;
+        ready::wait_pods(client, "kube-system", "k8s-app in (kube-dns,kube-proxy)", limit).await?;
+        components::apply(client, PROBE, inputs, progress).await?;
+        components::wait(client, PROBE, inputs, limit, progress).await?;
+        let made = ready::prove_connectivity(client, "hearth-system", "app=probe").await?;
+        progress.say(format!("{made} connections made"));
+        ready::keep_proof(client).await?;
+        components::delete(client, PROBE, inputs).await
+    }
+}
+
+/// The part whose pods prove connectivity.
+const PROBE: &str = "probe";
+
+/// True when the application answers 200 at the gateway's address.
+async fn gateway_answers(vip: Ipv4Addr) -> bool {
+    let answer = async {
+        let mut stream = TcpStream::connect((vip, 80)).await.ok()?;
+        stream.write_all(format!("GET /api/whoami HTTP/1.1\r\nHost: {vip}\r\nConnection: close\r\n\r\n").as_bytes()).await.ok()?;
+        let mut head = [0; 12];
+        stream.read_exact(&mut head).await.ok()?;
+        head.ends_with(b" 200").then_some(())
+    };
+    tokio::time::timeout(Duration::from_secs(2), answer).await.ok().flatten().is_some()
+}
+
+/// Nothing tells when the address starts to answer, so it is asked, ten times a second.
+async fn wait_gateway(vip: Ipv4Addr, limit: Duration) -> Result<()> {
+    let start = Instant::now();
+    while !gateway_answers(vip).await {
+        if start.elapsed() > limit {
+            let state = "no 200 on /api/whoami".to_owned();
+            return Err(ClusterError::NotReady { what: format!("http://{vip}/"), limit, state }.into());
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    Ok(())
 }

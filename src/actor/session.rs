@@ -11,7 +11,7 @@ use crate::artifact::oci;
 use crate::cluster::pki::Pki;
 use crate::cluster::{self, ClusterError, kubelet, registration, routed};
 use crate::components::{self, address_pool};
-use crate::error::Result;
+use crate::error::{Explain, Family, Result};
 use crate::profile::{AddressRange, Pool, Profile, Role};
 use crate::provider::docker::{DockerNode, DockerProvider, EngineInfo};
 use crate::provider::{Command, Node};
@@ -166,18 +166,21 @@ impl Session {
 
     /// The gateway's address: the profile's, or the pool's first.
     pub async fn vip(&self) -> Result<std::net::Ipv4Addr> {
+        let pool = self.pool().await?;
         match self.profile.components.istio.as_ref().and_then(|istio| istio.vip) {
+            Some(vip) if !pool.contains(vip) => Err(SessionError::VipOutsidePool { vip, pool }.into()),
             Some(vip) => Ok(vip),
-            None => Ok(self.pool().await?.first),
+            None => Ok(pool.first),
         }
     }
 
-    /// The WAS image, packed on first use.
+    /// The WAS image, packed out of this program on first use.
     pub async fn was(&self) -> Result<&oci::Packed> {
         self.was
             .get_or_try_init(|| async {
-                let packed = tokio::task::spawn_blocking(oci::pack_self).await;
-                packed.map_err(|_| crate::artifact::ArtifactError::Interrupted)?.map_err(Into::into)
+                let binary = std::env::current_exe().map_err(SessionError::OwnProgram)?;
+                let packed = tokio::task::spawn_blocking(move || oci::was_image(&binary)).await;
+                Ok(packed.map_err(|_| SessionError::Interrupted)??)
             })
             .await
     }
@@ -186,5 +189,74 @@ impl Session {
     pub async fn images_of(&self, node: &DockerNode) -> Result<BTreeSet<String>> {
         let output = node.run(Command::new(["ctr", "--namespace=k8s.io", "images", "list", "--quiet"])).await?;
         Ok(output.text().lines().map(str::to_owned).collect())
+    }
+
+    /// What the components run with.
+    pub async fn inputs(&self) -> Result<&components::Inputs> {
+        self.inputs
+            .get_or_try_init(|| async {
+                let addresses = match self.profile.components.metallb {
+                    Some(_) => Some((self.pool().await?, self.vip().await?)),
+                    None => None,
+                };
+                let was = self.was().await?.reference.clone();
+                components::Inputs::of(self.client().await?, &self.profile, addresses, was, self.bundle.as_ref()).await
+            })
+            .await
+    }
+}
+
+/// What a session itself can fail with.
+#[derive(Debug, thiserror::Error)]
+pub enum SessionError {
+    /// The WAS image is packed out of this program.
+    #[error("cannot find the program file of hearth itself")]
+    OwnProgram(#[source] std::io::Error),
+    /// A blocking task was dropped.
+    #[error("interrupted")]
+    Interrupted,
+    /// A lock file.
+    #[error("cannot lock {}", path.display())]
+    Lock {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Images that are nowhere to be had.
+    #[error("image {image} is neither in the Docker engine nor in a bundle, and no registry gave it")]
+    NoImage {
+        /// The image.
+        image: String,
+        /// What the registry said.
+        #[source]
+        source: crate::provider::docker::DockerError,
+    },
+    /// The pool and the VIP do not fit.
+    #[error("address {vip} for the gateway is not in the address pool {pool}")]
+    VipOutsidePool {
+        /// The address.
+        vip: std::net::Ipv4Addr,
+        /// The pool.
+        pool: AddressRange,
+    },
+}
+
+impl Explain for SessionError {
+    fn family(&self) -> Family {
+        match self {
+            SessionError::NoImage { .. } => Family::Artifact,
+            SessionError::Interrupted => Family::Interrupted,
+            _ => Family::Preflight,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            SessionError::NoImage { .. } => Some("load it with `docker load`, or name a directory with --bundle DIR (HEARTH_BUNDLE)".into()),
+            SessionError::VipOutsidePool { .. } => Some("leave out spec.components.istio.gateway.vip, or give a pool that holds it".into()),
+            _ => None,
+        }
     }
 }

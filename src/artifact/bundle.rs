@@ -7,6 +7,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use super::{ArtifactError, FilePin, verify};
 
@@ -121,10 +122,10 @@ fn references(path: &Path) -> io::Result<Vec<String>> {
         let name = entry.path()?.into_owned();
         let name = name.strip_prefix("./").unwrap_or(&name);
         if name == Path::new("manifest.json") {
-            let saved: Vec<Saved> = serde_json::from_reader(entry.take(INDEX_LIMIT))?;
+            let saved: Vec<Saved> = document(entry)?;
             found.extend(saved.into_iter().filter_map(|image| image.repo_tags).flatten());
         } else if name == Path::new("index.json") {
-            let index: Index = serde_json::from_reader(entry.take(INDEX_LIMIT))?;
+            let index: Index = document(entry)?;
             found
                 .extend(index.manifests.into_iter().filter_map(|mut image| image.annotations.remove("io.containerd.image.name")));
         } else {
@@ -139,6 +140,13 @@ fn references(path: &Path) -> io::Result<Vec<String>> {
         0 => Err(io::Error::new(io::ErrorKind::InvalidData, "it has neither manifest.json nor index.json")),
         _ => Ok(found),
     }
+}
+
+/// Reads a JSON document whole: parsing from the file would cost a system call per byte.
+fn document<T: DeserializeOwned>(entry: impl Read) -> io::Result<T> {
+    let mut bytes = Vec::new();
+    entry.take(INDEX_LIMIT).read_to_end(&mut bytes)?;
+    Ok(serde_json::from_slice(&bytes)?)
 }
 
 #[cfg(test)]

@@ -83,9 +83,9 @@ pub fn config(settings: &Settings) -> Vec<Value> {
 }
 
 /// The file that holds the configuration on a node.
-pub fn config_file(settings: &Settings) -> FileSpec {
-    let documents: Vec<String> = config(settings).iter().map(crate::yaml::to_string).collect();
-    FileSpec { path: CONFIG.to_owned(), bytes: documents.join("---\n").into_bytes(), mode: 0o644 }
+pub fn config_file(settings: &Settings) -> Result<FileSpec, ClusterError> {
+    let documents = config(settings).iter().map(crate::yaml::to_string).collect::<Result<Vec<_>, _>>()?;
+    Ok(FileSpec { path: CONFIG.to_owned(), bytes: documents.join("---\n").into_bytes(), mode: 0o644 })
 }
 
 /// Everything up to the start of the kubelet; the API answers some seconds later.

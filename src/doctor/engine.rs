@@ -30,6 +30,8 @@ pub(super) fn unreachable(error: &DockerError) -> Finding {
         DockerError::Absent { .. } => Finding::error("engine-absent", "No Docker engine answers")
             .fix("install Docker, start it (sudo systemctl start docker), or point DOCKER_HOST at an engine"),
         DockerError::TooOld { .. } => Finding::error("engine-too-old", "The Docker engine is too old").fix(hint),
+        DockerError::NoSubnet => Finding::error("network-without-ipv4", "Docker network `kind` has no IPv4 addresses")
+            .fix("docker network rm kind   once nothing uses it: Hearth makes it anew"),
         _ => Finding::error("engine-failed", "The Docker engine answers with errors").fix(hint),
     };
     finding.family(error.family()).evidence(chain(error))
@@ -37,9 +39,14 @@ pub(super) fn unreachable(error: &DockerError) -> Finding {
 
 /// True when the system refused the connection for lack of rights.
 fn is_forbidden(error: &DockerError) -> bool {
-    std::iter::successors(error.source(), |error: &&(dyn Error + 'static)| error.source())
-        .filter_map(|error| error.downcast_ref::<io::Error>())
-        .any(|error| error.kind() == io::ErrorKind::PermissionDenied)
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        if inner.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::PermissionDenied) {
+            return true;
+        }
+        cause = inner.source();
+    }
+    false
 }
 
 /// Engines whose containers cannot be nodes.

@@ -1,6 +1,7 @@
 //! The plan: a graph of steps, a plain serialisable value. [`build`](self) turns a profile into one,
 //! the engine runs it, `hearth plan` prints it: all three see the same value.
 
+pub mod build;
 pub mod graph;
 pub mod render;
 mod step;
