@@ -17,9 +17,6 @@ use crate::provider::docker::{DockerNode, DockerProvider, EngineInfo};
 use crate::provider::{Command, Node};
 use crate::state::State;
 
-/// How many addresses an automatic pool has.
-const POOL_SIZE: u32 = 50;
-
 /// One cluster on Docker, as the steps of a run see it.
 pub struct Session {
     /// The profile.
@@ -157,7 +154,7 @@ impl Session {
                 Some(Pool::Range(range)) => Ok(range),
                 _ => match view.own {
                     Some(own) => Ok(own),
-                    None => Ok(address_pool::plan(view.subnet, &view.used, &view.taken, POOL_SIZE)?.range),
+                    None => Ok(address_pool::plan(view.subnet, &view.used, &view.taken, address_pool::AUTOMATIC_SIZE)?.range),
                 },
             }
         });

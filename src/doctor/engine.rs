@@ -12,7 +12,7 @@ use crate::error::{Explain, Family, chain};
 use crate::profile::{DockerNodes, Pool, Profile};
 use crate::provider::docker::DockerError;
 
-/// Addresses that the profile's components ask of the pool: the gateway's.
+/// Addresses that the profile's components ask of a pool that it gives itself: the gateway's.
 const SERVICES: u32 = 1;
 
 /// The engine cannot be asked anything.
@@ -25,13 +25,13 @@ pub(super) fn unreachable(error: &DockerError) -> Finding {
         }
         DockerError::Absent { .. } if is_forbidden(error) => {
             Finding::error("engine-not-permitted", "You may not use the Docker engine")
-                .fix("sudo usermod -aG docker \"$USER\"   then log out and in again")
+                .fix("run `sudo usermod -aG docker $USER`, then log out and in again")
         }
         DockerError::Absent { .. } => Finding::error("engine-absent", "No Docker engine answers")
             .fix("install Docker, start it (sudo systemctl start docker), or point DOCKER_HOST at an engine"),
         DockerError::TooOld { .. } => Finding::error("engine-too-old", "The Docker engine is too old").fix(hint),
         DockerError::NoSubnet => Finding::error("network-without-ipv4", "Docker network `kind` has no IPv4 addresses")
-            .fix("docker network rm kind   once nothing uses it: Hearth makes it anew"),
+            .fix("`docker network rm kind` once nothing uses it: Hearth makes it anew"),
         _ => Finding::error("engine-failed", "The Docker engine answers with errors").fix(hint),
     };
     finding.family(error.family()).evidence(chain(error))
@@ -41,7 +41,12 @@ pub(super) fn unreachable(error: &DockerError) -> Finding {
 fn is_forbidden(error: &DockerError) -> bool {
     let mut cause = error.source();
     while let Some(inner) = cause {
-        if inner.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::PermissionDenied) {
+        // the engine client's own wrapper passes for the error within, and so hides it from this walk
+        let wrapped = match inner.downcast_ref::<EngineError>() {
+            Some(EngineError::IOError { err }) => Some(err),
+            _ => inner.downcast_ref::<io::Error>(),
+        };
+        if wrapped.is_some_and(|error| error.kind() == io::ErrorKind::PermissionDenied) {
             return true;
         }
         cause = inner.source();
@@ -53,7 +58,7 @@ fn is_forbidden(error: &DockerError) -> bool {
 pub(super) fn unsupported(engine: &Engine) -> Option<Finding> {
     if engine.info.rootless {
         let finding = Finding::error("engine-rootless", "A rootless Docker engine is not supported yet");
-        let fix = "use the system's engine: unset DOCKER_HOST, docker context use default";
+        let fix = "point DOCKER_HOST at the system's engine: unix:///var/run/docker.sock";
         return Some(finding.family(Family::Docker).evidence("its security options have name=rootless").fix(fix));
     }
     let finding = engine.info.remapped.then(|| Finding::error("engine-userns", "The engine maps containers' users to others"));
@@ -71,11 +76,11 @@ pub(super) fn elsewhere(facts: &Facts, engine: &Engine, docker: Option<&DockerNo
     if facts.engine_is_here() {
         return None;
     }
-    let far = !["unix://", "tcp://127.", "tcp://localhost"].iter().any(|near| facts.address.starts_with(near));
+    let far = !facts.engine_is_near();
     let hopeless = far && docker.is_some_and(|docker| docker.api_port.is_none());
     let title = match far {
         true => "The engine is on another machine: its API server and gateway address are not reachable from here",
-        false => "The engine is in another machine: the gateway's address is not reachable from here",
+        false => "The engine is in a virtual machine or on another host: the gateway's address is not reachable from here",
     };
     let evidence = format!("engine at {} on `{}`, this is `{}`", facts.address, engine.info.host, facts.host.name);
     Some(Finding::graded(hopeless, "engine-elsewhere", title).evidence(evidence).fix("run hearth on the engine's machine"))
@@ -99,7 +104,9 @@ pub(super) fn port_taken(facts: &Facts, engine: &Engine, docker: &DockerNodes) -
         return None;
     }
     let finding = Finding::error("api-port-taken", "The API server's port is in use");
-    let fix = format!("set spec.provider.docker.apiPort to a free port, or leave it out; who has it: ss -ltnp 'sport = :{port}'");
+    let fix = format!(
+        "set spec.provider.docker.apiPort to a free port, or leave it out; `ss -ltnp 'sport = :{port}'` tells who has it"
+    );
     Some(finding.evidence(format!("something listens on 127.0.0.1:{port}")).fix(fix))
 }
 
@@ -110,7 +117,7 @@ pub(super) fn pool(profile: &Profile, engine: &Engine) -> Option<Finding> {
     let checked = match (pool, view.own) {
         (Pool::Range(range), _) => address_pool::check(range, view.subnet, &view.used, &view.taken, SERVICES),
         (Pool::Auto, Some(_)) => Ok(()),
-        (Pool::Auto, None) => address_pool::plan(view.subnet, &view.used, &view.taken, SERVICES).map(|_| ()),
+        (Pool::Auto, None) => address_pool::plan(view.subnet, &view.used, &view.taken, address_pool::AUTOMATIC_SIZE).map(|_| ()),
     };
     let error = checked.err()?;
     let finding = Finding::error("address-pool", "The load balancer's addresses do not fit the network").family(error.family());

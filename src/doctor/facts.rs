@@ -9,7 +9,6 @@ use bollard::errors::Error as EngineError;
 use ipnet::Ipv4Net;
 use rustix::fs::{Access, access, statvfs};
 
-use super::Context;
 use crate::profile::{DockerNodes, Profile, Provider};
 use crate::provider::docker::{Container, DockerError, DockerProvider, EngineInfo, NetworkView, Owned, engine_address};
 use crate::state::State;
@@ -98,14 +97,14 @@ pub struct Unwritable {
 
 impl Facts {
     /// Asks the engine and reads the machine at the same time; changes nothing.
-    pub async fn gather(profile: Option<&Profile>, context: &Context<'_>) -> Facts {
+    pub async fn gather(profile: Option<&Profile>, merge_into: Option<&Path>) -> Facts {
         let docker = profile.and_then(|profile| match &profile.provider {
             Provider::Docker(nodes) => Some(nodes.clone()),
             Provider::Ssh(_) => None,
         });
         let name = profile.map(|profile| profile.name.clone()).unwrap_or_default();
         let port = docker.as_ref().and_then(|docker| docker.api_port);
-        let (state, kubeconfig) = (name.clone(), context.merge_into.map(Path::to_owned));
+        let (state, kubeconfig) = (name.clone(), merge_into.map(Path::to_owned));
         let host = tokio::task::spawn_blocking(move || Host::read(&state, port, kubeconfig.as_deref()));
         let nodes = docker.unwrap_or_else(|| DockerNodes { image: String::new(), workers: 0, api_port: None });
         let engine = tokio::time::timeout(PATIENCE, Engine::ask(&name, &nodes));
@@ -125,7 +124,12 @@ impl Facts {
     /// virtual machine or outside of the container that this runs in, whose name and kernel differ.
     pub fn engine_is_here(&self) -> bool {
         let same = |engine: &Engine| engine.info.host == self.host.name && engine.info.kernel == self.host.kernel;
-        self.address.starts_with("unix://") && self.engine.as_ref().map_or(true, same)
+        self.engine_is_near() && self.engine.as_ref().map_or(true, same)
+    }
+
+    /// True when the way to the engine does not leave this machine, as far as its address tells.
+    pub fn engine_is_near(&self) -> bool {
+        ["unix://", "tcp://127.", "tcp://localhost"].iter().any(|near| self.address.starts_with(near))
     }
 }
 
@@ -152,7 +156,8 @@ impl Host {
             || ["modules.builtin", "modules.dep"]
                 .iter()
                 .any(|list| text(&format!("/lib/modules/{kernel}/{list}")).contains("/overlay.ko"));
-        let taken = |port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_err_and(|error| error.kind() == io::ErrorKind::AddrInUse);
+        let taken =
+            |port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_err_and(|error| error.kind() == io::ErrorKind::AddrInUse);
         Host {
             name: system.nodename().to_string_lossy().into_owned(),
             kernel,

@@ -140,9 +140,9 @@ impl fmt::Display for Findings {
     }
 }
 
-/// The machine cannot take what the profile asks for; holds everything that was found.
+/// The profile cannot be brought up here; holds everything that was found.
 #[derive(Debug, thiserror::Error)]
-#[error("nothing was changed: this machine cannot take the profile\n{0}")]
+#[error("nothing was changed: the profile cannot be brought up here\n{0}")]
 pub struct PreflightError(pub Findings);
 
 impl Explain for PreflightError {

@@ -38,7 +38,7 @@ pub(super) fn disk(engine: &Engine, needs: Needs) -> Option<Finding> {
     Some(
         Finding::graded(free < needs.disk / 2, "disk-short", "There is little disk space for images and nodes")
             .evidence(format!("about {} are needed, {} are free in {root}", gib(needs.disk), gib(free)))
-            .fix("docker system prune   removes stopped containers and images that nothing uses"),
+            .fix("`docker system df -v` shows what takes it: remove images and volumes that nothing needs"),
     )
 }
 
@@ -49,7 +49,7 @@ pub(super) fn inotify(host: &Host, workers: u32) -> Option<Finding> {
     if instances >= INSTANCES && watches >= FEW_WATCHES {
         return None;
     }
-    let mut fix = "sudo sysctl -w".to_owned();
+    let mut fix = "run `sudo sysctl -w".to_owned();
     let mut seen = Vec::new();
     if instances < INSTANCES {
         seen.push(format!("fs.inotify.max_user_instances = {instances}, the nodes alone need {needed}"));
@@ -60,7 +60,7 @@ pub(super) fn inotify(host: &Host, workers: u32) -> Option<Finding> {
         fix.push_str(&format!(" fs.inotify.max_user_watches={WATCHES}"));
     }
     let finding = Finding::graded(instances < needed, "inotify-low", "Programs on the nodes may run out of file watches");
-    Some(finding.evidence(seen.join("\n")).fix(format!("{fix}\nand put it into /etc/sysctl.d/ to keep it")))
+    Some(finding.evidence(seen.join("\n")).fix(format!("{fix}`, and put it into /etc/sysctl.d/ to keep it")))
 }
 
 /// What Hearth copes with by itself.
@@ -89,7 +89,7 @@ pub(super) fn overlay(host: &Host) -> Option<Finding> {
     (!host.overlay).then(|| {
         Finding::error("no-overlay", "The kernel has no overlay file system")
             .evidence(format!("neither /proc/filesystems nor the modules of {} have it", host.kernel))
-            .fix("sudo modprobe overlay, or boot a kernel that has it")
+            .fix("run `sudo modprobe overlay`, or boot a kernel that has it")
     })
 }
 
@@ -103,7 +103,9 @@ pub(super) fn route_taken(host: &Host, engine: &Engine) -> Option<Finding> {
     }
     let fix = match route.interface.starts_with("br-") {
         true => format!("sudo ip link delete {}", route.interface),
-        false => "give Docker other addresses (default-address-pools in /etc/docker/daemon.json), then docker network rm kind".into(),
+        false => {
+            "give Docker other addresses (default-address-pools in /etc/docker/daemon.json), then `docker network rm kind`".into()
+        }
     };
     Some(
         Finding::error("route-taken", "The nodes' network is hidden by another interface")

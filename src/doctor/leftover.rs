@@ -27,7 +27,7 @@ fn clusters(host: &Host, engine: &Engine, current: Option<&str>) -> Vec<Finding>
     let finding = |(name, nodes): (&str, Vec<&str>)| {
         Finding::warning("cluster-abandoned", format!("Cluster `{name}` has nodes, but this user keeps nothing about it"))
             .evidence(format!("containers {}", nodes.join(", ")))
-            .fix(format!("hearth down --name {name}   unless somebody else uses it"))
+            .fix(format!("`hearth down --name {name}`, unless somebody else uses it"))
     };
     unknown.map(finding).collect()
 }
@@ -45,7 +45,7 @@ fn network(engine: &Engine) -> Option<Finding> {
     engine.network_unused.then(|| {
         Finding::info("network-unused", "Docker network `kind` was made by Hearth, and nothing is on it")
             .evidence("no container uses it")
-            .fix("docker network rm kind   or leave it to the next cluster")
+            .fix("`docker network rm kind`, or leave it to the next cluster")
     })
 }
 

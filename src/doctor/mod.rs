@@ -22,23 +22,16 @@ use needs::Needs;
 /// Workers that limits are held against when no profile says how many.
 const USUAL_WORKERS: u32 = 2;
 
-/// What the checks cannot find out by themselves.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Context<'a> {
-    /// Images that neither the engine nor a bundle has and that cannot be pulled.
-    pub missing_images: &'a [String],
-    /// A kubeconfig of the user's that entries are going to be merged into.
-    pub merge_into: Option<&'a Path>,
-}
-
-/// Looks whether the machine can take the profile; changes nothing. Gives warnings and infos.
+/// Looks whether the machine can take the profile; changes nothing. Gives warnings and infos. `missing_images` are
+/// those that neither the engine nor a bundle has and that cannot be pulled, `merge_into` is a kubeconfig of the
+/// user's that entries are going to be merged into.
 ///
 /// # Errors
 /// [`PreflightError`] with everything that was found, if an error is among it.
-pub async fn preflight(profile: &Profile, context: &Context<'_>) -> Result<Findings> {
+pub async fn preflight(profile: &Profile, missing_images: &[String], merge_into: Option<&Path>) -> Result<Findings> {
     let findings = match &profile.provider {
         Provider::Ssh(_) => vec![no_ssh()],
-        Provider::Docker(_) => found(&Facts::gather(Some(profile), context).await, Some(profile), context),
+        Provider::Docker(_) => found(&Facts::gather(Some(profile), merge_into).await, Some(profile), missing_images),
     };
     Ok(Findings::new(findings).into_result()?)
 }
@@ -46,11 +39,10 @@ pub async fn preflight(profile: &Profile, context: &Context<'_>) -> Result<Findi
 /// Looks for trouble and for what earlier runs left behind; with a profile, also whether it fits. Never fails:
 /// what cannot be asked is a finding.
 pub async fn examine(profile: Option<&Profile>) -> Findings {
-    let context = Context::default();
-    let facts = Facts::gather(profile, &context).await;
+    let facts = Facts::gather(profile, None).await;
     let mut findings = match profile.map(|profile| &profile.provider) {
         Some(Provider::Ssh(_)) => vec![no_ssh()],
-        _ => found(&facts, profile, &context),
+        _ => found(&facts, profile, &[]),
     };
     if let Ok(engine) = &facts.engine {
         findings.extend(leftover::all(&facts.host, engine, profile.map(|profile| profile.name.as_str())));
@@ -60,7 +52,7 @@ pub async fn examine(profile: Option<&Profile>) -> Findings {
 
 /// Everything but leftovers, in the order of the exit codes that errors would lead to when several are found:
 /// the engine, the machine, the images.
-fn found(facts: &Facts, profile: Option<&Profile>, context: &Context<'_>) -> Vec<Finding> {
+fn found(facts: &Facts, profile: Option<&Profile>, missing_images: &[String]) -> Vec<Finding> {
     let docker = profile.and_then(|profile| match &profile.provider {
         Provider::Docker(docker) => Some((profile, docker)),
         Provider::Ssh(_) => None,
@@ -89,7 +81,7 @@ fn found(facts: &Facts, profile: Option<&Profile>, context: &Context<'_>) -> Vec
         findings.extend(host::overlay(&facts.host));
     }
     findings.extend(host::unwritable(&facts.host));
-    findings.extend(engine::missing_images(context.missing_images));
+    findings.extend(engine::missing_images(missing_images));
     findings.extend(host::adapted(facts, facts.engine.as_ref().ok()));
     findings
 }
