@@ -89,13 +89,13 @@ impl Actor<StepKind> for DockerActor {
                 let _one_builder = session.lock_derive().await?;
                 let reference = provider.derived_reference(images).await?;
                 if !provider.has_image(&reference).await? {
-                    provider.derive_image(&reference, images).await?;
+                    provider.derive_image(&reference, images, progress).await?;
                 }
             }
             StepKind::WasImage => drop(session.was().await?),
             StepKind::Network => provider.create_network().await?,
             StepKind::Node { node, role } => {
-                let image = session.node_image(*role).await?;
+                let image = session.node_image().await?;
                 let pool = if *role == Role::ControlPlane { session.reserve_pool().await? } else { None };
                 provider.start_node(node, *role, &image, pool.as_ref().map(|reserved| reserved.range)).await?;
                 drop(pool);

@@ -13,18 +13,13 @@ pub fn up(profile: &Profile) -> Result<Plan<StepKind>, PlanError> {
     let names: Vec<String> = nodes.iter().map(|(name, _)| name.clone()).collect();
     let control_plane = names[0].clone();
 
-    let images = node_images(&mut plan, profile, docker);
+    let image = node_image(&mut plan, profile, docker);
     let was = plan.add("was-image", StepKind::WasImage, []);
     let network = plan.add("network", StepKind::Network, []);
-    // the control plane starts from the plain node image: it runs no component that would need more
     let mut booted = Vec::new();
     for (name, role) in &nodes {
-        let mut after = vec![&network];
-        after.extend(match role {
-            Role::ControlPlane => images.first(),
-            Role::Worker => images.last(),
-        });
-        booted.push(plan.add(format!("node/{name}"), StepKind::Node { node: name.clone(), role: *role }, after));
+        let kind = StepKind::Node { node: name.clone(), role: *role };
+        booted.push(plan.add(format!("node/{name}"), kind, [&network, &image]));
     }
     let mut all_nodes: Vec<&StepId> = booted.iter().collect();
 
@@ -97,17 +92,13 @@ pub fn down(name: &str, nodes: &[(String, Role)]) -> Result<Plan<StepKind>, Plan
     plan.build()
 }
 
-/// The engine's images; with components, the node image derived from them too.
-fn node_images(plan: &mut super::PlanBuilder<StepKind>, profile: &Profile, docker: &DockerNodes) -> Vec<StepId> {
+/// The engine's images, and the node image derived from them.
+fn node_image(plan: &mut super::PlanBuilder<StepKind>, profile: &Profile, docker: &DockerNodes) -> StepId {
     let components = components::images(profile);
     let mut all = vec![docker.image.clone()];
     all.extend(components.iter().cloned());
     let fetched = plan.add("images", StepKind::Images { images: all }, []);
-    if components.is_empty() {
-        return vec![fetched];
-    }
-    let derived = plan.add("node-image", StepKind::NodeImage { base: docker.image.clone(), images: components }, [&fetched]);
-    vec![fetched, derived]
+    plan.add("node-image", StepKind::NodeImage { base: docker.image.clone(), images: components }, [&fetched])
 }
 
 fn component_step(part: &str) -> StepId {
