@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use super::Session;
 use super::session::SessionError;
-use crate::components;
 use crate::engine::Progress;
 use crate::error::Result;
+use crate::plan::build;
 use crate::profile::AddressRange;
 use crate::provider::docker::{DockerNode, copy_archive};
 
@@ -47,14 +47,14 @@ impl Session {
 
     /// The image nodes start from.
     pub async fn node_image(&self) -> Result<String> {
-        Ok(self.provider.derived_reference(&components::images(&self.profile)).await?)
+        Ok(self.provider.derived_reference(&build::images(&self.profile)).await?)
     }
 
     /// For every node the images that it lacks: the WAS image at first, and those of components that the profile asks
     /// for since the node was made.
     pub async fn images_missing_on_nodes(&self) -> Result<Vec<(DockerNode, Vec<String>)>> {
         let was = self.was().await?.reference.clone();
-        let mut wanted = components::images(&self.profile);
+        let mut wanted = build::images(&self.profile);
         wanted.push(was);
         let nodes = self.nodes().await?;
         let found = futures_util::future::try_join_all(nodes.iter().map(|node| self.images_of(node))).await?;
