@@ -2,17 +2,18 @@
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use k8s_openapi::api::apps::v1::{DaemonSet, Deployment};
 use k8s_openapi::api::storage::v1::StorageClass;
 use kube::api::Api;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::time::Instant;
 
 use super::Session;
 use crate::cluster::{self, ClusterError, kubeadm, kubelet, ready, registration, routed};
-use crate::components;
+use crate::components::{ObjectRef, Part, apply, health};
 use crate::engine::{Actor, Check, Progress};
 use crate::error::Result;
 use crate::plan::{Kind, StepKind};
@@ -66,8 +67,16 @@ impl Actor<StepKind> for DockerActor {
                 return Ok(needed_unless(problems.is_empty(), || problems.join("; ")));
             }
             StepKind::Storage => self.has_storage_class().await?,
-            StepKind::Apply { part } => return components::check(session.client().await?, part, session.inputs().await?).await,
-            StepKind::Healthy { part } => return components::is_healthy(session.client().await?, part, session.inputs().await?).await,
+            StepKind::Apply { part } => {
+                let differences = apply::check(session.client().await?, &session.objects(*part).await?).await?;
+                let list = || differences.iter().map(|difference| difference.object.to_string()).collect::<Vec<_>>().join(", ");
+                return Ok(needed_unless(differences.is_empty(), list));
+            }
+            StepKind::Healthy { part } => {
+                let unhealthy = health::unhealthy(session.client().await?, &session.objects(*part).await?).await?;
+                let list = || unhealthy.iter().map(|one| format!("{}: {}", one.object, one.why)).collect::<Vec<_>>().join(", ");
+                return Ok(needed_unless(unhealthy.is_empty(), list));
+            }
             StepKind::Gateway => gateway_answers(session.vip().await?).await,
             StepKind::Connectivity => ready::is_proven(session.client().await?).await?,
             StepKind::Kubeconfig => session.kubeconfig_is_current().await?,
@@ -89,13 +98,13 @@ impl Actor<StepKind> for DockerActor {
                 let _one_builder = session.lock_derive().await?;
                 let reference = provider.derived_reference(images).await?;
                 if !provider.has_image(&reference).await? {
-                    provider.derive_image(&reference, images).await?;
+                    provider.derive_image(&reference, images, progress).await?;
                 }
             }
             StepKind::WasImage => drop(session.was().await?),
             StepKind::Network => provider.create_network().await?,
             StepKind::Node { node, role } => {
-                let image = session.node_image(*role).await?;
+                let image = session.node_image().await?;
                 let pool = if *role == Role::ControlPlane { session.reserve_pool().await? } else { None };
                 provider.start_node(node, *role, &image, pool.as_ref().map(|reserved| reserved.range)).await?;
                 drop(pool);
@@ -123,10 +132,11 @@ impl Actor<StepKind> for DockerActor {
             StepKind::NodesReady { nodes } => ready::wait_nodes(session.client().await?, nodes, limit).await?,
             StepKind::Storage => {
                 let manifest = session.control_plane().await?.run(Command::new(["cat", STORAGE_MANIFEST])).await?;
-                components::apply_text(session.client().await?, &manifest.text(), "storage", session.inputs().await?).await?;
+                let objects = crate::yaml::documents(&manifest.text())?;
+                apply::apply(session.client().await?, &session.owner(Part::Storage), &objects, Instant::now() + limit).await?;
             }
-            StepKind::Apply { part } => components::apply(session.client().await?, part, session.inputs().await?, progress).await?,
-            StepKind::Healthy { part } => components::wait(session.client().await?, part, session.inputs().await?, limit, progress).await?,
+            StepKind::Apply { part } => self.apply_part(*part, Instant::now() + limit).await?,
+            StepKind::Healthy { part } => self.wait_part(*part, Instant::now() + limit).await?,
             StepKind::Gateway => wait_gateway(session.vip().await?, limit).await?,
             StepKind::Connectivity => self.prove_connectivity(limit, progress).await?,
             StepKind::Kubeconfig => session.write_kubeconfig().await?,
@@ -194,19 +204,25 @@ impl DockerActor {
 
     async fn prove_connectivity(&self, limit: Duration, progress: &Progress) -> Result<()> {
         let client = self.0.client().await?;
-        let inputs = self.0.inputs().await?;
         ready::wait_pods(client, "kube-system", "k8s-app in (kube-dns,kube-proxy)", limit).await?;
-        components::apply(client, PROBE, inputs, progress).await?;
-        components::wait(client, PROBE, inputs, limit, progress).await?;
+        let deadline = Instant::now() + limit;
+        self.apply_part(Part::Probe, deadline).await?;
+        self.wait_part(Part::Probe, deadline).await?;
         let made = ready::prove_connectivity(client, "hearth-system", "app=probe").await?;
         progress.say(format!("{made} connections made"));
         ready::keep_proof(client).await?;
-        components::delete(client, PROBE, inputs).await
+        let probes: Vec<ObjectRef> = self.0.objects(Part::Probe).await?.iter().map(ObjectRef::of).collect();
+        Ok(apply::delete(client, &probes, deadline).await?)
+    }
+
+    async fn apply_part(&self, part: Part, deadline: Instant) -> Result<()> {
+        Ok(apply::apply(self.0.client().await?, &self.0.owner(part), &self.0.objects(part).await?, deadline).await?)
+    }
+
+    async fn wait_part(&self, part: Part, deadline: Instant) -> Result<()> {
+        Ok(health::wait(self.0.client().await?, &self.0.objects(part).await?, deadline).await?)
     }
 }
-
-/// The part whose pods prove connectivity.
-const PROBE: &str = "probe";
 
 /// True when the application answers 200 at the gateway's address.
 async fn gateway_answers(vip: Ipv4Addr) -> bool {

@@ -4,12 +4,11 @@ use std::path::PathBuf;
 
 use super::Session;
 use super::session::SessionError;
-use crate::components;
 use crate::engine::Progress;
 use crate::error::Result;
-use crate::profile::{AddressRange, Role};
+use crate::plan::build;
+use crate::profile::AddressRange;
 use crate::provider::docker::{DockerNode, copy_archive};
-use crate::provider::Node;
 
 /// A file lock that other runs of Hearth on this machine wait for.
 pub struct Held(#[expect(dead_code, reason = "holds the lock until dropped")] std::fs::File);
@@ -46,29 +45,22 @@ impl Session {
         pulled.map_err(|source| SessionError::NoImage { image: image.to_owned(), source }.into())
     }
 
-    /// The image a node starts from.
-    pub async fn node_image(&self, role: Role) -> Result<String> {
-        let images = match role {
-            Role::ControlPlane => Vec::new(),
-            Role::Worker => components::images(&self.profile),
-        };
-        Ok(self.provider.derived_reference(&images).await?)
+    /// The image nodes start from.
+    pub async fn node_image(&self) -> Result<String> {
+        Ok(self.provider.derived_reference(&build::images(&self.profile)).await?)
     }
 
-    /// For every node the images that it needs and lacks. Workers need all, the control plane what runs on every node.
+    /// For every node the images that it lacks: the WAS image at first, and those of components that the profile asks
+    /// for since the node was made.
     pub async fn images_missing_on_nodes(&self) -> Result<Vec<(DockerNode, Vec<String>)>> {
         let was = self.was().await?.reference.clone();
-        let everywhere = components::images_on_every_node(&self.profile);
+        let mut wanted = build::images(&self.profile);
+        wanted.push(was);
         let nodes = self.nodes().await?;
         let found = futures_util::future::try_join_all(nodes.iter().map(|node| self.images_of(node))).await?;
         let missing = nodes.into_iter().zip(found).map(|(node, has)| {
-            let mut wanted = match node.role() {
-                Role::ControlPlane => everywhere.clone(),
-                Role::Worker => components::images(&self.profile),
-            };
-            wanted.push(was.clone());
-            wanted.retain(|image| !has.contains(image));
-            (node, wanted)
+            let lacks = wanted.iter().filter(|image| !has.contains(*image)).cloned().collect();
+            (node, lacks)
         });
         Ok(missing.collect())
     }

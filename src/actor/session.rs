@@ -1,17 +1,18 @@
 //! What steps share within one run: connections and facts that are looked up once.
 
 use std::collections::BTreeSet;
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
 use kube::Client;
+use serde_json::Value;
 use tokio::sync::OnceCell;
 
-use crate::artifact::bundle::Bundle;
-use crate::artifact::oci;
+use crate::artifact::{self, Bundle, oci};
 use crate::cluster::pki::Pki;
 use crate::cluster::{self, ClusterError, kubelet, registration, routed};
-use crate::components::{self, address_pool};
-use crate::error::{Explain, Family, Result};
+use crate::components::{Inputs, Owner, Part, Secrets, address_pool, render};
+use crate::error::{BoxError, Explain, Family, Result};
 use crate::profile::{AddressRange, Pool, Profile, Role};
 use crate::provider::docker::{DockerNode, DockerProvider, EngineInfo};
 use crate::provider::{Command, Node};
@@ -34,7 +35,7 @@ pub struct Session {
     client: OnceCell<Client>,
     was: OnceCell<oci::Packed>,
     pool: OnceCell<AddressRange>,
-    inputs: OnceCell<components::Inputs>,
+    inputs: OnceCell<Inputs>,
 }
 
 impl Session {
@@ -162,7 +163,7 @@ impl Session {
     }
 
     /// The gateway's address: the profile's, or the pool's first.
-    pub async fn vip(&self) -> Result<std::net::Ipv4Addr> {
+    pub async fn vip(&self) -> Result<Ipv4Addr> {
         let pool = self.pool().await?;
         match self.profile.components.istio.as_ref().and_then(|istio| istio.vip) {
             Some(vip) if !pool.contains(vip) => Err(SessionError::VipOutsidePool { vip, pool }.into()),
@@ -188,18 +189,35 @@ impl Session {
         Ok(output.text().lines().map(str::to_owned).collect())
     }
 
-    /// What the components run with.
-    pub async fn inputs(&self) -> Result<&components::Inputs> {
+    /// What the components are rendered with.
+    pub async fn inputs(&self) -> Result<&Inputs> {
         self.inputs
             .get_or_try_init(|| async {
-                let addresses = match self.profile.components.metallb {
-                    Some(_) => Some((self.pool().await?, self.vip().await?)),
-                    None => None,
+                let (vip, pool) = match self.profile.components.metallb {
+                    Some(_) => (self.vip().await?, self.pool().await?),
+                    // nothing that is rendered without MetalLB speaks of addresses
+                    None => (Ipv4Addr::UNSPECIFIED, AddressRange { first: Ipv4Addr::UNSPECIFIED, last: Ipv4Addr::UNSPECIFIED }),
                 };
-                let was = self.was().await?.reference.clone();
-                components::Inputs::of(self.client().await?, &self.profile, addresses, was, self.bundle.as_ref()).await
+                let secrets = Secrets::of_cluster(self.client().await?).await?;
+                Ok(Inputs::new(&self.profile, vip, pool, &self.was().await?.reference, secrets))
             })
             .await
+    }
+
+    /// A part's objects, ready to be applied.
+    pub async fn objects(&self, part: Part) -> Result<Vec<Value>> {
+        let Some(pin) = part.definitions() else { return Ok(render::render(part, self.inputs().await?)?) };
+        let bundle = self.bundle.clone();
+        let objects = tokio::task::spawn_blocking(move || {
+            let bytes = artifact::file(&pin, bundle.as_ref())?;
+            Ok::<_, BoxError>(render::definitions(&pin, &String::from_utf8_lossy(&bytes))?)
+        });
+        objects.await.map_err(|_| SessionError::Interrupted)?
+    }
+
+    /// Who owns a part's objects.
+    pub fn owner(&self, part: Part) -> Owner {
+        Owner { profile: self.profile.name.clone(), part }
     }
 }
 
@@ -234,7 +252,7 @@ pub enum SessionError {
     #[error("address {vip} for the gateway is not in the address pool {pool}")]
     VipOutsidePool {
         /// The address.
-        vip: std::net::Ipv4Addr,
+        vip: Ipv4Addr,
         /// The pool.
         pool: AddressRange,
     },

@@ -1,17 +1,24 @@
-//! stub
+//! Components: what gets installed into a cluster, as Hearth's own templates, upstream's resource definitions, and the
+//! rules of how they are rendered, applied and found healthy.
+//!
+//! 1. [`catalogue`] lists the [`Part`]s of every component: plain data, which the plan is built from.
+//! 2. [`render`] turns a part into objects; [`Secrets`] are what it cannot make up anew each time.
+//! 3. [`apply`] writes objects, compares, prunes and deletes them.
+//! 4. [`health`] waits until they work, and [`Diagnosis`] tells why they do not.
+
 pub mod address_pool;
-use crate::profile::Profile; use crate::error::Result; use crate::engine::{Check, Progress}; use kube::Client; use std::time::Duration;
-/// stub
-#[derive(Clone)] pub struct Part { pub id: String, pub needs: Vec<String>, pub needs_was: bool, pub needs_storage: bool, pub waits: bool }
-/// stub
-pub struct Inputs;
-impl Inputs { pub async fn of(_c: &Client, _p: &Profile, _a: Option<(crate::profile::AddressRange, std::net::Ipv4Addr)>, _w: String, _b: Option<&crate::artifact::Bundle>) -> Result<Inputs> { Ok(Inputs) } }
-pub fn parts(_p: &Profile) -> Vec<Part> { vec![] }
-pub fn images(_p: &Profile) -> Vec<String> { vec![] }
-pub fn images_on_every_node(_p: &Profile) -> Vec<String> { vec![] }
-pub async fn check(_c: &Client, _p: &str, _i: &Inputs) -> Result<Check> { Ok(Check::Satisfied) }
-pub async fn is_healthy(_c: &Client, _p: &str, _i: &Inputs) -> Result<Check> { Ok(Check::Satisfied) }
-pub async fn apply(_c: &Client, _p: &str, _i: &Inputs, _pr: &Progress) -> Result<()> { Ok(()) }
-pub async fn wait(_c: &Client, _p: &str, _i: &Inputs, _l: Duration, _pr: &Progress) -> Result<()> { Ok(()) }
-pub async fn apply_text(_c: &Client, _t: &str, _w: &str, _i: &Inputs) -> Result<()> { Ok(()) }
-pub async fn delete(_c: &Client, _p: &str, _i: &Inputs) -> Result<()> { Ok(()) }
+pub mod apply;
+pub mod catalogue;
+mod diagnosis;
+mod error;
+pub mod health;
+pub mod manifest;
+pub mod render;
+mod secrets;
+
+pub use catalogue::{Need, Part};
+pub use diagnosis::{Diagnosis, PodTrouble};
+pub use error::ComponentError;
+pub use manifest::{ObjectRef, Owner};
+pub use render::Inputs;
+pub use secrets::Secrets;

@@ -1,7 +1,7 @@
 //! The whole bring-up, read aloud: every ordering rule of Hearth stands in this file and nowhere else.
 
 use super::{Plan, PlanError, StepId, StepKind};
-use crate::components::{self, Part};
+use crate::components::{Need, Part, catalogue};
 use crate::profile::{Cni, DockerNodes, Profile, Provider, Role};
 use crate::provider::docker::node_names;
 
@@ -13,18 +13,13 @@ pub fn up(profile: &Profile) -> Result<Plan<StepKind>, PlanError> {
     let names: Vec<String> = nodes.iter().map(|(name, _)| name.clone()).collect();
     let control_plane = names[0].clone();
 
-    let images = node_images(&mut plan, profile, docker);
+    let image = node_image(&mut plan, profile, docker);
     let was = plan.add("was-image", StepKind::WasImage, []);
     let network = plan.add("network", StepKind::Network, []);
-    // the control plane starts from the plain node image: it runs no component that would need more
     let mut booted = Vec::new();
     for (name, role) in &nodes {
-        let mut after = vec![&network];
-        after.extend(match role {
-            Role::ControlPlane => images.first(),
-            Role::Worker => images.last(),
-        });
-        booted.push(plan.add(format!("node/{name}"), StepKind::Node { node: name.clone(), role: *role }, after));
+        let kind = StepKind::Node { node: name.clone(), role: *role };
+        booted.push(plan.add(format!("node/{name}"), kind, [&network, &image]));
     }
     let mut all_nodes: Vec<&StepId> = booted.iter().collect();
 
@@ -56,28 +51,26 @@ pub fn up(profile: &Profile) -> Result<Plan<StepKind>, PlanError> {
     all_nodes.push(&was);
     let loaded = plan.add("load-images", StepKind::LoadImage, all_nodes);
 
-    let parts = components::parts(profile);
+    let parts = catalogue::parts(profile);
+    let mut finished = Vec::new();
     for part in &parts {
         let mut after = vec![api.clone()];
-        after.extend(part.needs.iter().map(|need| component_step(need)));
-        if part.needs_was {
+        after.extend(part.needs().iter().filter(|need| parts.contains(&need.part())).map(|need| match need {
+            Need::Applied(part) => applied(*part),
+            Need::Healthy(part) => healthy(*part),
+        }));
+        if runs_pods(*part) {
             after.push(loaded.clone());
         }
-        if part.needs_storage {
+        if *part == Part::Mysql {
             after.push(storage.clone());
         }
-        let id = component_step(&part.id);
-        let applied = match part.waits {
-            true => plan.add(format!("{}/apply", part.id), StepKind::Apply { part: part.id.clone() }, &after),
-            false => plan.add(id.clone(), StepKind::Apply { part: part.id.clone() }, &after),
-        };
-        if part.waits {
-            plan.add(id, StepKind::Healthy { part: part.id.clone() }, [&applied]);
-        }
+        let step = plan.add(applied(*part), StepKind::Apply { part: *part }, &after);
+        finished.push(plan.add(healthy(*part), StepKind::Healthy { part: *part }, [&step]));
     }
-    let mut finished: Vec<StepId> = parts.iter().map(|part| component_step(&part.id)).collect();
     if profile.components.workloads.is_some() {
-        finished = vec![plan.add("gateway", StepKind::Gateway, &finished)];
+        let way = [Part::Routes, Part::Was, Part::Web, Part::IstioGateway, Part::MetallbPool].map(applied);
+        finished.push(plan.add("gateway", StepKind::Gateway, &way));
     }
     // the proof runs pods on every node, so it stands back until the application answers
     finished.extend([ready, loaded, kubeconfig]);
@@ -97,19 +90,80 @@ pub fn down(name: &str, nodes: &[(String, Role)]) -> Result<Plan<StepKind>, Plan
     plan.build()
 }
 
-/// The engine's images; with components, the node image derived from them too.
-fn node_images(plan: &mut super::PlanBuilder<StepKind>, profile: &Profile, docker: &DockerNodes) -> Vec<StepId> {
-    let components = components::images(profile);
+/// Every image that the profile's components run, each once.
+pub fn images(profile: &Profile) -> Vec<String> {
+    let mut images: Vec<String> =
+        catalogue::parts(profile).iter().flat_map(|part| part.images()).map(|pin| pin.reference.to_owned()).collect();
+    images.sort();
+    images.dedup();
+    images
+}
+
+/// The engine's images, and the node image derived from them.
+fn node_image(plan: &mut super::PlanBuilder<StepKind>, profile: &Profile, docker: &DockerNodes) -> StepId {
+    let components = images(profile);
     let mut all = vec![docker.image.clone()];
     all.extend(components.iter().cloned());
     let fetched = plan.add("images", StepKind::Images { images: all }, []);
-    if components.is_empty() {
-        return vec![fetched];
-    }
-    let derived = plan.add("node-image", StepKind::NodeImage { base: docker.image.clone(), images: components }, [&fetched]);
-    vec![fetched, derived]
+    plan.add("node-image", StepKind::NodeImage { base: docker.image.clone(), images: components }, [&fetched])
 }
 
-fn component_step(part: &str) -> StepId {
-    StepId::from(part)
+/// The step that writes a part's objects.
+fn applied(part: Part) -> StepId {
+    StepId::from(part.id())
+}
+
+/// The step that waits until a part works.
+fn healthy(part: Part) -> StepId {
+    StepId::from(format!("{part}/ready"))
+}
+
+/// True for parts whose pods would look for images in a registry if they started before their images are on the node.
+fn runs_pods(part: Part) -> bool {
+    part == Part::Was || !part.images().is_empty()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::profile::{Source, load};
+
+    fn quick() -> Plan<StepKind> {
+        let profile = load(&[Source::File("profiles/quick.yaml".into())], &[]).expect("the starter profile is valid");
+        up(&profile).expect("the plan has no cycle")
+    }
+
+    fn comes_before(plan: &Plan<StepKind>, first: &str, second: &str) -> bool {
+        let dependencies = plan.dependencies();
+        let position = |id: &str| plan.steps().iter().position(|step| step.id.as_str() == id).expect(id);
+        let (first, mut open) = (position(first), vec![position(second)]);
+        while let Some(step) = open.pop() {
+            if step == first {
+                return true;
+            }
+            open.extend(&dependencies[step]);
+        }
+        false
+    }
+
+    #[test]
+    fn workers_do_not_wait_for_kubeadm_to_finish() {
+        let plan = quick();
+        assert!(comes_before(&plan, "api", "kubelet/quick-worker"));
+        assert!(!comes_before(&plan, "cluster-services", "kubelet/quick-worker"));
+    }
+
+    #[test]
+    fn meshed_pods_wait_for_the_injector_and_the_database_does_not() {
+        let plan = quick();
+        assert!(comes_before(&plan, "istio/webhook/ready", "workloads/was"));
+        assert!(!comes_before(&plan, "istio/istiod", "workloads/mysql"));
+    }
+
+    #[test]
+    fn the_proof_comes_last() {
+        let plan = quick();
+        assert!(comes_before(&plan, "gateway", "connectivity"));
+        assert_eq!(plan.steps().last().map(|step| step.id.as_str()), Some("connectivity"));
+    }
 }
