@@ -29,6 +29,8 @@ pub enum Family {
     Component = 80,
     /// Clean-up left something behind.
     Leftover = 90,
+    /// A mistake in Hearth itself.
+    Internal = 101,
     /// Interrupted by the user.
     Interrupted = 130,
 }

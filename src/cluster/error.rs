@@ -21,6 +21,9 @@ pub enum ClusterError {
         #[source]
         source: rcgen::Error,
     },
+    /// A file could not be written as YAML.
+    #[error(transparent)]
+    Yaml(#[from] crate::yaml::SyntaxError),
     /// The API refused or failed.
     #[error("the Kubernetes API could not {action}")]
     Api {

@@ -14,9 +14,11 @@ use crate::provider::{Command, FileSpec, Node};
 /// Where kind keeps the configuration; its node image reads it when a container restarts.
 const CONFIG: &str = "/kind/kubeadm.conf";
 /// What must be done before the API can answer.
-const BEFORE_API: &str = "certs,kubeconfig,etcd,control-plane,kubelet-start";
-/// What needs the API.
-const AFTER_API: &str = "upload-config,mark-control-plane,bootstrap-token,kubelet-finalize,addon";
+const BEFORE_API: &str = "certs,kubeconfig,etcd,control-plane/apiserver,kubelet-start";
+/// What needs the API. The controller manager and the scheduler too: started together with etcd and the API server
+/// they would only slow them down, and then sit out the pauses after their failed first attempts.
+const AFTER_API: &str =
+    "control-plane/controller-manager,control-plane/scheduler,upload-config,mark-control-plane,bootstrap-token,kubelet-finalize,addon";
 /// What nobody needs: checks made for bare machines, waits that ours replace, and advice to a reader.
 const NEVER: &str = "preflight,wait-control-plane,upload-certs,show-join-command";
 /// kind's fixed token; its joins use it, so a worker added by kind's way works too.
@@ -52,8 +54,12 @@ pub fn config(settings: &Settings) -> Vec<Value> {
             "encryptionAlgorithm": "ECDSA-P256",
             "apiServer": {"certSANs": ["localhost", "127.0.0.1"], "extraArgs": [argument("runtime-config", "")]},
             // one control plane has nobody to elect a leader against: not waiting for the election saves seconds
-            "controllerManager": {"extraArgs": [argument("enable-hostpath-provisioner", "true"), argument("leader-elect", "false")]},
-            "scheduler": {"extraArgs": [argument("leader-elect", "false")]},
+            // and its default of 20 calls a second makes the controller manager take six seconds to start its controllers
+            "controllerManager": {"extraArgs": [
+                argument("enable-hostpath-provisioner", "true"), argument("leader-elect", "false"),
+                argument("kube-api-qps", "300"), argument("kube-api-burst", "600")]},
+            "scheduler": {"extraArgs": [
+                argument("leader-elect", "false"), argument("kube-api-qps", "300"), argument("kube-api-burst", "600")]},
             "networking": {"podSubnet": kubernetes.pod_subnet, "serviceSubnet": kubernetes.service_subnet},
         }),
         json!({
@@ -77,9 +83,9 @@ pub fn config(settings: &Settings) -> Vec<Value> {
 }
 
 /// The file that holds the configuration on a node.
-pub fn config_file(settings: &Settings) -> FileSpec {
-    let documents: Vec<String> = config(settings).iter().map(crate::yaml::to_string).collect();
-    FileSpec { path: CONFIG.to_owned(), bytes: documents.join("---\n").into_bytes(), mode: 0o644 }
+pub fn config_file(settings: &Settings) -> Result<FileSpec, ClusterError> {
+    let documents = config(settings).iter().map(crate::yaml::to_string).collect::<Result<Vec<_>, _>>()?;
+    Ok(FileSpec { path: CONFIG.to_owned(), bytes: documents.join("---\n").into_bytes(), mode: 0o644 })
 }
 
 /// Everything up to the start of the kubelet; the API answers some seconds later.

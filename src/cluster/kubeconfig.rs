@@ -24,7 +24,7 @@ pub fn user_file() -> PathBuf {
 
 /// Writes a file only its owner can read, whole or not at all.
 pub fn write(path: &Path, kubeconfig: &Value) -> Result<(), ClusterError> {
-    write_atomically(path, &crate::yaml::to_string(kubeconfig)).map_err(failed("write", path))
+    write_atomically(path, &crate::yaml::to_string(kubeconfig)?).map_err(failed("write", path))
 }
 
 /// Puts the entries of `kubeconfig` into `path` and makes its context the current one. Other entries stay as they are.
@@ -70,7 +70,7 @@ fn edit(path: &Path, change: impl FnOnce(&mut Value)) -> Result<(), ClusterError
     let lock = Lock::acquire(path).map_err(failed("lock", path))?;
     let mut config = read(path).map_err(failed("read", path))?;
     change(&mut config);
-    let written = write_atomically(path, &crate::yaml::to_string(&config)).map_err(failed("write", path));
+    let written = write_atomically(path, &crate::yaml::to_string(&config)?).map_err(failed("write", path));
     drop(lock);
     written
 }

@@ -72,9 +72,9 @@ pub fn worker_files(
     let file = |path: &str, bytes: String, mode| FileSpec { path: path.to_owned(), bytes: bytes.into_bytes(), mode };
     Ok(vec![
         file("/etc/kubernetes/pki/ca.crt", pki.cluster.certificate.clone(), 0o644),
-        file("/etc/kubernetes/kubelet.conf", crate::yaml::to_string(&kubeconfig), 0o600),
+        file("/etc/kubernetes/kubelet.conf", crate::yaml::to_string(&kubeconfig)?, 0o600),
         file(CLIENT, format!("{}{}", client.certificate, client.key), 0o600),
-        file("/var/lib/kubelet/config.yaml", crate::yaml::to_string(config), 0o644),
+        file("/var/lib/kubelet/config.yaml", crate::yaml::to_string(config)?, 0o644),
         file("/var/lib/kubelet/kubeadm-flags.env", flags, 0o644),
     ])
 }

@@ -51,13 +51,13 @@ impl Pki {
 
     /// The authorities that a control plane already has, or `None` on one that has none yet.
     pub async fn read(control_plane: &impl Node) -> Result<Option<Self>, ClusterError> {
-        let script = format!("cd {DIRECTORY} 2>/dev/null || exit 0; for f in {}; do cat $f; echo ---; done", FILES.join(" "));
+        let script = format!("cd {DIRECTORY} 2>/dev/null || exit 0; for f in {}; do cat $f; echo =====; done", FILES.join(" "));
         let output = control_plane.exec(Command::shell(script)).await?;
         if !output.success() || output.stdout.is_empty() {
             return Ok(None);
         }
         let text = output.text();
-        let parts: Vec<String> = text.split("---\n").map(|part| format!("{}\n", part.trim_end_matches("---").trim())).collect();
+        let parts: Vec<String> = text.split("=====\n").map(|part| format!("{}\n", part.trim_end_matches("=====").trim())).collect();
         let part = |index: usize| parts.get(index).cloned().unwrap_or_default();
         let pair = |index: usize| KeyedCertificate { certificate: part(index), key: part(index + 1) };
         Ok(Some(Pki {

@@ -1,14 +1,16 @@
 //! Ready, as Hearth means it: every node Ready, system pods Ready, DNS answers, and a pod on every node
 //! reaches a pod on every other.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use k8s_openapi::api::core::v1::{Node as NodeObject, Pod};
-use kube::api::{Api, ListParams};
+use k8s_openapi::api::core::v1::{ConfigMap, Node as NodeObject, Pod};
+use kube::api::{Api, ListParams, Patch, PatchParams};
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Client, ResourceExt};
 use serde::Deserialize;
+use serde_json::json;
 
 use super::ClusterError;
 
@@ -42,16 +44,19 @@ pub fn pod_problem(pod: &Pod) -> Option<String> {
 pub async fn wait_nodes(client: &Client, names: &[String], limit: Duration) -> Result<(), ClusterError> {
     let nodes = Api::<NodeObject>::all(client.clone());
     wait_all(nodes, watcher::Config::default(), "nodes", limit, |node| node_problem(node), |seen| {
-        names.iter().all(|name| seen.contains(name))
+        names.iter().all(|name| seen.contains_key(name))
     })
     .await
 }
 
-/// Waits by a watch until every pod of `namespace` that `selector` picks is Ready; there must be at least one.
-pub async fn wait_pods(client: &Client, namespace: &str, selector: &str, limit: Duration) -> Result<(), ClusterError> {
-    let pods = Api::<Pod>::namespaced(client.clone(), namespace);
-    let config = watcher::Config::default().labels(selector);
-    wait_all(pods, config, &format!("pods in {namespace}"), limit, pod_problem, |seen| !seen.is_empty()).await
+/// What keeps the nodes in `names` from being Ready, one line each.
+pub async fn node_problems(client: &Client, names: &[String]) -> Result<Vec<String>, ClusterError> {
+    let list = Api::<NodeObject>::all(client.clone()).list(&ListParams::default()).await.map_err(ClusterError::api("list nodes"))?;
+    let problem = |name: &String| match list.iter().find(|node| node.name_any() == *name) {
+        Some(node) => node_problem(node).map(|problem| format!("{name}: {problem}")),
+        None => Some(format!("{name}: not registered")),
+    };
+    Ok(names.iter().filter_map(problem).collect())
 }
 
 /// Watches until nothing has a problem and the set is complete; on timeout the problems are the message.
@@ -61,36 +66,32 @@ async fn wait_all<K>(
     what: &str,
     limit: Duration,
     problem: impl Fn(&K) -> Option<String>,
-    complete: impl Fn(&Vec<String>) -> bool,
+    complete: impl Fn(&BTreeMap<String, Option<String>>) -> bool,
 ) -> Result<(), ClusterError>
 where
     K: kube::Resource + Clone + std::fmt::Debug + serde::de::DeserializeOwned + Send + 'static,
 {
-    use std::collections::BTreeMap;
     let mut seen: BTreeMap<String, Option<String>> = BTreeMap::new();
     let watch = async {
         let mut events = std::pin::pin!(watcher(api, config).default_backoff());
         let mut listing = false;
         while let Some(event) = events.next().await {
             match event {
-                // the watcher starts over by itself, after a pause
-                Err(_) => continue,
-                Ok(event) => match event {
-                watcher::Event::Init => {
+                Ok(watcher::Event::Init) => {
                     seen.clear();
                     listing = true;
                 }
-                watcher::Event::InitApply(object) | watcher::Event::Apply(object) => {
+                Ok(watcher::Event::InitApply(object) | watcher::Event::Apply(object)) => {
                     seen.insert(object.name_any(), problem(&object));
                 }
-                watcher::Event::Delete(object) => {
+                Ok(watcher::Event::Delete(object)) => {
                     seen.remove(&object.name_any());
                 }
-                watcher::Event::InitDone => listing = false,
-                },
+                Ok(watcher::Event::InitDone) => listing = false,
+                // the watcher starts over by itself, after a pause
+                Err(_) => continue,
             }
-            let names: Vec<String> = seen.keys().cloned().collect();
-            if !listing && complete(&names) && seen.values().all(Option::is_none) {
+            if !listing && complete(&seen) && seen.values().all(Option::is_none) {
                 return;
             }
         }
@@ -104,10 +105,40 @@ where
     Err(ClusterError::NotReady { what: what.to_owned(), limit, state })
 }
 
+/// Where the proof of connectivity is kept: the nodes it was made for.
+const PROOF: &str = "hearth-connectivity";
+
+/// The nodes as the proof names them: a node that was made anew has another uid, so it has to be proven again.
+async fn node_identities(client: &Client) -> Result<String, ClusterError> {
+    let list = Api::<NodeObject>::all(client.clone()).list(&ListParams::default()).await.map_err(ClusterError::api("list nodes"))?;
+    let mut identities: Vec<String> = list.iter().map(|node| format!("{} {}", node.name_any(), node.uid().unwrap_or_default())).collect();
+    identities.sort();
+    Ok(identities.join("\n"))
+}
+
+/// True when connectivity was proven between exactly the nodes there are now.
+pub async fn is_proven(client: &Client) -> Result<bool, ClusterError> {
+    let maps = Api::<ConfigMap>::namespaced(client.clone(), "kube-system");
+    let proof = maps.get_opt(PROOF).await.map_err(ClusterError::api("read the proof of connectivity"))?;
+    let proven = proof.and_then(|map| map.data?.get("nodes").cloned());
+    Ok(proven == Some(node_identities(client).await?))
+}
+
+/// Keeps the proof for [`is_proven`].
+pub async fn keep_proof(client: &Client) -> Result<(), ClusterError> {
+    let maps = Api::<ConfigMap>::namespaced(client.clone(), "kube-system");
+    let map = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": PROOF},
+        "data": {"nodes": node_identities(client).await?}});
+    let parameters = PatchParams::apply("hearth").force();
+    maps.patch(PROOF, &parameters, &Patch::Apply(map)).await.map_err(ClusterError::api("keep the proof of connectivity"))?;
+    Ok(())
+}
+
 #[derive(Debug, Deserialize)]
 struct Reached {
     url: String,
-    ok: bool,
+    #[serde(default)]
+    status: Option<u16>,
     #[serde(default)]
     error: Option<String>,
 }
@@ -124,8 +155,8 @@ pub async fn prove_connectivity(client: &Client, namespace: &str, selector: &str
     for (name, _) in &targets {
         let base = format!("/api/v1/namespaces/{namespace}/pods/{name}:8080/proxy/probe");
         let reached: Vec<Reached> = get(client, &format!("{base}/reach?{}", urls.join("&"))).await?;
-        if let Some(failed) = reached.iter().find(|result| !result.ok) {
-            let reason = failed.error.clone().unwrap_or_default();
+        if let Some(failed) = reached.iter().find(|result| result.status != Some(200)) {
+            let reason = failed.error.clone().unwrap_or_else(|| format!("status {:?}", failed.status));
             return Err(unreachable(format!("pod {name} cannot reach {}: {reason}", failed.url)));
         }
         made += reached.len();

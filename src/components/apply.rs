@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use futures_util::stream::{StreamExt, TryStreamExt, iter};
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
 use kube::core::DynamicObject;
@@ -28,11 +29,13 @@ const PARALLEL: usize = 8;
 /// deadline passes, [`ComponentError::UnknownKind`].
 pub async fn apply(client: &Client, owner: &Owner, objects: &[Value], deadline: Instant) -> Result<(), ComponentError> {
     for turn in turns(objects)? {
-        let writes = turn.into_iter().map(|(object, reference)| async move {
+        let write_one = async |object: &Value, reference: ObjectRef| {
             let api = reference.api(client)?;
             let object = manifest::marked(object, owner);
             retry("apply", &reference, deadline, || write(&api, &reference, &object)).await
-        });
+        };
+        // boxed, or the compiler cannot see that the stream may move between threads
+        let writes: Vec<_> = turn.into_iter().map(|(object, reference)| write_one(object, reference).boxed()).collect();
         iter(writes).buffer_unordered(PARALLEL).try_collect::<()>().await?;
     }
     Ok(())
@@ -68,7 +71,7 @@ pub enum Change {
 /// # Errors
 /// [`ComponentError::Api`] when the cluster cannot be asked, [`ComponentError::UnknownKind`].
 pub async fn check(client: &Client, objects: &[Value]) -> Result<Vec<Difference>, ComponentError> {
-    let looks = objects.iter().map(|object| async move {
+    let look_at = async |object: &Value| {
         let reference = ObjectRef::of(object);
         let live = match reference.api(client)?.get_metadata_opt(&reference.name).await {
             Err(error) if not_found(&error) => None,
@@ -80,7 +83,8 @@ pub async fn check(client: &Client, objects: &[Value]) -> Result<Vec<Difference>
             Some(_) => None,
         };
         Ok(change.map(|change| Difference { object: reference, change }))
-    });
+    };
+    let looks: Vec<_> = objects.iter().map(|object| look_at(object).boxed()).collect();
     let differences: Vec<Option<Difference>> = iter(looks).buffered(PARALLEL).try_collect().await?;
     Ok(differences.into_iter().flatten().collect())
 }
@@ -95,10 +99,11 @@ pub async fn delete(client: &Client, objects: &[ObjectRef], deadline: Instant) -
         objects.iter().map(|object| Ok((object.turn()?, object))).collect::<Result<_, ComponentError>>()?;
     order.sort_by_key(|(turn, _)| std::cmp::Reverse(*turn));
     for turn in order.chunk_by(|one, other| one.0 == other.0) {
-        let deletions = turn.iter().map(|(_, object)| async move {
+        let delete_one = async |object: &ObjectRef| {
             let api = object.api(client)?;
             retry("delete", object, deadline, || remove(&api, &object.name)).await
-        });
+        };
+        let deletions: Vec<_> = turn.iter().map(|(_, object)| delete_one(object).boxed()).collect();
         iter(deletions).buffer_unordered(PARALLEL).try_collect::<()>().await?;
     }
     Ok(())

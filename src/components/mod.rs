@@ -6,6 +6,7 @@
 //! 3. [`apply`] writes objects, compares, prunes and deletes them.
 //! 4. [`health`] waits until they work, and [`Diagnosis`] tells why they do not.
 
+pub mod address_pool;
 pub mod apply;
 pub mod catalogue;
 mod diagnosis;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::{Class, Kind, StepLimits};
+use crate::components::Part;
 use crate::profile::Role;
 
 /// A step's content. It carries all it needs to be understood; [`crate::actor`] knows how it is done.
@@ -71,13 +72,13 @@ pub enum StepKind {
     Storage,
     /// A part of a component: its objects in the cluster.
     Apply {
-        /// The part, as [`crate::components`] names it.
-        part: String,
+        /// The part.
+        part: Part,
     },
     /// A part of a component works.
     Healthy {
         /// The part.
-        part: String,
+        part: Part,
     },
     /// The application answers through the gateway's address.
     Gateway,

@@ -1,14 +1,91 @@
 //! The profile: what the user wants. Raw file types, defaults and checks live in the submodules;
 //! everything after this stage sees only the resolved, valid types below.
 
+mod range;
+mod resolve;
+pub mod schema;
+#[cfg(test)]
+mod tests;
+mod validate;
+mod values;
+
 use std::fmt;
 use std::net::Ipv4Addr;
+use std::path::PathBuf;
 
 use ipnet::Ipv4Net;
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Explain, Family, Result};
+use crate::yaml::{Layer, load_with, schema_of};
+
+/// Where a profile is read from.
+#[derive(Debug, Clone)]
+pub enum Source {
+    /// A file.
+    File(PathBuf),
+    /// Text that was read from standard input.
+    Stdin(String),
+}
+
+/// A profile could not be read at all; what is wrong inside of one is [`crate::yaml::Problems`].
+#[derive(Debug, thiserror::Error)]
+pub enum ProfileError {
+    /// No source was named.
+    #[error("no profile was given")]
+    NoSource,
+    /// A file could not be read.
+    #[error("cannot read profile {}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+impl Explain for ProfileError {
+    fn family(&self) -> Family {
+        Family::Profile
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some("name one with --file, or write one with `hearth init`".to_owned())
+    }
+}
+
+/// Reads a profile: sources merged in order (later ones win, a written `null` removes), then overrides `a.b=value`
+/// on top, then defaults. Nothing but the files is looked at.
+///
+/// # Errors
+/// [`ProfileError`], or all [`crate::yaml::Problems`] of structure and of values.
+pub fn load(sources: &[Source], overrides: &[String]) -> Result<Profile> {
+    if sources.is_empty() {
+        return Err(ProfileError::NoSource.into());
+    }
+    let layers = sources.iter().map(read).collect::<Result<Vec<_>, ProfileError>>()?;
+    Ok(load_with(&layers, overrides, resolve::resolve)?)
+}
+
+fn read(source: &Source) -> Result<Layer, ProfileError> {
+    Ok(match source {
+        Source::Stdin(text) => Layer { name: "<stdin>".to_owned(), text: text.clone() },
+        Source::File(path) => {
+            let text = std::fs::read_to_string(path).map_err(|source| ProfileError::Unreadable { path: path.clone(), source })?;
+            Layer { name: path.display().to_string(), text }
+        }
+    })
+}
+
+/// The JSON schema of a profile, for editors.
+pub fn json_schema() -> serde_json::Value {
+    schema_of::<schema::ClusterProfile>()
+}
 
 /// A valid profile: every default filled in, every value checked.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Profile {
     /// The cluster's name: lower-case letters, digits, `-` and `.`; at most 50 characters.
@@ -24,7 +101,7 @@ pub struct Profile {
 }
 
 /// Kubernetes version and subnets.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Kubernetes {
     /// With the leading `v`, for example `v1.36.4`.
@@ -36,7 +113,7 @@ pub struct Kubernetes {
 }
 
 /// Where nodes come from.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Provider {
     /// Containers on the local Docker engine, compatible with kind.
@@ -46,7 +123,7 @@ pub enum Provider {
 }
 
 /// Nodes as containers.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DockerNodes {
     /// Image of every node, by tag or digest; default `kindest/node:<version>`.
@@ -58,7 +135,7 @@ pub struct DockerNodes {
 }
 
 /// Bare machines.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SshHosts {
     /// Login name.
@@ -74,7 +151,7 @@ pub struct SshHosts {
 }
 
 /// How host keys are verified.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum HostKeys {
     /// The user's known_hosts must know the host.
@@ -86,7 +163,7 @@ pub enum HostKeys {
 }
 
 /// One machine.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Host {
     /// Node name.
@@ -100,7 +177,7 @@ pub struct Host {
 }
 
 /// A node's part in the cluster.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Role {
     /// Runs etcd and the API server.
@@ -119,7 +196,7 @@ impl fmt::Display for Role {
 }
 
 /// Pod network.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Cni {
     /// Each node's podCIDR by the ptp plugin, static routes between nodes; no daemon.
@@ -129,7 +206,7 @@ pub enum Cni {
 }
 
 /// What gets installed; an absent component is not.
-#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Components {
     /// Addresses for `LoadBalancer` services.
@@ -141,7 +218,7 @@ pub struct Components {
 }
 
 /// MetalLB in layer 2 mode.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Metallb {
     /// Which addresses it hands out.
@@ -149,7 +226,7 @@ pub struct Metallb {
 }
 
 /// The address pool.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Pool {
     /// Planned from the nodes' network.
@@ -159,7 +236,7 @@ pub enum Pool {
 }
 
 /// An IPv4 range, both ends included.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct AddressRange {
     /// First address.
     pub first: Ipv4Addr,
@@ -167,14 +244,8 @@ pub struct AddressRange {
     pub last: Ipv4Addr,
 }
 
-impl fmt::Display for AddressRange {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}-{}", self.first, self.last)
-    }
-}
-
 /// Istio: istiod, injector, ingress gateway.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Istio {
     /// The gateway's address; none: the first of the pool.
@@ -184,7 +255,7 @@ pub struct Istio {
 }
 
 /// Which telemetry the proxies produce.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Telemetry {
     /// Envoy's own statistics; runs on stock Envoy.
@@ -194,7 +265,7 @@ pub enum Telemetry {
 }
 
 /// Sample workloads in namespace `blog-system`.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Workloads {
     /// Hosts of the Gateway are `*.<domain>`, the application is `blog.<domain>`; none: any host.

@@ -93,6 +93,21 @@ impl DockerProvider {
         }
     }
 
+    /// Volumes that the containers of this cluster hold.
+    pub async fn volumes(&self) -> Result<Vec<String>, DockerError> {
+        let listed = self.containers_labelled(&format!("{CLUSTER_LABEL}={}", self.cluster)).await?;
+        Ok(listed.into_iter().flat_map(|container| container.mounts.unwrap_or_default()).filter_map(|mount| mount.name).collect())
+    }
+
+    /// True while a volume of that name exists.
+    pub async fn has_volume(&self, name: &str) -> Result<bool, DockerError> {
+        match self.docker.inspect_volume(name).await {
+            Ok(_) => Ok(true),
+            Err(error) if is_absent(&error) => Ok(false),
+            Err(error) => Err(call(format!("inspect volume {name}"))(error)),
+        }
+    }
+
     /// Containers that carry a label, running or not.
     pub(super) async fn containers_labelled(&self, label: &str) -> Result<Vec<ContainerSummary>, DockerError> {
         let filters = HashMap::from([("label", vec![label])]);

@@ -1,68 +1,107 @@
-//! The derived node image: the node image with the components' images already in its store, built once and kept
-//! in the engine. Copying images into every node of every cluster costs a third of a bring-up's processor time;
-//! from a derived image the engine copies them when it makes the nodes' volumes, for next to nothing.
+//! The derived node image: the node image with all images unpacked inside, built once and kept in the engine.
+//!
+//! Copying images into the nodes of every new cluster, and unpacking them there, costs more processor time than
+//! everything else. In a derived image the unpacked layers lie in the image's own file system, where all nodes of
+//! all clusters share them (and their page cache); a node's container runtime only gets its database and links to
+//! them. Containers on a node stack their writable layer, which must not lie on an overlay, upon layers that may.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
-use bollard::exec::{CreateExecOptions, StartExecOptions};
 use bollard::models::{ContainerConfig, ContainerCreateBody, HostConfig};
 use bollard::query_parameters::{
-    CommitContainerOptionsBuilder, CreateContainerOptionsBuilder, ListImagesOptionsBuilder, RemoveContainerOptionsBuilder,
-    RemoveImageOptions, StartContainerOptions,
+    CommitContainerOptionsBuilder, CreateContainerOptionsBuilder, ListImagesOptionsBuilder, RemoveImageOptions,
+    StartContainerOptions,
 };
 use futures_util::StreamExt;
 use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 
-use super::image::IMPORT;
-use super::{DockerError, DockerNode, DockerProvider, OWNER_LABEL, call, is_absent};
+use super::image::import;
+use super::{DockerError, DockerNode, DockerProvider, OWNER_LABEL, call};
+use crate::engine::Progress;
 use crate::error::Result;
-use crate::provider::{Command, Node};
+use crate::provider::{Command, Node, NodeError};
 
 /// Repository of derived images.
 const REPOSITORY: &str = "hearth.dev/node";
 /// Label of derived images; its value is the node image they come from.
 const BASE_LABEL: &str = "hearth.dev/node-base";
+/// What happens inside.
+const SCRIPT: &str = include_str!("derive.sh");
+/// The script's exit status when unpacked layers do not look the same from the image.
+const NOT_THE_SAME: i64 = 3;
+
+/// How images lie in a derived image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// Layers unpacked, shared by all nodes.
+    Unpacked,
+    /// Layers as blobs, copied into every node and unpacked there when used.
+    Packed,
+}
+
+impl Form {
+    fn name(self) -> &'static str {
+        match self {
+            Form::Unpacked => "unpacked",
+            Form::Packed => "packed",
+        }
+    }
+}
 
 impl DockerProvider {
-    /// The derived image's reference: its tag is a digest over the image ids that go into it, so it changes
-    /// whenever one of them does. Without images to add, the node image itself.
+    /// The derived image's reference: its tag is a digest over the recipe and the ids of the images that go into
+    /// it, so it changes whenever one of them does.
     pub async fn derived_reference(&self, images: &[String]) -> Result<String, DockerError> {
-        if images.is_empty() {
-            return Ok(self.nodes.image.clone());
-        }
         let mut digest = Sha256::new();
+        digest.update(SCRIPT);
         for reference in std::iter::once(&self.nodes.image).chain(images) {
             let image = self.docker.inspect_image(reference).await.map_err(call(format!("inspect image {reference}")))?;
             digest.update(format!("{reference} {}\n", image.id.unwrap_or_default()));
         }
-        let digest = digest.finalize();
-        let tag: String = digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+        let tag: String = digest.finalize().iter().take(6).map(|byte| format!("{byte:02x}")).collect();
         Ok(format!("{REPOSITORY}:{tag}"))
     }
 
-    /// Builds the derived image. `progress` hears what happens.
-    pub async fn derive_image(&self, reference: &str, images: &[String]) -> Result<()> {
+    /// Builds the derived image.
+    pub async fn derive_image(&self, reference: &str, images: &[String], progress: &Progress) -> Result<()> {
         let builder = format!("hearth-build-{}", reference.rsplit(':').next().unwrap_or_default());
-        self.remove_builder(&builder).await?;
-        let built = self.build_in(&builder, reference, images).await;
-        let removed = self.remove_builder(&builder).await;
+        let mut built = Err(NodeError::Failed { node: builder.clone(), command: String::new(), status: NOT_THE_SAME, output: String::new() }.into());
+        for form in [Form::Unpacked, Form::Packed] {
+            // one that a killed run left behind is in the way
+            self.remove_node(&builder).await?;
+            built = self.build_in(&builder, reference, images, form, progress).await;
+            if !matches!(&built, Err(BuildError::Node(NodeError::Failed { status: NOT_THE_SAME, .. }))) {
+                break;
+            }
+            progress.say("image layers cannot be shared here: keeping them packed");
+        }
+        self.remove_node(&builder).await?;
         built?;
-        removed?;
         self.remove_older(reference).await;
         Ok(())
     }
 
-    async fn build_in(&self, builder: &str, reference: &str, images: &[String]) -> Result<()> {
+    async fn build_in(
+        &self,
+        builder: &str,
+        reference: &str,
+        images: &[String],
+        form: Form,
+        progress: &Progress,
+    ) -> Result<(), BuildError> {
         let options = CreateContainerOptionsBuilder::new().name(builder).build();
         let body = ContainerCreateBody {
             image: Some(self.nodes.image.clone()),
             entrypoint: Some(vec!["sleep".into(), "infinity".into()]),
             labels: Some(HashMap::from([(OWNER_LABEL.to_owned(), self.cluster.clone())])),
+            volumes: Some(vec!["/build".to_owned()]),
             host_config: Some(HostConfig {
                 network_mode: Some("none".to_owned()),
                 security_opt: Some(vec!["seccomp=unconfined".to_owned(), "apparmor=unconfined".to_owned()]),
                 cap_add: Some(vec!["SYS_ADMIN".to_owned()]),
+                init: Some(true),
                 ..Default::default()
             }),
             ..Default::default()
@@ -70,12 +109,30 @@ impl DockerProvider {
         self.docker.create_container(Some(options), body).await.map_err(call("create the image builder"))?;
         self.docker.start_container(builder, None::<StartContainerOptions>).await.map_err(call("start the image builder"))?;
         let node = DockerNode::builder(self.docker.clone(), builder);
-        let daemon = CreateExecOptions { cmd: Some(vec!["containerd"]), ..Default::default() };
-        let daemon = self.docker.create_exec(builder, daemon).await.map_err(call("start containerd in the image builder"))?;
-        let detached = StartExecOptions { detach: true, ..Default::default() };
-        self.docker.start_exec(&daemon.id, Some(detached)).await.map_err(call("start containerd in the image builder"))?;
-        node.run(Command::shell("until ctr --connect-timeout 1s version >/dev/null 2>&1; do sleep 0.05; done")).await?;
+        let script = |phase: &str| {
+            let argv = ["sh", "-s", phase, form.name()].map(str::to_owned);
+            Command::new(argv).stdin(SCRIPT).timeout(Duration::from_secs(600))
+        };
+        node.run(script("begin")).await?;
+        if !images.is_empty() {
+            progress.say(format!("importing {} images", images.len()));
+            self.import_into(&node, images, form).await?;
+        }
+        progress.say("unpacking");
+        node.run(script("finish")).await?;
+        progress.say("keeping the image");
+        let (repository, tag) = reference.rsplit_once(':').unwrap_or((reference, "latest"));
+        let changes = format!(
+            "ENTRYPOINT [\"/usr/local/bin/entrypoint\",\"/sbin/init\"]\nLABEL {BASE_LABEL}=\"{}\"",
+            self.nodes.image
+        );
+        let options = CommitContainerOptionsBuilder::new().container(builder).repo(repository).tag(tag).changes(&changes).build();
+        self.docker.commit_container(options, ContainerConfig::default()).await.map_err(call("keep the derived node image"))?;
+        Ok(())
+    }
 
+    /// Copies all images out of the engine in one stream: layers they share travel once.
+    async fn import_into(&self, node: &DockerNode, images: &[String], form: Form) -> Result<(), BuildError> {
         let references: Vec<&str> = images.iter().map(String::as_str).collect();
         let mut export = Box::pin(self.docker.export_images(&references));
         let (sender, receiver) = mpsc::channel(8);
@@ -87,28 +144,11 @@ impl DockerProvider {
             }
             Ok::<(), DockerError>(())
         };
-        let (fed, imported) = tokio::join!(feed, node.feed(IMPORT, receiver));
+        let argv = import(form == Form::Unpacked);
+        let (fed, imported) = tokio::join!(feed, node.feed(&argv, receiver));
         fed?;
-        node.expect_success(IMPORT, imported?)?;
-        // its database must be whole on disk before the file system is committed
-        node.run(Command::shell("pkill -x containerd; while pgrep -x containerd >/dev/null; do sleep 0.05; done")).await?;
-
-        let (repository, tag) = reference.rsplit_once(':').unwrap_or((reference, "latest"));
-        let changes = format!(
-            "ENTRYPOINT [\"/usr/local/bin/entrypoint\",\"/sbin/init\"]\nLABEL {BASE_LABEL}=\"{}\"",
-            self.nodes.image
-        );
-        let options = CommitContainerOptionsBuilder::new().container(builder).repo(repository).tag(tag).changes(&changes).build();
-        self.docker.commit_container(options, ContainerConfig::default()).await.map_err(call("keep the derived node image"))?;
+        node.expect_success(&argv, imported?)?;
         Ok(())
-    }
-
-    async fn remove_builder(&self, builder: &str) -> Result<(), DockerError> {
-        let options = RemoveContainerOptionsBuilder::new().force(true).v(true).build();
-        match self.docker.remove_container(builder, Some(options)).await {
-            Err(error) if !is_absent(&error) => Err(call("remove the image builder")(error)),
-            _ => Ok(()),
-        }
     }
 
     /// Derived images of the same node image that are no longer current; one that a container uses stays.
@@ -121,5 +161,20 @@ impl DockerProvider {
             // in use: the engine refuses, and that is right
             let _refused = self.docker.remove_image(&tag, None::<RemoveImageOptions>, None).await;
         }
+    }
+}
+
+/// Building failed in the engine, or inside the builder.
+#[derive(Debug, thiserror::Error)]
+enum BuildError {
+    #[error(transparent)]
+    Docker(#[from] DockerError),
+    #[error(transparent)]
+    Node(#[from] NodeError),
+}
+
+impl crate::error::Explain for BuildError {
+    fn family(&self) -> crate::error::Family {
+        crate::error::Family::Docker
     }
 }

@@ -9,9 +9,16 @@ use super::{DockerError, DockerNode, DockerProvider, call, is_absent};
 use crate::error::Result;
 use crate::provider::{Node, NodeError};
 
-/// Imports an archive from standard input. Layers stay packed until a container needs them, so a node
-/// unpacks only what runs on it. The label keeps the kubelet from collecting what no registry would give back.
-pub(super) const IMPORT: &[&str] = &["ctr", "--namespace=k8s.io", "images", "import", "--all-platforms", "--digests", "--no-unpack", "--label=io.cri-containerd.pinned=pinned", "-"];
+/// The command that imports an archive from its standard input. Layers that stay packed are unpacked on first use, so a
+/// node unpacks only what runs on it. The label keeps the kubelet from collecting what no registry would give back.
+pub(super) fn import(unpack: bool) -> Vec<&'static str> {
+    let mut argv = vec!["ctr", "--namespace=k8s.io", "images", "import", "--all-platforms", "--label=io.cri-containerd.pinned=pinned"];
+    if !unpack {
+        argv.push("--no-unpack");
+    }
+    argv.push("-");
+    argv
+}
 
 impl DockerProvider {
     /// True when the engine has the image.
@@ -87,8 +94,9 @@ fn fan_out(nodes: &[DockerNode]) -> (Vec<mpsc::Sender<Bytes>>, Imports<'_>) {
         .map(|node| {
             let (sender, receiver) = mpsc::channel(8);
             let import = async move {
-                let output = node.feed(IMPORT, receiver).await?;
-                node.expect_success(IMPORT, output).map(drop)
+                let argv = import(false);
+                let output = node.feed(&argv, receiver).await?;
+                node.expect_success(&argv, output).map(drop)
             };
             (sender, Box::pin(import) as std::pin::Pin<Box<dyn Future<Output = _> + Send>>)
         })

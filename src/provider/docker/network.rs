@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
 
-use bollard::models::{Ipam, IpamConfig, NetworkCreateRequest};
+use bollard::errors::Error as EngineError;
+use bollard::models::{Ipam, IpamConfig, NetworkCreateRequest, NetworkInspect};
 use bollard::query_parameters::{InspectNetworkOptions, ListContainersOptionsBuilder};
 use ipnet::Ipv4Net;
 use sha2::{Digest, Sha256};
@@ -16,6 +17,8 @@ use crate::profile::AddressRange;
 pub struct NetworkView {
     /// The IPv4 subnet.
     pub subnet: Ipv4Net,
+    /// The interface that carries it on the engine's host.
+    pub bridge: String,
     /// Addresses in use: the gateway's and every container's.
     pub used: Vec<Ipv4Addr>,
     /// Address pools of other clusters of ours.
@@ -25,13 +28,9 @@ pub struct NetworkView {
 }
 
 impl DockerProvider {
-    /// The network's id, or `None` where it does not exist.
-    pub async fn network(&self) -> Result<Option<String>, DockerError> {
-        match self.docker.inspect_network(NETWORK, None::<InspectNetworkOptions>).await {
-            Ok(network) => Ok(network.id),
-            Err(error) if is_absent(&error) => Ok(None),
-            Err(error) => Err(call("inspect network `kind`")(error)),
-        }
+    /// True when the network exists.
+    pub async fn has_network(&self) -> Result<bool, DockerError> {
+        Ok(self.inspect_network().await?.is_some())
     }
 
     /// Makes the network as kind does; IPv4 only where the engine cannot do IPv6.
@@ -48,44 +47,52 @@ impl DockerProvider {
             labels: Some(HashMap::from([(OWNER_LABEL.to_owned(), self.cluster.clone())])),
             ..Default::default()
         };
-        if self.docker.create_network(request(true)).await.is_err() && self.network().await?.is_none() {
-            let made = self.docker.create_network(request(false)).await;
-            if self.network().await?.is_none() {
-                made.map_err(call("create network `kind`"))?;
-            }
+        if self.docker.create_network(request(true)).await.is_ok() || self.has_network().await? {
+            return Ok(());
+        }
+        let made = self.docker.create_network(request(false)).await;
+        if !self.has_network().await? {
+            made.map_err(call("create network `kind`"))?;
         }
         Ok(())
     }
 
-    /// Removes the network if Hearth made it and no container is on it; true if it was removed.
-    pub async fn remove_network(&self) -> Result<bool, DockerError> {
-        let network = match self.docker.inspect_network(NETWORK, None::<InspectNetworkOptions>).await {
-            Ok(network) => network,
-            Err(error) if is_absent(&error) => return Ok(false),
-            Err(error) => return Err(call("inspect network `kind`")(error)),
-        };
-        let ours = network.labels.unwrap_or_default().contains_key(OWNER_LABEL);
+    /// True when Hearth made the network and no container needs it.
+    pub async fn network_is_ours_and_unused(&self) -> Result<bool, DockerError> {
+        let Some(network) = self.inspect_network().await? else { return Ok(false) };
         // a stopped container does not show on the network, but still needs it to start
         let filters = HashMap::from([("network", vec![NETWORK])]);
         let users = ListContainersOptionsBuilder::new().all(true).filters(&filters).build();
         let users = self.docker.list_containers(Some(users)).await.map_err(call("list containers"))?;
-        if !ours || !users.is_empty() {
-            return Ok(false);
+        Ok(network.labels.unwrap_or_default().contains_key(OWNER_LABEL) && users.is_empty())
+    }
+
+    /// Removes the network if Hearth made it and no container needs it.
+    pub async fn remove_network(&self) -> Result<(), DockerError> {
+        if !self.network_is_ours_and_unused().await? {
+            return Ok(());
         }
         match self.docker.remove_network(NETWORK).await {
-            Ok(()) => Ok(true),
-            Err(error) if is_absent(&error) => Ok(false),
-            Err(error) => Err(call("remove network `kind`")(error)),
+            // 403: another cluster's first container came onto it in this moment
+            Err(error) if !is_absent(&error) && !in_use(&error) => Err(call("remove network `kind`")(error)),
+            _ => Ok(()),
+        }
+    }
+
+    async fn inspect_network(&self) -> Result<Option<NetworkInspect>, DockerError> {
+        match self.docker.inspect_network(NETWORK, None::<InspectNetworkOptions>).await {
+            Ok(network) => Ok(Some(network)),
+            Err(error) if is_absent(&error) => Ok(None),
+            Err(error) => Err(call("inspect network `kind`")(error)),
         }
     }
 
     /// What the address pool planner needs to know; `None` where the network does not exist yet.
     pub async fn network_view(&self) -> Result<Option<NetworkView>, DockerError> {
-        let network = match self.docker.inspect_network(NETWORK, None::<InspectNetworkOptions>).await {
-            Ok(network) => network,
-            Err(error) if is_absent(&error) => return Ok(None),
-            Err(error) => return Err(call("inspect network `kind`")(error)),
-        };
+        let Some(network) = self.inspect_network().await? else { return Ok(None) };
+        // the engine's own naming, unless the network's maker chose a name (libnetwork `drivers/bridge`)
+        let chosen = network.options.unwrap_or_default().remove("com.docker.network.bridge.name");
+        let bridge = chosen.unwrap_or_else(|| format!("br-{:.12}", network.id.unwrap_or_default()));
         let configs = network.ipam.and_then(|ipam| ipam.config).unwrap_or_default();
         let (subnet, gateway) = configs
             .iter()
@@ -104,7 +111,7 @@ impl DockerProvider {
                 taken.push(range);
             }
         }
-        Ok(Some(NetworkView { subnet, used, taken, own }))
+        Ok(Some(NetworkView { subnet, bridge, used, taken, own }))
     }
 }
 
@@ -113,4 +120,9 @@ fn unique_local_subnet(name: &str) -> String {
     let digest = Sha256::digest(name.as_bytes());
     let group = |index: usize| u16::from_be_bytes([digest[index], digest[index + 1]]);
     format!("fc00:{:x}:{:x}:{:x}::/64", group(0), group(2), group(4))
+}
+
+/// True when the engine keeps a network because something uses it.
+fn in_use(error: &EngineError) -> bool {
+    matches!(error, EngineError::DockerResponseServerError { status_code: 403, .. })
 }

@@ -1,0 +1,165 @@
+//! From the profile as it is written to the profile as it is meant: defaults filled in, every text understood.
+
+use std::net::Ipv4Addr;
+
+use super::schema::{self, ClusterProfile};
+use super::validate::validate;
+use super::values::{self, Complaint};
+use super::{Cni, Components, DockerNodes, Host, HostKeys, Istio, Kubernetes, Metallb, Pool, Profile, Provider, Role, SshHosts};
+use super::{Telemetry, Workloads};
+use crate::yaml::{Located, Problem};
+
+/// What has been found wrong so far, and the file to show it in.
+pub(super) struct Findings<'a> {
+    file: &'a Located<ClusterProfile>,
+    problems: &'a mut Vec<Problem>,
+}
+
+impl Findings<'_> {
+    pub fn refuse(&mut self, path: &str, message: impl Into<String>, hint: Option<&str>) {
+        self.problems.push(self.file.problem(path, message, hint.map(str::to_owned)));
+    }
+
+    /// Refuses what values say together. Shown at the first of `paths` that was written; silent when one of the
+    /// values, or something around it, was refused already: only a stand-in of it was looked at.
+    pub fn conflict(&mut self, paths: &[&str], message: impl Into<String>, hint: Option<&str>) {
+        let within = |path: &str, outer: &str| {
+            path.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+        };
+        let refused = paths.iter().any(|path| self.problems.iter().any(|problem| within(path, &problem.path)));
+        let written = paths.iter().find(|path| self.file.find(path).is_some());
+        if let (false, Some(path)) = (refused, written.or(paths.first())) {
+            self.refuse(path, message, hint);
+        }
+    }
+
+    /// The meaning of a value; a stand-in when it has none.
+    fn parse<T>(&mut self, path: &str, text: &str, stand_in: T, parse: impl Fn(&str) -> Result<T, Complaint>) -> T {
+        parse(text).unwrap_or_else(|complaint| {
+            self.refuse(path, complaint.message, complaint.hint.as_deref());
+            stand_in
+        })
+    }
+
+    fn parse_text(&mut self, path: &str, text: &str, parse: impl Fn(&str) -> Result<String, Complaint>) -> String {
+        self.parse(path, text, text.to_owned(), parse)
+    }
+}
+
+/// The profile that a file means; problems of its values, alone and together, are added to those of its structure.
+/// With any problem, stand-ins make the profile useless.
+pub(super) fn resolve(file: Located<ClusterProfile>, problems: &mut Vec<Problem>) -> Profile {
+    let mut findings = Findings { file: &file, problems };
+    let spec = &file.value.spec;
+    let kubernetes = kubernetes(&mut findings, spec.kubernetes.as_ref());
+    let mut profile = Profile {
+        name: findings.parse_text("metadata.name", &file.value.metadata.name, values::cluster_name),
+        provider: match &spec.provider {
+            schema::Provider::Docker(docker) => Provider::Docker(docker_nodes(&mut findings, docker, &kubernetes.version)),
+            schema::Provider::Ssh(ssh) => Provider::Ssh(ssh_hosts(&mut findings, ssh)),
+        },
+        kubernetes,
+        cni: spec.network.as_ref().and_then(|network| network.cni).unwrap_or(Cni::Routed),
+        components: spec.components.as_ref().map(|written| components(&mut findings, written)).unwrap_or_default(),
+    };
+    validate(&profile, &mut findings);
+    if let Provider::Ssh(ssh) = &mut profile.provider {
+        // Only now: problems name hosts by their place in the file.
+        ssh.hosts.sort_by_key(|host| host.role == Role::Worker);
+    }
+    profile
+}
+
+fn kubernetes(findings: &mut Findings, written: Option<&schema::Kubernetes>) -> Kubernetes {
+    let text = |field: fn(&schema::Kubernetes) -> &Option<String>, default: &str| {
+        written.and_then(|written| field(written).clone()).unwrap_or_else(|| default.to_owned())
+    };
+    let stand_in = ipnet::Ipv4Net::default();
+    Kubernetes {
+        version: findings.parse_text("spec.kubernetes.version", &text(|k| &k.version, schema::VERSION), values::version),
+        pod_subnet: findings.parse(
+            "spec.kubernetes.podSubnet",
+            &text(|k| &k.pod_subnet, schema::POD_SUBNET),
+            stand_in,
+            values::pod_subnet,
+        ),
+        service_subnet: findings.parse(
+            "spec.kubernetes.serviceSubnet",
+            &text(|k| &k.service_subnet, schema::SERVICE_SUBNET),
+            stand_in,
+            values::service_subnet,
+        ),
+    }
+}
+
+fn docker_nodes(findings: &mut Findings, written: &schema::Docker, version: &str) -> DockerNodes {
+    let nodes = written.nodes.as_ref();
+    if let Some(count) = nodes.and_then(|nodes| nodes.control_planes).filter(|count| *count != 1) {
+        let message =
+            if count == 0 { "a cluster needs a control plane" } else { "more than one control plane comes in a later version" };
+        findings.refuse("spec.provider.docker.nodes.controlPlanes", message, Some("write 1"));
+    }
+    if written.image.as_deref().is_some_and(|image| image.trim().is_empty() || image.contains(char::is_whitespace)) {
+        findings.refuse(
+            "spec.provider.docker.image",
+            "not the name of an image",
+            Some("leave it out for kindest/node of the version"),
+        );
+    }
+    DockerNodes {
+        image: written.image.clone().unwrap_or_else(|| format!("kindest/node:{version}")),
+        workers: nodes.and_then(|nodes| nodes.workers).unwrap_or(schema::WORKERS),
+        api_port: written.api_port,
+    }
+}
+
+fn ssh_hosts(findings: &mut Findings, written: &schema::Ssh) -> SshHosts {
+    if written.user.trim().is_empty() {
+        findings.refuse("spec.provider.ssh.user", "no login name", None);
+    }
+    let mut hosts = Vec::new();
+    for (index, host) in written.hosts.iter().enumerate() {
+        let path = |field: &str| format!("spec.provider.ssh.hosts[{index}].{field}");
+        hosts.push(Host {
+            name: findings.parse_text(&path("name"), &host.name, values::node_name),
+            address: findings.parse(&path("address"), &host.address, Ipv4Addr::UNSPECIFIED, values::address),
+            role: host.role,
+            host_key: host.host_key.as_ref().map(|key| findings.parse_text(&path("hostKey"), key, values::fingerprint)),
+        });
+    }
+    SshHosts {
+        user: written.user.clone(),
+        port: written.port.unwrap_or(schema::SSH_PORT),
+        identity_file: written.identity_file.clone(),
+        host_keys: written.host_keys.unwrap_or(HostKeys::Pinned),
+        hosts,
+    }
+}
+
+fn components(findings: &mut Findings, written: &schema::Components) -> Components {
+    let metallb = written.metallb.as_ref().map(|metallb| Metallb {
+        pool: metallb
+            .pool
+            .as_ref()
+            .map_or(Pool::Auto, |text| findings.parse("spec.components.metallb.pool", text, Pool::Auto, values::pool)),
+    });
+    let istio = written.istio.as_ref().map(|istio| {
+        let vip = istio.gateway.as_ref().and_then(|gateway| gateway.vip.as_ref());
+        Istio {
+            vip: vip.and_then(|text| findings.parse("spec.components.istio.gateway.vip", text, None, values::vip)),
+            telemetry: istio.telemetry.unwrap_or(Telemetry::Envoy),
+        }
+    });
+    let workloads = written.workloads.as_ref().map(|workloads| {
+        let domain = workloads.domain.as_ref();
+        let storage = workloads.mysql.as_ref().and_then(|mysql| mysql.storage.clone());
+        let storage = storage.unwrap_or_else(|| schema::MYSQL_STORAGE.to_owned());
+        Workloads {
+            domain: domain.map(|text| findings.parse_text("spec.components.workloads.domain", text, values::domain)),
+            web_replicas: workloads.web.as_ref().and_then(|web| web.replicas).unwrap_or(schema::WEB_REPLICAS),
+            was_replicas: workloads.was.as_ref().and_then(|was| was.replicas).unwrap_or(schema::WAS_REPLICAS),
+            mysql_storage: findings.parse_text("spec.components.workloads.mysql.storage", &storage, values::storage),
+        }
+    });
+    Components { metallb, istio, workloads }
+}

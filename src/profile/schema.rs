@@ -1,0 +1,258 @@
+//! The profile as it is written: every field documented, because the docs become the JSON schema that editors show.
+//! Defaults stand in the schema for readers; `resolve` fills them in.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::{Cni, HostKeys, Role, Telemetry};
+
+/// Default of `spec.kubernetes.version`.
+pub const VERSION: &str = "v1.36.4";
+/// Default of `spec.kubernetes.podSubnet`.
+pub const POD_SUBNET: &str = "10.244.0.0/16";
+/// Default of `spec.kubernetes.serviceSubnet`.
+pub const SERVICE_SUBNET: &str = "10.96.0.0/16";
+/// Default number of Docker workers.
+pub const WORKERS: u32 = 2;
+/// Default SSH port.
+pub const SSH_PORT: u16 = 22;
+/// Default replicas of web.
+pub const WEB_REPLICAS: u32 = 2;
+/// Default replicas of WAS.
+pub const WAS_REPLICAS: u32 = 3;
+/// Default size of MySQL's volume.
+pub const MYSQL_STORAGE: &str = "1Gi";
+
+/// What the user wants: one cluster, its nodes, and what runs on it.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(title = "Hearth cluster profile", extend("$id" = "https://hearth.dev/schema/v1alpha1/profile.json"))]
+pub struct ClusterProfile {
+    /// Version of this format.
+    #[allow(dead_code)] // held against the schema; there is only one
+    pub api_version: ApiVersion,
+    /// Kind of this document.
+    #[allow(dead_code)] // held against the schema; there is only one
+    pub kind: Kind,
+    /// Names the cluster.
+    pub metadata: Metadata,
+    /// What it is made of.
+    pub spec: Spec,
+}
+
+/// Version of this format.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub enum ApiVersion {
+    /// The first one.
+    #[serde(rename = "hearth.dev/v1alpha1")]
+    V1alpha1,
+}
+
+/// Kind of this document.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub enum Kind {
+    /// A profile of one cluster.
+    ClusterProfile,
+}
+
+/// Names the cluster.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Metadata {
+    /// Name of the cluster: lower-case letters, digits, `-` and `.`, at most 50 characters. Node names begin with it.
+    #[schemars(regex(pattern = r"^[a-z0-9][a-z0-9.-]*$"), length(max = 50))]
+    pub name: String,
+}
+
+/// What the cluster is made of.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Spec {
+    /// Kubernetes itself.
+    pub kubernetes: Option<Kubernetes>,
+    /// Where nodes come from: `docker` or `ssh`.
+    pub provider: Provider,
+    /// How pods of different nodes reach each other.
+    pub network: Option<Network>,
+    /// What gets installed; a component that is not mentioned is not installed, `{}` installs it with its defaults.
+    pub components: Option<Components>,
+}
+
+/// Kubernetes itself.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Kubernetes {
+    /// Version with its patch number, v1.34 to v1.37.
+    #[schemars(regex(pattern = r"^v1\.3[4-7]\.(0|[1-9][0-9]*)$"), extend("default" = VERSION))]
+    pub version: Option<String>,
+    /// Addresses of pods; every node gets a /24 of it.
+    #[schemars(regex(pattern = r"^[0-9.]+/[0-9]+$"), extend("default" = POD_SUBNET))]
+    pub pod_subnet: Option<String>,
+    /// Addresses of services.
+    #[schemars(regex(pattern = r"^[0-9.]+/[0-9]+$"), extend("default" = SERVICE_SUBNET))]
+    pub service_subnet: Option<String>,
+}
+
+/// Where nodes come from.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub enum Provider {
+    /// Containers on the local Docker engine, compatible with kind.
+    Docker(Docker),
+    /// Bare machines over SSH.
+    Ssh(Ssh),
+}
+
+/// Containers on the local Docker engine, compatible with kind.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Docker {
+    /// Image of every node, by tag or digest; default `kindest/node:<version>`.
+    pub image: Option<String>,
+    /// How many nodes.
+    pub nodes: Option<Nodes>,
+    /// Port of the API server on 127.0.0.1; default: one that is free.
+    #[schemars(range(min = 1, max = 65535))]
+    pub api_port: Option<u16>,
+}
+
+/// How many nodes.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Nodes {
+    /// Number of control-plane nodes; only 1 for now.
+    #[schemars(extend("default" = 1))]
+    pub control_planes: Option<u32>,
+    /// Number of workers; with 0 the control plane runs the pods.
+    #[schemars(range(min = 0, max = 20), extend("default" = WORKERS))]
+    pub workers: Option<u32>,
+}
+
+/// Bare machines over SSH.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Ssh {
+    /// Login name: root, or a user with sudo that asks no password.
+    pub user: String,
+    /// SSH port of every host.
+    #[schemars(range(min = 1, max = 65535), extend("default" = SSH_PORT))]
+    pub port: Option<u16>,
+    /// Private key, `~` is the home folder; default: the SSH agent is asked.
+    pub identity_file: Option<String>,
+    /// How host keys are verified: `pinned` by the fingerprints below, `strict` by the user's known_hosts, `tofu` by
+    /// trust on first use.
+    #[schemars(extend("default" = "pinned"))]
+    pub host_keys: Option<HostKeys>,
+    /// The machines; exactly one of them is the control plane.
+    #[schemars(length(min = 1, max = 100))]
+    pub hosts: Vec<Host>,
+}
+
+/// One machine.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Host {
+    /// Node name.
+    #[schemars(regex(pattern = r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$"), length(max = 63))]
+    pub name: String,
+    /// IPv4 address that the other hosts reach it by.
+    #[schemars(extend("format" = "ipv4"))]
+    pub address: String,
+    /// What it becomes.
+    pub role: Role,
+    /// Fingerprint as `ssh-keygen -l` prints it; needed with `hostKeys: pinned`.
+    #[schemars(regex(pattern = r"^SHA256:[A-Za-z0-9+/]{43}$"))]
+    pub host_key: Option<String>,
+}
+
+/// How pods of different nodes reach each other.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Network {
+    /// `routed`: a static route per node, no daemon, all nodes on one network segment; `none`: bring your own.
+    #[schemars(extend("default" = "routed"))]
+    pub cni: Option<Cni>,
+}
+
+/// What gets installed.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Components {
+    /// Addresses for services of type LoadBalancer.
+    pub metallb: Option<Metallb>,
+    /// Service mesh with an ingress gateway; needs metallb.
+    pub istio: Option<Istio>,
+    /// Sample web, WAS and MySQL; needs istio.
+    pub workloads: Option<Workloads>,
+}
+
+/// MetalLB in layer 2 mode.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Metallb {
+    /// Addresses it hands out: `auto`, or first and last as in `192.168.1.200-192.168.1.220`.
+    #[schemars(regex(pattern = r"^(auto|[0-9.]+ *- *[0-9.]+)$"), extend("default" = "auto"))]
+    pub pool: Option<String>,
+}
+
+/// Istio: istiod, injector, ingress gateway.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Istio {
+    /// The ingress gateway.
+    pub gateway: Option<Gateway>,
+    /// `envoy`: Envoy's own statistics, runs on stock Envoy; `istio`: istio_requests_total too, needs Istio's build of Envoy.
+    #[schemars(extend("default" = "envoy"))]
+    pub telemetry: Option<Telemetry>,
+}
+
+/// The ingress gateway.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Gateway {
+    /// Its address: `auto` for the first of the pool, or one of the pool.
+    #[schemars(regex(pattern = r"^(auto|[0-9.]+)$"), extend("default" = "auto"))]
+    pub vip: Option<String>,
+}
+
+/// Sample web, WAS and MySQL in namespace `blog-system`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Workloads {
+    /// The gateway serves `*.<domain>`, the application is `blog.<domain>`; default: any host name.
+    #[schemars(regex(pattern = r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$"), length(max = 200))]
+    pub domain: Option<String>,
+    /// nginx in front.
+    pub web: Option<Web>,
+    /// Application server.
+    pub was: Option<Was>,
+    /// Database.
+    pub mysql: Option<Mysql>,
+}
+
+/// nginx in front.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Web {
+    /// Number of pods.
+    #[schemars(range(min = 1, max = 50), extend("default" = WEB_REPLICAS))]
+    pub replicas: Option<u32>,
+}
+
+/// Application server.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Was {
+    /// Number of pods.
+    #[schemars(range(min = 1, max = 50), extend("default" = WAS_REPLICAS))]
+    pub replicas: Option<u32>,
+}
+
+/// Database.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Mysql {
+    /// Size of its volume with a unit, for example `1Gi`.
+    #[schemars(regex(pattern = r"^[0-9]+(\.[0-9]+)?(Ki|Mi|Gi|Ti|k|M|G|T)$"), extend("default" = MYSQL_STORAGE))]
+    pub storage: Option<String>,
+}

@@ -1,0 +1,176 @@
+//! What values say together: rules over the resolved profile, one function per subject.
+
+use std::net::Ipv4Addr;
+
+use ipnet::Ipv4Net;
+
+use super::resolve::Findings;
+use super::{AddressRange, DockerNodes, HostKeys, Pool, Profile, Provider, Role, SshHosts};
+
+const PODS: &str = "spec.kubernetes.podSubnet";
+const SERVICES: &str = "spec.kubernetes.serviceSubnet";
+const HOSTS: &str = "spec.provider.ssh.hosts";
+const POOL: &str = "spec.components.metallb.pool";
+const VIP: &str = "spec.components.istio.gateway.vip";
+
+/// Adds everything that is wrong between values.
+pub(super) fn validate(profile: &Profile, findings: &mut Findings) {
+    subnets(profile, findings);
+    match &profile.provider {
+        Provider::Docker(docker) => docker_nodes(profile, docker, findings),
+        Provider::Ssh(ssh) => ssh_hosts(ssh, findings),
+    }
+    components(profile, findings);
+    pool(profile, findings);
+}
+
+fn host_path(index: usize, field: &str) -> String {
+    format!("{HOSTS}[{index}].{field}")
+}
+
+/// Pods, services and machines need addresses of their own, and every node a /24 for its pods.
+fn subnets(profile: &Profile, findings: &mut Findings) {
+    let (pods, services) = (profile.kubernetes.pod_subnet, profile.kubernetes.service_subnet);
+    if overlap(pods, services) {
+        findings.conflict(
+            &[PODS, SERVICES],
+            format!("pods {pods} and services {services} overlap"),
+            Some("give each a subnet of its own, as in 10.244.0.0/16 and 10.96.0.0/16"),
+        );
+    }
+    let nodes = match &profile.provider {
+        Provider::Docker(docker) => 1 + u64::from(docker.workers),
+        Provider::Ssh(ssh) => ssh.hosts.len() as u64,
+    };
+    let room = 1_u64 << 24_u8.saturating_sub(pods.prefix_len());
+    if nodes > room {
+        let prefix = 24 - nodes.next_power_of_two().trailing_zeros();
+        findings.conflict(
+            &[PODS],
+            format!("{pods} has room for {room} of {nodes} nodes, each gets a /24"),
+            Some(&format!("use a /{prefix} or larger")),
+        );
+    }
+    let Provider::Ssh(ssh) = &profile.provider else { return };
+    for (index, host) in ssh.hosts.iter().enumerate() {
+        for (subnet, of, path) in [(pods, "pods", PODS), (services, "services", SERVICES)] {
+            if subnet.contains(&host.address) {
+                let message = format!("{} lies in {subnet}, the subnet of {of}", host.address);
+                findings.conflict(&[&host_path(index, "address"), path], message, Some(&format!("move {path}")));
+            }
+        }
+    }
+}
+
+fn overlap(a: Ipv4Net, b: Ipv4Net) -> bool {
+    a.contains(&b.network()) || b.contains(&a.network())
+}
+
+/// kind's own images are tagged with the version they hold.
+fn docker_nodes(profile: &Profile, docker: &DockerNodes, findings: &mut Findings) {
+    let version = &profile.kubernetes.version;
+    let tag = docker.image.strip_prefix("kindest/node:").map(|tag| tag.split('@').next().unwrap_or(tag));
+    if let Some(tag) = tag.filter(|tag| tag.starts_with('v') && tag != version) {
+        findings.conflict(
+            &["spec.provider.docker.image", "spec.kubernetes.version"],
+            format!("the image holds Kubernetes {tag}, the profile wants {version}"),
+            Some(&format!("write kindest/node:{version}, or set spec.kubernetes.version to {tag}")),
+        );
+    }
+}
+
+fn ssh_hosts(ssh: &SshHosts, findings: &mut Findings) {
+    for (index, host) in ssh.hosts.iter().enumerate() {
+        let earlier = &ssh.hosts[..index];
+        let twice = |at: usize| format!("hosts[{at}] ({}) has it too", earlier[at].name);
+        if let Some(at) = earlier.iter().position(|other| other.name == host.name) {
+            let message = format!("duplicate node name `{}`", host.name);
+            findings.conflict(&[&host_path(index, "name"), &host_path(at, "name")], message, Some(&twice(at)));
+        }
+        if let Some(at) = earlier.iter().position(|other| other.address == host.address) {
+            let message = format!("duplicate address {}", host.address);
+            findings.conflict(&[&host_path(index, "address"), &host_path(at, "address")], message, Some(&twice(at)));
+        }
+        match (ssh.host_keys, &host.host_key) {
+            (HostKeys::Pinned, None) => findings.conflict(
+                &[&host_path(index, "hostKey"), "spec.provider.ssh.hostKeys"],
+                "missing: with `hostKeys: pinned` every host needs its fingerprint",
+                Some("on the host: ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub"),
+            ),
+            (HostKeys::Strict | HostKeys::Tofu, Some(_)) => findings.conflict(
+                &[&host_path(index, "hostKey"), "spec.provider.ssh.hostKeys"],
+                "a fingerprint is only looked at with `hostKeys: pinned`",
+                Some("remove it, or write hostKeys: pinned"),
+            ),
+            _ => {}
+        }
+    }
+    let control_planes: Vec<usize> = (0..ssh.hosts.len()).filter(|at| ssh.hosts[*at].role == Role::ControlPlane).collect();
+    match control_planes.as_slice() {
+        [_] => {}
+        [] => findings.refuse(HOSTS, "no host is the control plane", Some("give one of them role: control-plane")),
+        [_, others @ ..] => {
+            for at in others {
+                let message = "a second control plane; more than one comes in a later version";
+                findings.refuse(&host_path(*at, "role"), message, Some("write role: worker"));
+            }
+        }
+    }
+}
+
+/// Each component stands on the one before.
+fn components(profile: &Profile, findings: &mut Findings) {
+    let components = &profile.components;
+    if components.istio.is_some() && components.metallb.is_none() {
+        let message = "the gateway needs an address, and metallb is not installed";
+        findings.conflict(&["spec.components.istio", "spec.components.metallb"], message, Some("add metallb: {} beside it"));
+    }
+    if components.workloads.is_some() && components.istio.is_none() {
+        let message = "the workloads are reached through the gateway, and istio is not installed";
+        findings.conflict(&["spec.components.workloads", "spec.components.istio"], message, Some("add istio: {} beside it"));
+    }
+}
+
+/// Addresses for services. Whether a Docker network holds them is known only when it exists.
+fn pool(profile: &Profile, findings: &mut Findings) {
+    let Some(metallb) = &profile.components.metallb else { return };
+    let vip = profile.components.istio.as_ref().and_then(|istio| istio.vip);
+    let Pool::Range(range) = metallb.pool else {
+        vip.into_iter().for_each(|vip| on_hosts_network(profile, VIP, AddressRange { first: vip, last: vip }, findings));
+        return;
+    };
+    if let Some(vip) = vip.filter(|vip| !range.contains(*vip)) {
+        let message = format!("{vip} is not in the pool {range}");
+        findings.conflict(&[VIP, POOL], message, Some("write auto, or an address of the pool"));
+    }
+    for (subnet, of, path) in
+        [(profile.kubernetes.pod_subnet, "pods", PODS), (profile.kubernetes.service_subnet, "services", SERVICES)]
+    {
+        if range.overlaps(&subnet.into()) {
+            findings.conflict(&[POOL, path], format!("{range} overlaps {subnet}, the subnet of {of}"), None);
+        }
+    }
+    on_hosts_network(profile, POOL, range, findings);
+}
+
+/// Layer 2 only works for addresses of the network that the hosts are on: the /24 around one of them.
+fn on_hosts_network(profile: &Profile, path: &str, range: AddressRange, findings: &mut Findings) {
+    let Provider::Ssh(ssh) = &profile.provider else { return };
+    let paths: Vec<String> = (0..ssh.hosts.len()).map(|at| host_path(at, "address")).collect();
+    let involved: Vec<&str> = std::iter::once(path).chain(paths.iter().map(String::as_str)).collect();
+    let mut networks: Vec<Ipv4Net> = ssh.hosts.iter().map(|host| around(host.address)).collect();
+    networks.sort();
+    networks.dedup();
+    if !networks.iter().any(|network| network.contains(&range.first) && network.contains(&range.last)) {
+        let networks: Vec<String> = networks.iter().map(Ipv4Net::to_string).collect();
+        let message = format!("{range} is outside of the hosts' network {}", networks.join(", "));
+        findings.conflict(&involved, message, Some("routers and neighbours would not find these addresses"));
+    }
+    for host in ssh.hosts.iter().filter(|host| range.contains(host.address)) {
+        findings.conflict(&involved, format!("{range} contains {}, the address of {}", host.address, host.name), None);
+    }
+}
+
+fn around(address: Ipv4Addr) -> Ipv4Net {
+    Ipv4Net::new_assert(address, 24).trunc()
+}
