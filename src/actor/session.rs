@@ -210,7 +210,7 @@ impl Session {
         let bundle = self.bundle.clone();
         let objects = tokio::task::spawn_blocking(move || {
             let bytes = artifact::file(&pin, bundle.as_ref())?;
-            Ok::<_, BoxError>(render::definitions(&pin, &String::from_utf8_lossy(&bytes))?)
+            Ok::<_, BoxError>(render::definitions(part, &String::from_utf8_lossy(&bytes))?)
         });
         objects.await.map_err(|_| SessionError::Interrupted)?
     }

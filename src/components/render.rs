@@ -10,7 +10,8 @@ use tera::{Context, Kwargs, State, Tera};
 
 use super::{ComponentError, ObjectRef, Part, Secrets};
 use crate::artifact::pins;
-use crate::profile::{AddressRange, Profile, Telemetry};
+use crate::profile::{AddressRange, Profile, Provider, Role, Telemetry};
+use crate::provider::docker::node_names;
 
 /// The templates, part of the program.
 const TEMPLATES: &[(&str, &str)] = &[
@@ -31,15 +32,6 @@ const TEMPLATES: &[(&str, &str)] = &[
     ("workloads/was.yaml", include_str!("../../templates/workloads/was.yaml")),
     ("workloads/web.yaml", include_str!("../../templates/workloads/web.yaml")),
 ];
-
-/// The addresses of the load balancer, once they are decided.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Addresses {
-    /// What MetalLB hands out.
-    pub pool: AddressRange,
-    /// The gateway's, one of the pool.
-    pub vip: Ipv4Addr,
-}
 
 /// What templates may refer to.
 #[derive(Debug, Clone)]
@@ -67,20 +59,20 @@ pub struct Inputs {
 }
 
 impl Inputs {
-    /// The inputs of a profile whose addresses and nodes are decided. Components the profile lacks get harmless values.
-    pub fn new(profile: &Profile, addresses: Addresses, was_image: &str, mysql_node: &str, secrets: Secrets) -> Self {
+    /// The inputs of a profile whose addresses are decided. Components the profile lacks get harmless values.
+    pub fn new(profile: &Profile, vip: Ipv4Addr, pool: AddressRange, was_image: &str, secrets: Secrets) -> Self {
         let components = &profile.components;
         let workloads = components.workloads.as_ref();
         Inputs {
-            vip: addresses.vip,
-            pool: addresses.pool,
+            vip,
+            pool,
             telemetry: components.istio.as_ref().map_or(Telemetry::Envoy, |istio| istio.telemetry),
             was_image: was_image.to_owned(),
             domain: workloads.and_then(|workloads| workloads.domain.clone()),
             web_replicas: workloads.map_or(1, |workloads| workloads.web_replicas),
             was_replicas: workloads.map_or(1, |workloads| workloads.was_replicas),
             mysql_storage: workloads.map_or_else(|| "1Gi".to_owned(), |workloads| workloads.mysql_storage.clone()),
-            mysql_node: mysql_node.to_owned(),
+            mysql_node: storage_node(profile),
             secrets,
         }
     }
@@ -114,6 +106,16 @@ impl Inputs {
             },
         })
     }
+}
+
+/// The node that holds volumes: the first worker, or the control plane of a cluster without workers.
+fn storage_node(profile: &Profile) -> String {
+    let nodes: Vec<(String, Role)> = match &profile.provider {
+        Provider::Docker(docker) => node_names(&profile.name, docker.workers),
+        Provider::Ssh(ssh) => ssh.hosts.iter().map(|host| (host.name.clone(), host.role)).collect(),
+    };
+    let worker = nodes.iter().find(|(_, role)| *role == Role::Worker).or(nodes.first());
+    worker.map(|(name, _)| name.clone()).unwrap_or_default()
 }
 
 /// The objects of a part, in file order. Empty for parts whose objects come from [`definitions`].
