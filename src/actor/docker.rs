@@ -250,7 +250,7 @@ impl DockerActor {
 }
 
 /// True when the application answers 200 at the gateway's address.
-async fn gateway_answers(vip: Ipv4Addr) -> bool {
+pub async fn gateway_answers(vip: Ipv4Addr) -> bool {
     let answer = async {
         let mut stream = TcpStream::connect((vip, 80)).await.ok()?;
         stream.write_all(format!("GET /api/whoami HTTP/1.1\r\nHost: {vip}\r\nConnection: close\r\n\r\n").as_bytes()).await.ok()?;

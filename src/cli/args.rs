@@ -155,6 +155,9 @@ pub struct PlanArgs {
     /// Which cluster.
     #[command(flatten)]
     pub profile: ProfileArgs,
+    /// Where artifacts come from.
+    #[command(flatten)]
+    pub bundle: BundleArgs,
     /// Print the graph for Graphviz instead
     #[arg(long)]
     pub dot: bool,

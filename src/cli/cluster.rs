@@ -84,6 +84,8 @@ pub fn docker(profile: &Profile) -> Result<&DockerNodes> {
 pub fn session(profile: Profile, bundle: Option<&BundleArgs>, merge_into: Option<PathBuf>) -> Result<Arc<Session>> {
     let provider = DockerProvider::new(&profile.name, docker(&profile)?)?;
     let state = State::of(&profile.name)?;
-    let bundle = bundle.and_then(|args| args.bundle.as_ref()).map(Bundle::open).transpose()?;
+    // an empty HEARTH_BUNDLE means none
+    let named = bundle.and_then(|args| args.bundle.as_ref()).filter(|path| !path.as_os_str().is_empty());
+    let bundle = named.map(Bundle::open).transpose()?;
     Ok(Arc::new(Session::new(profile, provider, bundle, state, merge_into)))
 }
