@@ -1,1 +1,5 @@
-//! To come.
+//! Scenarios.
+
+pub mod load;
+pub mod quantity;
+pub mod schema;
