@@ -29,6 +29,8 @@ pub enum Family {
     Component = 80,
     /// Clean-up left something behind.
     Leftover = 90,
+    /// A mistake in Hearth itself.
+    Internal = 101,
     /// Interrupted by the user.
     Interrupted = 130,
 }
@@ -63,7 +65,7 @@ impl<E: Explain + Send + Sync + 'static> From<E> for BoxError {
 }
 
 /// The message with its chain of causes, one line each, without repeats.
-pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+pub fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(inner) = cause {

@@ -9,14 +9,15 @@
 //!    [`components`] installs what the profile asks for.
 //! 5. [`scenario`] proves behaviour under load and faults, and [`report`] writes down what was seen.
 //! 6. [`actor`] is the glue: it maps each step to the call that checks, applies or undoes it.
-//! 7. [`cli`] is one file per verb, [`ui`] the only writer to the terminal, and [`was`] the sample
-//!    application server that the same binary carries.
+//! 7. [`state`] is what Hearth keeps on this machine; [`cli`] is one file per verb, [`ui`] the only writer to
+//!    the terminal, and [`was`] the sample application server that the same binary carries.
 
 pub mod error;
 pub mod yaml;
 pub mod profile;
 pub mod plan;
 pub mod engine;
+pub mod state;
 pub mod artifact;
 pub mod provider;
 pub mod cluster;

@@ -1,1 +1,162 @@
-//! To come.
+//! Artifacts: pinned images and files, from a bundle directory, the cache or the network, and the WAS image
+//! that Hearth packs out of its own binary. Everything here blocks: call it off the async threads.
+
+pub mod bundle;
+pub mod download;
+pub mod oci;
+pub mod pins;
+
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+
+pub use bundle::Bundle;
+pub use pins::{FilePin, ImagePin};
+
+use crate::error::{Explain, Family};
+
+/// An image or file could not be had.
+#[derive(Debug, thiserror::Error)]
+pub enum ArtifactError {
+    /// What was called a bundle is no directory.
+    #[error("bundle {path} is not a directory")]
+    NoBundle {
+        /// The path.
+        path: PathBuf,
+    },
+    /// No archive of the bundle holds an image.
+    #[error("bundle {path} has no image {reference}")]
+    NoImage {
+        /// The bundle.
+        path: PathBuf,
+        /// The image.
+        reference: String,
+    },
+    /// An archive of the bundle is not an image archive.
+    #[error("{path} is not an image archive")]
+    Archive {
+        /// The archive.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Bytes are not those that were pinned.
+    #[error("{from} has sha256 {actual}, expected {expected}")]
+    Digest {
+        /// The file or URL.
+        from: String,
+        /// What it should be.
+        expected: String,
+        /// What it is.
+        actual: String,
+    },
+    /// A download failed.
+    #[error("cannot download {url}")]
+    Download {
+        /// From where.
+        url: String,
+        /// Why.
+        #[source]
+        source: Box<ureq::Error>,
+    },
+    /// A file could not be read or written.
+    #[error("cannot {action} {path}")]
+    Io {
+        /// What was attempted, a verb.
+        action: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Neither `XDG_CACHE_HOME` nor `HOME` is set.
+    #[error("no place for the cache: neither XDG_CACHE_HOME nor HOME is set")]
+    NoCache,
+}
+
+impl Explain for ArtifactError {
+    fn family(&self) -> Family {
+        Family::Artifact
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some(match self {
+            ArtifactError::NoBundle { .. } => {
+                "name a directory with images/, bin/ and manifests/ by --bundle DIR or HEARTH_BUNDLE".into()
+            }
+            ArtifactError::NoImage { reference, .. } => {
+                format!(
+                    "save it with `docker save {reference}` into the bundle's images/, or leave out --bundle and HEARTH_BUNDLE"
+                )
+            }
+            ArtifactError::Archive { .. } => "replace it by an archive of `docker save`, or remove it from the bundle".into(),
+            ArtifactError::Digest { .. } => "the file is damaged or of another version: replace it by the pinned one".into(),
+            ArtifactError::Download { url, .. } => {
+                let name = url.rsplit('/').next().unwrap_or_default();
+                format!(
+                    "check the network and HTTPS_PROXY, or put {name} into a bundle's manifests/ and name it by --bundle DIR or HEARTH_BUNDLE"
+                )
+            }
+            ArtifactError::Io { .. } => "check the path's permissions and the free space".into(),
+            ArtifactError::NoCache => "set XDG_CACHE_HOME to a directory that can be written".into(),
+        })
+    }
+}
+
+/// A pinned file's bytes: out of the bundle, else the cache, else its URL. Verified each time.
+pub fn file(pin: &FilePin, bundle: Option<&Bundle>) -> Result<Vec<u8>, ArtifactError> {
+    file_with(pin, bundle, &cache_dir()?)
+}
+
+fn file_with(pin: &FilePin, bundle: Option<&Bundle>, cache: &Path) -> Result<Vec<u8>, ArtifactError> {
+    if let Some(bytes) = bundle.map(|bundle| bundle.file(pin)).transpose()?.flatten() {
+        return Ok(bytes);
+    }
+    download::cached(pin, cache)
+}
+
+/// Hearth's cache: `$XDG_CACHE_HOME/hearth`, else `~/.cache/hearth`.
+pub fn cache_dir() -> Result<PathBuf, ArtifactError> {
+    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let base = set("XDG_CACHE_HOME").or_else(|| Some(set("HOME")?.join(".cache"))).ok_or(ArtifactError::NoCache)?;
+    Ok(base.join("hearth"))
+}
+
+/// A sha256 in hexadecimal.
+fn sha256(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(64), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// Refuses bytes that are not those pinned; `from` is where they came from.
+fn verify(bytes: &[u8], expected: &str, from: impl FnOnce() -> String) -> Result<(), ArtifactError> {
+    let actual = sha256(bytes);
+    if actual == expected {
+        return Ok(());
+    }
+    Err(ArtifactError::Digest { from: from(), expected: expected.to_owned(), actual })
+}
+
+/// Writes a file so that others see all of it or nothing; missing folders are made.
+fn write_whole(path: &Path, write: impl FnOnce(&mut std::fs::File) -> std::io::Result<()>) -> Result<(), ArtifactError> {
+    let failed = |source| ArtifactError::Io { action: "write", path: path.to_owned(), source };
+    let folder = path.parent().unwrap_or(Path::new("."));
+    std::fs::create_dir_all(folder).map_err(failed)?;
+    // the process id keeps two runs of Hearth out of each other's way
+    let part = path.with_added_extension(format!("part-{}", std::process::id()));
+    let written = std::fs::File::create(&part).and_then(|mut file| write(&mut file)).and_then(|()| std::fs::rename(&part, path));
+    written.map_err(|source| {
+        // what is left of it has no use, and the first error is the one to tell
+        let _ = std::fs::remove_file(&part);
+        failed(source)
+    })
+}

@@ -1,1 +1,18 @@
-//! To come.
+//! Kubernetes on nodes: certificates, kubeadm, kubelets, pod network, kubeconfig, readiness.
+//! Everything here works through the [`Node`](crate::provider::Node) trait and the Kubernetes API only.
+//!
+//! The order that makes it fast: Hearth makes the cluster's certificates itself, so a worker needs neither a
+//! join nor a signing request; Node objects are registered with their podCIDR, so the pod network is written
+//! before any kubelet starts; and workers' kubelets start the moment the API answers.
+
+pub mod api;
+pub mod error;
+pub mod kubeadm;
+pub mod kubeconfig;
+pub mod kubelet;
+pub mod pki;
+pub mod ready;
+pub mod registration;
+pub mod routed;
+
+pub use error::ClusterError;

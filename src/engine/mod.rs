@@ -1,19 +1,35 @@
 //! Runs a plan: whatever is ready, in parallel within limits, with retries, cancellation, a journal
 //! and events. It knows no step by name.
+//!
+//! [`run`] checks each step and applies it when needed; after a failure or a cancellation it starts nothing
+//! new and lets what runs finish. Running it again resumes: satisfied steps are passed over. [`undo`] goes
+//! the other way and collects errors instead of stopping. [`check_all`] only looks.
+//!
+//! Not supported: a step that yields a value to another one. What a later step needs it reads from the live world.
+
+mod attempt;
+mod check;
+mod event;
+mod executor;
+pub mod interrupt;
+mod journal;
+mod outcome;
+mod progress;
+#[cfg(test)]
+mod tests;
 
 use std::future::Future;
 
-use crate::error::Result;
+pub use check::check_all;
+pub use event::{Collector, Direction, Event, Events, LogSink, Record, RunOutcome, Sink, Sinks, StepInfo, StepOutcome};
+pub use executor::{Options, run, undo};
+pub use journal::{Entry, Journal, JournalError, Phase, standing};
+pub use outcome::{Outcome, StepError, StepFailure};
+pub use progress::Progress;
 
-/// What a check found.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-#[serde(rename_all = "kebab-case", tag = "state", content = "why")]
-pub enum Check {
-    /// The live world is already as the step wants it.
-    Satisfied,
-    /// The step has to run; the reason.
-    Needed(String),
-}
+pub use crate::plan::Check;
+
+use crate::error::Result;
 
 /// The behaviour behind a step kind.
 pub trait Actor<K>: Send + Sync + 'static {

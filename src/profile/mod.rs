@@ -85,7 +85,7 @@ pub fn json_schema() -> serde_json::Value {
 }
 
 /// A valid profile: every default filled in, every value checked.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Profile {
     /// The cluster's name: lower-case letters, digits, `-` and `.`; at most 50 characters.
@@ -101,7 +101,7 @@ pub struct Profile {
 }
 
 /// Kubernetes version and subnets.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Kubernetes {
     /// With the leading `v`, for example `v1.36.4`.
@@ -113,7 +113,7 @@ pub struct Kubernetes {
 }
 
 /// Where nodes come from.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Provider {
     /// Containers on the local Docker engine, compatible with kind.
@@ -123,7 +123,7 @@ pub enum Provider {
 }
 
 /// Nodes as containers.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DockerNodes {
     /// Image of every node, by tag or digest; default `kindest/node:<version>`.
@@ -135,7 +135,7 @@ pub struct DockerNodes {
 }
 
 /// Bare machines.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SshHosts {
     /// Login name.
@@ -163,7 +163,7 @@ pub enum HostKeys {
 }
 
 /// One machine.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Host {
     /// Node name.
@@ -206,7 +206,7 @@ pub enum Cni {
 }
 
 /// What gets installed; an absent component is not.
-#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Components {
     /// Addresses for `LoadBalancer` services.
@@ -218,7 +218,7 @@ pub struct Components {
 }
 
 /// MetalLB in layer 2 mode.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Metallb {
     /// Which addresses it hands out.
@@ -226,7 +226,7 @@ pub struct Metallb {
 }
 
 /// The address pool.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Pool {
     /// Planned from the nodes' network.
@@ -236,7 +236,7 @@ pub enum Pool {
 }
 
 /// An IPv4 range, both ends included.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct AddressRange {
     /// First address.
     pub first: Ipv4Addr,
@@ -245,7 +245,7 @@ pub struct AddressRange {
 }
 
 /// Istio: istiod, injector, ingress gateway.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Istio {
     /// The gateway's address; none: the first of the pool.
@@ -265,7 +265,7 @@ pub enum Telemetry {
 }
 
 /// Sample workloads in namespace `blog-system`.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Workloads {
     /// Hosts of the Gateway are `*.<domain>`, the application is `blog.<domain>`; none: any host.

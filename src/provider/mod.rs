@@ -1,6 +1,8 @@
 //! Providers make nodes; a node runs commands and takes files. Nothing above this stage knows
 //! whether a node is a container or a machine.
 
+pub mod docker;
+
 use std::future::Future;
 use std::net::Ipv4Addr;
 use std::time::Duration;
@@ -92,13 +94,16 @@ pub trait Node: Clone + Send + Sync + 'static {
     /// Runs a command and turns a non-zero status into an error with its last output lines.
     fn run(&self, command: Command) -> impl Future<Output = Result<Output, NodeError>> + Send {
         let argv = command.argv.clone();
-        async move {
-            let output = self.exec(command).await?;
-            if output.success() {
-                return Ok(output);
-            }
-            Err(NodeError::Failed { node: self.name().to_owned(), command: argv.join(" "), status: output.status, output: tail(&output) })
+        async move { self.expect_success(&argv, self.exec(command).await?) }
+    }
+
+    /// Turns a non-zero status into an error.
+    fn expect_success<S: AsRef<str>>(&self, argv: &[S], output: Output) -> Result<Output, NodeError> {
+        if output.success() {
+            return Ok(output);
         }
+        let command = argv.iter().map(AsRef::as_ref).collect::<Vec<_>>().join(" ");
+        Err(NodeError::Failed { node: self.name().to_owned(), command, status: output.status, output: tail(&output) })
     }
 }
 

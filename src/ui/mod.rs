@@ -1,1 +1,18 @@
-//! To come.
+//! The only writer to the terminal: data on stdout, talk on stderr.
+
+mod failure;
+mod json_lines;
+pub mod logging;
+mod printer;
+mod progress;
+mod style;
+mod terminal;
+#[cfg(test)]
+mod tests;
+mod timing;
+
+pub use failure::failure;
+pub use json_lines::JsonLines;
+pub use printer::{Printer, Verbosity};
+pub use progress::Display;
+pub use timing::timing_table;

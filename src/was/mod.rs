@@ -1,1 +1,134 @@
-//! To come.
+//! WAS, the sample application server that the same binary carries: a MySQL-backed API that tells who
+//! answered, with slowness and failures that can be switched on. `hearth was` runs it, in an image that
+//! holds nothing but this binary; the cluster's readiness check asks its probes.
+
+mod behaviour;
+mod config;
+mod items;
+mod probe;
+mod routes;
+
+use std::future::Future;
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use axum::serve::ListenerExt;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+pub use config::{Config, Database};
+
+use crate::error::{Explain, Family};
+
+/// Longest time that requests in flight may take once the server was told to stop.
+const FINISH_LIMIT: Duration = Duration::from_secs(10);
+
+/// Why WAS did not start, or stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum WasError {
+    /// An environment variable does not hold what it should.
+    #[error("{name} is `{value}`, expected {expected}")]
+    Setting {
+        /// The variable.
+        name: &'static str,
+        /// What it holds.
+        value: String,
+        /// What it should hold.
+        expected: &'static str,
+    },
+    /// The password file cannot be read.
+    #[error("cannot read the password file {path}")]
+    PasswordFile {
+        /// Its path.
+        path: String,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The port cannot be opened, or the runtime not be set up.
+    #[error("cannot serve on port {port}")]
+    Listen {
+        /// The port.
+        port: u16,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+impl Explain for WasError {
+    fn family(&self) -> Family {
+        match self {
+            WasError::Setting { .. } | WasError::PasswordFile { .. } => Family::Usage,
+            WasError::Listen { .. } => Family::Preflight,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            WasError::Setting { name, .. } => Some(format!("set or unset {name}")),
+            WasError::PasswordFile { .. } => Some("check MYSQL_PASSWORD_FILE and who may read the file".into()),
+            WasError::Listen { .. } => Some("choose another port with PORT".into()),
+        }
+    }
+}
+
+/// `hearth was`: configuration from the environment, one thread, until SIGTERM or SIGINT.
+pub fn run() -> Result<(), WasError> {
+    let config = Config::from_env()?;
+    let port = config.port;
+    let listen = |source| WasError::Listen { port, source };
+    // one thread is enough for a sample application and keeps it small
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(4).build().map_err(listen)?;
+    runtime.block_on(async {
+        // as PID 1 no signal has a default action: both are handled, or nothing would end the process
+        let mut terminate = signal(SignalKind::terminate()).map_err(listen)?;
+        let mut interrupt = signal(SignalKind::interrupt()).map_err(listen)?;
+        let shutdown = async move {
+            tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+        };
+        serve(config, shutdown).await
+    })
+}
+
+/// Serves on the configured port until `shutdown` resolves, then drains: not ready at once, still accepting for
+/// [`Config::drain`], then requests in flight are finished, for at most 10 seconds.
+pub async fn serve(config: Config, shutdown: impl Future<Output = ()> + Send + 'static) -> Result<(), WasError> {
+    let port = config.port;
+    let listener = TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).await.map_err(|source| WasError::Listen { port, source })?;
+    serve_on(listener, config, shutdown).await
+}
+
+/// [`serve`] on a socket that is open already.
+async fn serve_on(
+    listener: TcpListener,
+    config: Config,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> Result<(), WasError> {
+    let (port, drain) = (config.port, config.drain);
+    let (draining, stop) = (CancellationToken::new(), CancellationToken::new());
+    tokio::spawn({
+        let (draining, stop) = (draining.clone(), stop.clone());
+        async move {
+            shutdown.await;
+            draining.cancel();
+            // the cluster goes on sending requests until every node has heard that this pod is leaving
+            sleep(drain).await;
+            stop.cancel();
+        }
+    });
+    let listener = listener.tap_io(|connection| {
+        // without it a small answer can wait for the acknowledgement of the last one; failing to set it costs only time
+        let _ = connection.set_nodelay(true);
+    });
+    let server = axum::serve(listener, routes::router(config, draining)).with_graceful_shutdown(stop.clone().cancelled_owned());
+    tokio::select! {
+        ended = server => ended.map_err(|source| WasError::Listen { port, source }),
+        () = async { stop.cancelled().await; sleep(FINISH_LIMIT).await } => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,32 @@
+# Targets a newcomer needs. `make` lists them.
+export HEARTH_BUNDLE ?= $(shell scripts/lab bundle)
+BIN := target/x86_64-unknown-linux-gnu/release/hearth
+STATIC := RUSTFLAGS="-C target-feature=+crt-static"
+
+.PHONY: help build demo test test-quick test-e2e lint engine
+help:      ## this list
+	@grep -E '^[a-z0-9-]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 12
+
+build:     ## the release binary
+	cargo build --release
+
+engine:    ## a Docker engine and the images, where they are missing
+	scripts/lab engine
+	scripts/lab images
+
+demo: engine build ## cluster up, a scenario under load, report and address; it stays up
+	$(BIN) up -f profiles/quick.yaml --yes
+	$(BIN) test scenarios/pod-kill-retry.yaml -f profiles/quick.yaml
+	$(BIN) status
+
+test: lint test-quick test-e2e ## everything: the quick tier, then end to end on a real cluster
+
+lint:      ## formatting and clippy
+	cargo fmt --check
+	cargo clippy --release --all-targets -- -D warnings
+
+test-quick: ## no Docker, under two minutes once built
+	cargo test --release --lib --test cli
+
+test-e2e: engine build ## the real binary on a real cluster
+	cargo test --release --test e2e -- --test-threads=1 --nocapture

@@ -1,0 +1,113 @@
+//! Images on their way to the nodes: engine, bundle or registry → derived node image, or straight into the nodes.
+
+use std::path::PathBuf;
+
+use super::Session;
+use super::session::SessionError;
+use crate::engine::Progress;
+use crate::error::Result;
+use crate::plan::build;
+use crate::profile::AddressRange;
+use crate::provider::docker::{DockerNode, copy_archive};
+
+/// A file lock that other runs of Hearth on this machine wait for.
+pub struct Held(#[expect(dead_code, reason = "holds the lock until dropped")] std::fs::File);
+
+/// A pool that no other run can plan until this is dropped.
+pub struct Reserved {
+    /// The pool.
+    pub range: AddressRange,
+    _lock: Held,
+}
+
+impl Session {
+    /// Those of `images` that the engine lacks.
+    pub async fn images_missing_in_engine(&self, images: &[String]) -> Result<Vec<String>> {
+        let mut missing = Vec::new();
+        for image in images {
+            if !self.provider.has_image(image).await? {
+                missing.push(image.clone());
+            }
+        }
+        Ok(missing)
+    }
+
+    /// Brings an image into the engine: from the bundle, else from its registry.
+    pub async fn fetch_image(&self, image: &str, progress: &Progress) -> Result<()> {
+        if let Some(bundle) = &self.bundle
+            && let Ok(archive) = bundle.image(image)
+        {
+            progress.say(format!("loading {image} from the bundle"));
+            return Ok(self.provider.load_archive(&archive).await?);
+        }
+        progress.say(format!("pulling {image}"));
+        let pulled = self.provider.pull_image(image).await;
+        pulled.map_err(|source| SessionError::NoImage { image: image.to_owned(), source }.into())
+    }
+
+    /// The image nodes start from.
+    pub async fn node_image(&self) -> Result<String> {
+        Ok(self.provider.derived_reference(&build::images(&self.profile)).await?)
+    }
+
+    /// For every node the images that it lacks: the WAS image at first, and those of components that the profile asks
+    /// for since the node was made.
+    pub async fn images_missing_on_nodes(&self) -> Result<Vec<(DockerNode, Vec<String>)>> {
+        let was = self.was().await?.reference.clone();
+        let mut wanted = build::images(&self.profile);
+        wanted.push(was);
+        let nodes = self.nodes().await?;
+        let found = futures_util::future::try_join_all(nodes.iter().map(|node| self.images_of(node))).await?;
+        let missing = nodes.into_iter().zip(found).map(|(node, has)| {
+            let lacks = wanted.iter().filter(|image| !has.contains(*image)).cloned().collect();
+            (node, lacks)
+        });
+        Ok(missing.collect())
+    }
+
+    /// Copies images into the nodes that lack them, each image once out of its source into all of these at a time.
+    pub async fn load_images(&self, progress: &Progress) -> Result<()> {
+        let was = self.was().await?.clone();
+        let missing = self.images_missing_on_nodes().await?;
+        let mut images: Vec<&String> = missing.iter().flat_map(|(_, images)| images).collect();
+        images.sort();
+        images.dedup();
+        for image in images {
+            let nodes: Vec<DockerNode> =
+                missing.iter().filter(|(_, lacks)| lacks.contains(image)).map(|(node, _)| node.clone()).collect();
+            progress.say(format!("{image} to {} nodes", nodes.len()));
+            if *image == was.reference {
+                copy_archive(&was.path, &nodes).await?;
+            } else {
+                self.provider.copy_image(image, &nodes).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// One run at a time derives a node image: the second finds it made.
+    pub async fn lock_derive(&self) -> Result<Held> {
+        lock("derive.lock").await
+    }
+
+    /// The address pool, kept from others until the control plane's label tells them of it.
+    pub async fn reserve_pool(&self) -> Result<Option<Reserved>> {
+        if self.profile.components.metallb.is_none() {
+            return Ok(None);
+        }
+        let lock = lock("pool.lock").await?;
+        Ok(Some(Reserved { range: self.pool().await?, _lock: lock }))
+    }
+}
+
+/// Takes an exclusive lock on a file of the cache, waiting for its holder.
+async fn lock(name: &str) -> Result<Held> {
+    let path: PathBuf = crate::artifact::cache_dir()?.join(name);
+    let failed = |source| SessionError::Lock { path: path.clone(), source };
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder).map_err(failed)?;
+    }
+    let file = std::fs::File::options().create(true).truncate(false).write(true).open(&path).map_err(failed)?;
+    let locked = tokio::task::spawn_blocking(move || file.lock().map(|()| file)).await;
+    Ok(Held(locked.map_err(|_| SessionError::Interrupted)?.map_err(failed)?))
+}

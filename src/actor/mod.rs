@@ -1,0 +1,10 @@
+//! The glue: each step kind and the call that checks, applies or undoes it. With the command line the only
+//! place that sees every stage.
+
+mod access;
+mod docker;
+mod images;
+mod session;
+
+pub use docker::DockerActor;
+pub use session::Session;

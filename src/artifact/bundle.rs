@@ -1,0 +1,271 @@
+//! A bundle: a directory of artifacts for machines without a registry. `images/` holds archives as `docker save`
+//! writes them, under any name; `bin/` programs; `manifests/` files under their pinned names.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use super::{ArtifactError, FilePin, verify};
+
+/// Longest index or manifest that is read out of an archive, in bytes.
+const INDEX_LIMIT: u64 = 1 << 20;
+
+/// A bundle directory.
+#[derive(Debug, Clone)]
+pub struct Bundle {
+    root: PathBuf,
+}
+
+impl Bundle {
+    /// The bundle in `root`, which must be a directory.
+    pub fn open(root: impl Into<PathBuf>) -> Result<Self, ArtifactError> {
+        let root = root.into();
+        if root.is_dir() { Ok(Bundle { root }) } else { Err(ArtifactError::NoBundle { path: root }) }
+    }
+
+    /// Where it is.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The archive that holds each image, by canonical reference. Only the archives' tables of contents are read,
+    /// by seeking over their layers: some 0.1 ms each, so nothing is kept between runs.
+    pub fn images(&self) -> Result<BTreeMap<String, PathBuf>, ArtifactError> {
+        let mut images = BTreeMap::new();
+        for path in archives(&self.root.join("images"))? {
+            for reference in references(&path).map_err(|source| ArtifactError::Archive { path: path.clone(), source })? {
+                images.entry(canonical(&reference)).or_insert_with(|| path.clone());
+            }
+        }
+        Ok(images)
+    }
+
+    /// The archive that holds an image; `reference` may be short, as in `nginx:1.26`.
+    pub fn image(&self, reference: &str) -> Result<PathBuf, ArtifactError> {
+        let missing = || ArtifactError::NoImage { path: self.root.clone(), reference: reference.to_owned() };
+        self.images()?.remove(&canonical(reference)).ok_or_else(missing)
+    }
+
+    /// A program out of `bin/`, if it is there.
+    pub fn program(&self, name: &str) -> Option<PathBuf> {
+        Some(self.root.join("bin").join(name)).filter(|path| path.is_file())
+    }
+
+    /// A pinned file out of `manifests/`; none if it is not there, an error if it is another one.
+    pub fn file(&self, pin: &FilePin) -> Result<Option<Vec<u8>>, ArtifactError> {
+        let path = self.root.join("manifests").join(pin.name);
+        match std::fs::read(&path) {
+            Ok(bytes) => verify(&bytes, pin.sha256, || path.display().to_string()).map(|()| Some(bytes)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(ArtifactError::Io { action: "read", path, source }),
+        }
+    }
+}
+
+/// A reference with nothing left out: `nginx` becomes `docker.io/library/nginx:latest`.
+pub fn canonical(reference: &str) -> String {
+    let (host, rest) = match reference.split_once('/') {
+        Some((host, rest)) if host.contains(['.', ':']) || host == "localhost" => (host, rest.to_owned()),
+        Some(_) => ("docker.io", reference.to_owned()),
+        None => ("docker.io", format!("library/{reference}")),
+    };
+    let host = if host == "index.docker.io" { "docker.io" } else { host };
+    let tag = if rest.contains([':', '@']) { "" } else { ":latest" };
+    format!("{host}/{rest}{tag}")
+}
+
+/// The `.tar` files of a folder, sorted; none if there is no folder.
+fn archives(folder: &Path) -> Result<Vec<PathBuf>, ArtifactError> {
+    let failed = |source| ArtifactError::Io { action: "list", path: folder.to_owned(), source };
+    let entries = match std::fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(failed(error)),
+    };
+    let paths: io::Result<Vec<PathBuf>> = entries.map(|entry| Ok(entry?.path())).collect();
+    let mut paths = paths.map_err(failed)?;
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "tar"));
+    paths.sort();
+    Ok(paths)
+}
+
+/// An entry of Docker's `manifest.json`.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Saved {
+    #[serde(default)]
+    repo_tags: Option<Vec<String>>,
+}
+
+/// The part of OCI's `index.json` that names images.
+#[derive(Deserialize)]
+struct Index {
+    manifests: Vec<Named>,
+}
+
+#[derive(Deserialize)]
+struct Named {
+    #[serde(default)]
+    annotations: BTreeMap<String, String>,
+}
+
+/// The references inside an archive, from `manifest.json` and `index.json`, wherever they stand in it.
+fn references(path: &Path) -> io::Result<Vec<String>> {
+    let mut archive = tar::Archive::new(File::open(path)?);
+    let (mut found, mut described) = (Vec::new(), 0);
+    for entry in archive.entries_with_seek()? {
+        let entry = entry?;
+        let name = entry.path()?.into_owned();
+        let name = name.strip_prefix("./").unwrap_or(&name);
+        if name == Path::new("manifest.json") {
+            let saved: Vec<Saved> = document(entry)?;
+            found.extend(saved.into_iter().filter_map(|image| image.repo_tags).flatten());
+        } else if name == Path::new("index.json") {
+            let index: Index = document(entry)?;
+            found
+                .extend(index.manifests.into_iter().filter_map(|mut image| image.annotations.remove("io.containerd.image.name")));
+        } else {
+            continue;
+        }
+        described += 1;
+        if described == 2 {
+            break;
+        }
+    }
+    match described {
+        0 => Err(io::Error::new(io::ErrorKind::InvalidData, "it has neither manifest.json nor index.json")),
+        _ => Ok(found),
+    }
+}
+
+/// Reads a JSON document whole: parsing from the file would cost a system call per byte.
+fn document<T: DeserializeOwned>(entry: impl Read) -> io::Result<T> {
+    let mut bytes = Vec::new();
+    entry.take(INDEX_LIMIT).read_to_end(&mut bytes)?;
+    Ok(serde_json::from_slice(&bytes)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::artifact::{download, pins, sha256};
+
+    type Outcome = Result<(), Box<dyn std::error::Error>>;
+
+    fn archive(path: &Path, entries: &[(&str, &[u8])]) -> io::Result<()> {
+        let mut builder = tar::Builder::new(File::create(path)?);
+        for (name, bytes) in entries {
+            let mut header = tar::Header::new_gnu();
+            header.set_size(bytes.len() as u64);
+            header.set_cksum();
+            builder.append_data(&mut header, name, *bytes)?;
+        }
+        builder.finish()
+    }
+
+    fn bundle() -> Result<(tempfile::TempDir, Bundle), Box<dyn std::error::Error>> {
+        let folder = tempfile::tempdir()?;
+        std::fs::create_dir(folder.path().join("images"))?;
+        std::fs::create_dir(folder.path().join("manifests"))?;
+        let bundle = Bundle::open(folder.path())?;
+        Ok((folder, bundle))
+    }
+
+    #[test]
+    fn references_are_completed() {
+        for (short, whole) in [
+            ("nginx", "docker.io/library/nginx:latest"),
+            ("nginx:1.26", "docker.io/library/nginx:1.26"),
+            ("istio/pilot:1", "docker.io/istio/pilot:1"),
+            ("localhost/a:1", "localhost/a:1"),
+            ("host:5000/a/b", "host:5000/a/b:latest"),
+            ("quay.io/a@sha256:0", "quay.io/a@sha256:0"),
+        ] {
+            assert_eq!(canonical(short), whole);
+            assert_eq!(canonical(whole), whole);
+        }
+    }
+
+    #[test]
+    fn images_are_found_by_docker_and_by_oci_names() -> Outcome {
+        let (folder, bundle) = bundle()?;
+        let images = folder.path().join("images");
+        let layer = vec![7; 300_000];
+        let docker =
+            br#"[{"Config":"c","RepoTags":["nginx:1.26","other:2"],"Layers":[]},{"Config":"d","RepoTags":null,"Layers":[]}]"#;
+        archive(&images.join("a.tar"), &[("blobs/sha256/1", &layer), ("manifest.json", docker)])?;
+        let oci = br#"{"schemaVersion":2,"manifests":[{"annotations":{"io.containerd.image.name":"quay.io/x/y:v1"}},{}]}"#;
+        archive(&images.join("b.tar"), &[("./index.json", oci), ("./blobs/sha256/1", &layer)])?;
+        std::fs::write(images.join("notes.txt"), "not an archive")?;
+        assert_eq!(bundle.image("docker.io/library/nginx:1.26")?, images.join("a.tar"));
+        assert_eq!(bundle.image("other:2")?, images.join("a.tar"));
+        assert_eq!(bundle.image("quay.io/x/y:v1")?, images.join("b.tar"));
+        let missing = bundle.image("quay.io/x/y:v2").map_err(|error| error.to_string());
+        assert_eq!(missing, Err(format!("bundle {} has no image quay.io/x/y:v2", folder.path().display())));
+        Ok(())
+    }
+
+    #[test]
+    fn an_archive_that_is_none_is_named() -> Outcome {
+        let (folder, bundle) = bundle()?;
+        let path = folder.path().join("images/broken.tar");
+        for write in [|path: &Path| std::fs::write(path, [1; 2000]), |path: &Path| archive(path, &[("readme", b"x")])] {
+            write(&path)?;
+            let refused = bundle.images().map_err(|error| error.to_string());
+            assert_eq!(refused, Err(format!("{} is not an image archive", path.display())));
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn a_file_is_verified_and_a_mismatch_names_both_digests() -> Outcome {
+        let (folder, bundle) = bundle()?;
+        let pin = FilePin { name: "a.yaml", url: "https://invalid/a.yaml", sha256: "0000" };
+        assert!(bundle.file(&pin)?.is_none());
+        let path = folder.path().join("manifests/a.yaml");
+        std::fs::write(&path, "kind: A\n")?;
+        let actual = sha256(b"kind: A\n");
+        let refused = bundle.file(&pin).map_err(|error| error.to_string());
+        assert_eq!(refused, Err(format!("{} has sha256 {actual}, expected 0000", path.display())));
+        let pin = FilePin { sha256: Box::leak(actual.into_boxed_str()), ..pin };
+        assert_eq!(bundle.file(&pin)?, Some(b"kind: A\n".to_vec()));
+        Ok(())
+    }
+
+    #[test]
+    fn the_bundle_comes_before_the_cache_and_the_cache_before_the_network() -> Outcome {
+        let (folder, bundle) = bundle()?;
+        let cache = tempfile::tempdir()?;
+        let digest: &'static str = Box::leak(sha256(b"x").into_boxed_str());
+        // nothing listens on port 1: only the last resort fails
+        let pin = FilePin { name: "a.yaml", url: "https://127.0.0.1:1/a.yaml", sha256: digest };
+        assert!(matches!(super::super::file_with(&pin, Some(&bundle), cache.path()), Err(ArtifactError::Download { .. })));
+        download::store(&pin, cache.path(), b"x")?;
+        assert_eq!(super::super::file_with(&pin, Some(&bundle), cache.path())?, b"x");
+        std::fs::write(folder.path().join("manifests/a.yaml"), "y")?;
+        assert!(matches!(super::super::file_with(&pin, Some(&bundle), cache.path()), Err(ArtifactError::Digest { .. })));
+        assert_eq!(super::super::file_with(&pin, None, cache.path())?, b"x");
+        Ok(())
+    }
+
+    /// The real one, where there is one: every pin is in it, and it is quick.
+    #[test]
+    #[ignore = "needs a bundle in HEARTH_BUNDLE; run with --ignored"]
+    fn the_bundle_at_hand_has_every_pin() -> Outcome {
+        let bundle = Bundle::open(std::env::var("HEARTH_BUNDLE")?)?;
+        let images = bundle.images()?;
+        let missing: Vec<_> = pins::IMAGES.iter().filter(|pin| !images.contains_key(pin.reference)).collect();
+        assert!(missing.is_empty(), "{missing:?}");
+        for pin in pins::FILES {
+            assert!(bundle.file(&pin)?.is_some(), "{}", pin.name);
+        }
+        let start = std::time::Instant::now();
+        bundle.images()?;
+        assert!(start.elapsed() < std::time::Duration::from_millis(100), "{:?}", start.elapsed());
+        Ok(())
+    }
+}

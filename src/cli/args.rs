@@ -1,0 +1,291 @@
+//! The command line: what can be typed, nothing of what it does.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Exit codes, shown below `hearth --help`.
+const EXIT_CODES: &str = "Exit codes: 0 ok · 1 a scenario failed · 2 usage · 10 profile · 20 preflight · 30 docker · 40 artifact or registry · \
+50 ssh · 60 kubeadm · 70 not ready in time · 80 component · 90 clean-up left something · 130 interrupted";
+
+/// One profile, one command: a Kubernetes cluster with MetalLB, the Istio gateway and sample workloads, and the proof that it behaves.
+#[derive(Debug, Parser)]
+#[command(name = "hearth", version, after_help = EXIT_CODES, propagate_version = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: Verb,
+    /// How to talk about it.
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+/// How Hearth talks.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Output")]
+pub struct OutputArgs {
+    /// Format of the result on standard output
+    #[arg(short, long, value_enum, global = true, default_value = "text")]
+    pub output: Format,
+    /// Say more (-v: reasons, -vv: details)
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+    /// Say nothing but errors
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+    /// How progress is written to standard error
+    #[arg(long, global = true, value_enum, default_value = "text")]
+    pub log_format: LogFormat,
+}
+
+/// Format of results.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+    /// For programs that prefer YAML.
+    Yaml,
+}
+
+/// Format of progress.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// A display on a terminal, plain lines elsewhere.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Which cluster a verb is about.
+#[derive(Debug, Clone, Args)]
+pub struct ProfileArgs {
+    /// Profile file; repeat to overlay several, `-` reads standard input [default: hearth.yaml, or the one cluster that is up]
+    #[arg(short, long, value_name = "FILE")]
+    pub file: Vec<String>,
+    /// Override a value of the profile, for example spec.components.workloads.was.replicas=4
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// Cluster name instead of the profile's
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<String>,
+}
+
+/// Where artifacts come from.
+#[derive(Debug, Clone, Args)]
+pub struct BundleArgs {
+    /// Directory with images and files, for use without a registry
+    #[arg(long, value_name = "DIR", env = "HEARTH_BUNDLE")]
+    pub bundle: Option<PathBuf>,
+}
+
+/// What can be done.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Write a commented profile to start from
+    Init(InitArgs),
+    /// Check a profile; reports every problem at once
+    Validate(ProfileArgs),
+    /// Show what `up` would do
+    #[command(visible_alias = "diff")]
+    Plan(PlanArgs),
+    /// Bring the cluster up, or what is missing of it
+    #[command(visible_alias = "apply")]
+    Up(UpArgs),
+    /// Show nodes, components, the gateway's address, and what is wrong
+    Status(StatusArgs),
+    /// Run scenarios against the cluster and write a report
+    Test(TestArgs),
+    /// Print the cluster's kubeconfig, or merge it into yours
+    Kubeconfig(KubeconfigArgs),
+    /// Show a node's or a pod's log
+    Logs(LogsArgs),
+    /// Remove the cluster and prove that nothing is left
+    #[command(visible_alias = "reset")]
+    Down(DownArgs),
+    /// Look for trouble on this machine, with the fix for each
+    Doctor(ProfileArgs),
+    /// Print the JSON schema of profiles or scenarios
+    Schema(SchemaArgs),
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the version and the versions of what gets installed
+    Version,
+    /// Run the sample application server (the entrypoint of the WAS image)
+    #[command(hide = true)]
+    Was,
+}
+
+/// `hearth init`
+#[derive(Debug, Args)]
+pub struct InitArgs {
+    /// File to write
+    #[arg(default_value = "hearth.yaml")]
+    pub path: PathBuf,
+    /// Which profile to start from
+    #[arg(long, value_enum, default_value = "quick")]
+    pub template: Template,
+    /// Cluster name
+    #[arg(long)]
+    pub name: Option<String>,
+    /// Overwrite an existing file
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// Profiles to start from.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum Template {
+    /// Docker, three nodes, the full stack.
+    Quick,
+    /// Docker, a bare cluster.
+    Minimal,
+    /// Three machines over SSH.
+    Homelab,
+}
+
+/// `hearth plan`
+#[derive(Debug, Args)]
+pub struct PlanArgs {
+    #[command(flatten)]
+    pub profile: ProfileArgs,
+    /// Print the graph for Graphviz instead
+    #[arg(long)]
+    pub dot: bool,
+    /// Do not look at the live world
+    #[arg(long)]
+    pub offline: bool,
+    /// Exit with 2 when there is something to do
+    #[arg(long)]
+    pub detailed_exitcode: bool,
+}
+
+/// `hearth up`
+#[derive(Debug, Args)]
+pub struct UpArgs {
+    #[command(flatten)]
+    pub profile: ProfileArgs,
+    #[command(flatten)]
+    pub bundle: BundleArgs,
+    /// Do not ask
+    #[arg(short, long)]
+    pub yes: bool,
+    /// Show the plan with what the live world says, change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Merge the kubeconfig into this file too (without a value: the one kubectl uses)
+    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "")]
+    pub kubeconfig: Option<PathBuf>,
+    /// Give up after this long, for example 10m
+    #[arg(long, value_name = "TIME", default_value = "15m", value_parser = duration)]
+    pub timeout: Duration,
+    /// Steps at once
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub parallel: u16,
+    /// If another run holds the cluster, wait for it this long instead of refusing
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub wait: Option<Duration>,
+}
+
+/// `hearth status`
+#[derive(Debug, Args)]
+pub struct StatusArgs {
+    #[command(flatten)]
+    pub profile: ProfileArgs,
+}
+
+/// `hearth test`
+#[derive(Debug, Args)]
+pub struct TestArgs {
+    /// Scenario files, or directories of them
+    #[arg(required = true)]
+    pub scenarios: Vec<PathBuf>,
+    #[command(flatten)]
+    pub profile: ProfileArgs,
+    /// Where reports go [default: the run's directory]
+    #[arg(long, value_name = "DIR")]
+    pub report_dir: Option<PathBuf>,
+}
+
+/// `hearth kubeconfig`
+#[derive(Debug, Args)]
+pub struct KubeconfigArgs {
+    #[command(flatten)]
+    pub profile: ProfileArgs,
+    /// Merge it into this file instead of printing (without a value: the one kubectl uses)
+    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "")]
+    pub merge: Option<PathBuf>,
+    /// Print the file's path instead of its content
+    #[arg(long, conflicts_with = "merge")]
+    pub path: bool,
+}
+
+/// `hearth logs`
+#[derive(Debug, Args)]
+pub struct LogsArgs {
+    /// A node, or a pod as NAMESPACE/NAME; without one, what there is
+    pub target: Option<String>,
+    #[command(flatten)]
+    pub profile: ProfileArgs,
+    /// Lines from the end
+    #[arg(long, default_value_t = 200)]
+    pub tail: u32,
+    /// Container of the pod
+    #[arg(short, long)]
+    pub container: Option<String>,
+}
+
+/// `hearth down`
+#[derive(Debug, Args)]
+pub struct DownArgs {
+    #[command(flatten)]
+    pub profile: ProfileArgs,
+    /// Do not ask
+    #[arg(short, long)]
+    pub yes: bool,
+    /// Show what would be removed, change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Also remove the cluster's entries from this kubeconfig (the one kubectl uses is always looked at)
+    #[arg(long, value_name = "FILE")]
+    pub kubeconfig: Option<PathBuf>,
+    /// If another run holds the cluster, wait for it this long instead of refusing
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub wait: Option<Duration>,
+}
+
+/// `hearth schema`
+#[derive(Debug, Args)]
+pub struct SchemaArgs {
+    /// Of what
+    #[arg(value_enum, default_value = "profile")]
+    pub of: SchemaOf,
+}
+
+/// What has a schema.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum SchemaOf {
+    /// Cluster profiles.
+    Profile,
+    /// Scenarios.
+    Scenario,
+}
+
+/// Reads `90s`, `10m`, `1h`.
+fn duration(text: &str) -> Result<Duration, String> {
+    let split = text.find(|c: char| !c.is_ascii_digit()).ok_or("a time needs a unit: 90s, 10m or 1h")?;
+    let (number, unit) = text.split_at(split);
+    let number: u64 = number.parse().map_err(|_| "a time starts with a number: 90s, 10m or 1h")?;
+    let seconds = match unit {
+        "s" => number,
+        "m" => number * 60,
+        "h" => number * 3600,
+        _ => return Err(format!("unknown unit `{unit}`: use s, m or h")),
+    };
+    Ok(Duration::from_secs(seconds))
+}

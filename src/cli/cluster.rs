@@ -1,0 +1,89 @@
+//! Which cluster a verb is about, and what it takes to work on it.
+
+use std::io::Read;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::UsageError;
+use super::args::{BundleArgs, ProfileArgs};
+use crate::actor::Session;
+use crate::artifact::Bundle;
+use crate::error::Result;
+use crate::profile::{self, DockerNodes, Profile, Provider, Source};
+use crate::provider::docker::DockerProvider;
+use crate::state::State;
+
+/// The profile looked for when none is named.
+const DEFAULT_FILE: &str = "hearth.yaml";
+
+/// The profile that the arguments name, read from files.
+pub fn load(args: &ProfileArgs) -> Result<Profile> {
+    let mut sources = Vec::new();
+    for file in &args.file {
+        sources.push(match file.as_str() {
+            "-" => {
+                let mut text = String::new();
+                std::io::stdin().read_to_string(&mut text).map_err(UsageError::Stdin)?;
+                Source::Stdin(text)
+            }
+            path => Source::File(PathBuf::from(path)),
+        });
+    }
+    if sources.is_empty() {
+        if !PathBuf::from(DEFAULT_FILE).exists() {
+            return Err(UsageError::NoProfile.into());
+        }
+        sources.push(Source::File(PathBuf::from(DEFAULT_FILE)));
+    }
+    let name = args.name.iter().map(|name| format!("metadata.name=\"{name}\""));
+    let overrides: Vec<String> = args.set.iter().cloned().chain(name).collect();
+    profile::load(&sources, &overrides)
+}
+
+/// The profile of an existing cluster: from files where named, else as its last `up` kept it.
+pub fn existing(args: &ProfileArgs) -> Result<Profile> {
+    if !args.file.is_empty() {
+        return load(args);
+    }
+    let names = State::names()?;
+    let name = match (&args.name, names.as_slice()) {
+        (Some(name), _) => name.clone(),
+        (None, [only]) => only.clone(),
+        (None, []) => return load(args),
+        (None, several) => return Err(UsageError::Several { names: several.join(", ") }.into()),
+    };
+    let kept = std::fs::read(kept_profile(&State::of(&name)?)).ok();
+    match kept.and_then(|bytes| serde_json::from_slice(&bytes).ok()) {
+        Some(profile) => Ok(profile),
+        // a cluster whose state is lost can still be looked at and removed: its containers carry its name
+        None => profile::load(
+            &[Source::Stdin("{apiVersion: hearth.dev/v1alpha1, kind: ClusterProfile, metadata: {}, spec: {provider: {docker: {}}}}".into())],
+            &[format!("metadata.name=\"{name}\"")],
+        ),
+    }
+}
+
+/// Keeps the profile for verbs that are later used without naming it.
+pub fn keep(state: &State, profile: &Profile) -> std::io::Result<()> {
+    std::fs::write(kept_profile(state), serde_json::to_vec_pretty(profile).unwrap_or_default())
+}
+
+fn kept_profile(state: &State) -> PathBuf {
+    state.root().join("profile.json")
+}
+
+/// The nodes section of a Docker profile.
+pub fn docker(profile: &Profile) -> Result<&DockerNodes> {
+    match &profile.provider {
+        Provider::Docker(nodes) => Ok(nodes),
+        Provider::Ssh(_) => Err(UsageError::NoSsh { name: profile.name.clone() }.into()),
+    }
+}
+
+/// Everything a run on this profile shares.
+pub fn session(profile: Profile, bundle: Option<&BundleArgs>, merge_into: Option<PathBuf>) -> Result<Arc<Session>> {
+    let provider = DockerProvider::new(&profile.name, docker(&profile)?)?;
+    let state = State::of(&profile.name)?;
+    let bundle = bundle.and_then(|args| args.bundle.as_ref()).map(Bundle::open).transpose()?;
+    Ok(Arc::new(Session::new(profile, provider, bundle, state, merge_into)))
+}

@@ -1,0 +1,13 @@
+//! `hearth schema`: JSON schemas for editors.
+
+use super::Context;
+use super::args::{SchemaArgs, SchemaOf};
+use crate::error::Result;
+
+pub fn run(context: &Context, args: &SchemaArgs) -> Result<u8> {
+    context.printer.json(&match args.of {
+        SchemaOf::Profile => crate::profile::json_schema(),
+        SchemaOf::Scenario => crate::scenario::json_schema(),
+    });
+    Ok(0)
+}

@@ -1,0 +1,75 @@
+//! `hearth up`: plan, preflight, run.
+
+use std::io::IsTerminal;
+use std::path::PathBuf;
+
+use serde_json::json;
+
+use super::args::UpArgs;
+use super::run::{self, Way};
+use super::{Context, UsageError, cluster};
+use crate::cluster::kubeconfig;
+use crate::engine::Outcome;
+use crate::error::Result;
+use crate::plan::build;
+
+pub async fn run(context: &Context, args: UpArgs) -> Result<u8> {
+    if args.dry_run {
+        let plan_args = super::args::PlanArgs { profile: args.profile, dot: false, offline: false, detailed_exitcode: false };
+        return super::plan::run(context, plan_args).await;
+    }
+    let profile = cluster::load(&args.profile)?;
+    let plan = build::up(&profile)?;
+    let merge_into = args.kubeconfig.map(|path| if path.as_os_str().is_empty() { kubeconfig::user_file() } else { path });
+    let session = cluster::session(profile, Some(&args.bundle), merge_into)?;
+    session.engine().await?;
+    if !args.yes {
+        confirm(context, &format!("{} steps. Go on?", plan.steps().len()))?;
+    }
+    let running = run::begin(context, &session, args.wait).await?;
+    let kept = cluster::keep(&session.state, &session.profile);
+    kept.map_err(|source| UsageError::Write { path: session.state.root().display().to_string(), source })?;
+    let outcome = run::execute(context, &session, &running, &plan, Way::Up, args.parallel.into(), args.timeout).await?;
+    let applied = match &outcome {
+        Outcome::Completed { applied, .. } => *applied,
+        _ => 0,
+    };
+    outcome.into_result()?;
+    let vip = match session.profile.components.istio {
+        Some(_) => Some(session.vip().await?),
+        None => None,
+    };
+    let file: PathBuf = session.state.kubeconfig();
+    let name = &session.profile.name;
+    context.result(
+        &json!({"name": name, "changed": applied > 0, "steps": plan.steps().len(), "applied": applied, "vip": vip,
+            "kubeconfig": file, "context": kubeconfig::context(name)}),
+        || {
+            let mut text = match applied {
+                0 => format!("Cluster `{name}` is as the profile wants it: nothing changed\n"),
+                _ => format!("Cluster `{name}` is up\n"),
+            };
+            if let Some(vip) = vip {
+                text.push_str(&format!("  gateway     http://{vip}/\n"));
+            }
+            text.push_str(&format!("  kubeconfig  export KUBECONFIG={}\n", file.display()));
+            text.push_str("  next        hearth status · hearth test scenarios/pod-kill-retry.yaml · hearth down");
+            text
+        },
+    )?;
+    Ok(0)
+}
+
+/// Asks on the terminal; without one, asking is an error.
+pub fn confirm(context: &Context, question: &str) -> Result<()> {
+    if !std::io::stdin().is_terminal() {
+        return Err(UsageError::NotATerminal.into());
+    }
+    context.printer.err(format!("{question} [y/N]"));
+    let mut answer = String::new();
+    std::io::stdin().read_line(&mut answer).map_err(UsageError::Stdin)?;
+    match answer.trim() {
+        "y" | "Y" | "yes" => Ok(()),
+        _ => Err(UsageError::NotConfirmed.into()),
+    }
+}

@@ -1,0 +1,98 @@
+//! What can go wrong while nodes become a cluster.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::error::{Explain, Family};
+use crate::provider::NodeError;
+
+/// Nodes did not become a cluster.
+#[derive(Debug, thiserror::Error)]
+pub enum ClusterError {
+    /// A node failed.
+    #[error(transparent)]
+    Node(#[from] NodeError),
+    /// Certificates could not be made or read.
+    #[error("cannot {action}")]
+    Certificate {
+        /// What was attempted.
+        action: String,
+        /// Why.
+        #[source]
+        source: rcgen::Error,
+    },
+    /// A file could not be written as YAML.
+    #[error(transparent)]
+    Yaml(#[from] crate::yaml::SyntaxError),
+    /// The API refused or failed.
+    #[error("the Kubernetes API could not {action}")]
+    Api {
+        /// What was attempted.
+        action: String,
+        /// Why.
+        #[source]
+        source: Box<kube::Error>,
+    },
+    /// The connection to the API could not be set up.
+    #[error("cannot connect to the Kubernetes API: {reason}")]
+    Connect {
+        /// Why.
+        reason: String,
+    },
+    /// A kubeconfig could not be read or written.
+    #[error("cannot {action} kubeconfig {}", path.display())]
+    Kubeconfig {
+        /// What was attempted.
+        action: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// Something did not become ready.
+    #[error("{what} did not become ready within {limit:?}: {state}")]
+    NotReady {
+        /// What was waited for.
+        what: String,
+        /// The limit.
+        limit: Duration,
+        /// What was seen last.
+        state: String,
+    },
+    /// The podSubnet has no room for another node.
+    #[error("pod subnet {subnet} has no free /24 for node `{node}`")]
+    SubnetFull {
+        /// The subnet.
+        subnet: ipnet::Ipv4Net,
+        /// The node without one.
+        node: String,
+    },
+}
+
+impl ClusterError {
+    /// Puts a name to what was asked of the API.
+    pub fn api(action: impl Into<String>) -> impl FnOnce(kube::Error) -> ClusterError {
+        let action = action.into();
+        |source| ClusterError::Api { action, source: Box::new(source) }
+    }
+}
+
+impl Explain for ClusterError {
+    fn family(&self) -> Family {
+        match self {
+            ClusterError::Node(error) => error.family(),
+            ClusterError::NotReady { .. } => Family::NotReady,
+            ClusterError::Kubeconfig { .. } => Family::Preflight,
+            _ => Family::Kubeadm,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            ClusterError::NotReady { .. } => Some("`hearth status` tells what is wrong; `hearth logs NODE` shows a node's log".into()),
+            ClusterError::Kubeconfig { .. } => Some("check the file's permissions, or name another with --kubeconfig".into()),
+            _ => None,
+        }
+    }
+}

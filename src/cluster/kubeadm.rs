@@ -1,0 +1,110 @@
+//! The control plane, by kubeadm. Its phases are run in two calls, so that the moment in between, when the
+//! API starts to answer, is ours: workers and components start then instead of after kubeadm's own waits.
+//! (Phases: kubeadm reference, "kubeadm init"; configuration: kubeadm.k8s.io/v1beta4.)
+
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::{ClusterError, kubelet};
+use crate::profile::Kubernetes;
+use crate::provider::{Command, FileSpec, Node};
+
+/// Where kind keeps the configuration; its node image reads it when a container restarts.
+const CONFIG: &str = "/kind/kubeadm.conf";
+/// What must be done before the API can answer.
+const BEFORE_API: &str = "certs,kubeconfig,etcd,control-plane/apiserver,kubelet-start";
+/// What needs the API. The controller manager and the scheduler too: started together with etcd and the API server
+/// they would only slow them down, and then sit out the pauses after their failed first attempts.
+const AFTER_API: &str =
+    "control-plane/controller-manager,control-plane/scheduler,upload-config,mark-control-plane,bootstrap-token,kubelet-finalize,addon";
+/// What nobody needs: checks made for bare machines, waits that ours replace, and advice to a reader.
+const NEVER: &str = "preflight,wait-control-plane,upload-certs,show-join-command";
+/// kind's fixed token; its joins use it, so a worker added by kind's way works too.
+const TOKEN: &str = "abcdef.0123456789abcdef";
+
+/// What kubeadm needs to know.
+#[derive(Debug, Clone)]
+pub struct Settings<'a> {
+    /// The cluster's name.
+    pub cluster: &'a str,
+    /// Version and subnets.
+    pub kubernetes: &'a Kubernetes,
+    /// Host and port by which nodes reach the API server.
+    pub endpoint: &'a str,
+    /// The control plane's own address.
+    pub address: Ipv4Addr,
+    /// The control plane's `spec.providerID`.
+    pub provider_id: String,
+    /// What differs between hosts for kubelets.
+    pub kubelet: kubelet::Quirks,
+}
+
+/// kubeadm's configuration documents.
+pub fn config(settings: &Settings) -> Vec<Value> {
+    let Settings { cluster, kubernetes, endpoint, address, provider_id, kubelet } = settings;
+    let argument = |name: &str, value: &str| json!({"name": name, "value": value});
+    vec![
+        json!({
+            "apiVersion": "kubeadm.k8s.io/v1beta4", "kind": "ClusterConfiguration",
+            "kubernetesVersion": kubernetes.version,
+            "clusterName": cluster,
+            "controlPlaneEndpoint": endpoint,
+            "encryptionAlgorithm": "ECDSA-P256",
+            "apiServer": {"certSANs": ["localhost", "127.0.0.1"], "extraArgs": [argument("runtime-config", "")]},
+            // one control plane has nobody to elect a leader against: not waiting for the election saves seconds
+            // and its default of 20 calls a second makes the controller manager take six seconds to start its controllers
+            "controllerManager": {"extraArgs": [
+                argument("enable-hostpath-provisioner", "true"), argument("leader-elect", "false"),
+                argument("kube-api-qps", "300"), argument("kube-api-burst", "600")]},
+            "scheduler": {"extraArgs": [
+                argument("leader-elect", "false"), argument("kube-api-qps", "300"), argument("kube-api-burst", "600")]},
+            "networking": {"podSubnet": kubernetes.pod_subnet, "serviceSubnet": kubernetes.service_subnet},
+        }),
+        json!({
+            "apiVersion": "kubeadm.k8s.io/v1beta4", "kind": "InitConfiguration",
+            "bootstrapTokens": [{"token": TOKEN}],
+            "localAPIEndpoint": {"advertiseAddress": address, "bindPort": 6443},
+            "nodeRegistration": {
+                "criSocket": "unix:///run/containerd/containerd.sock",
+                "kubeletExtraArgs": [argument("node-ip", &address.to_string()), argument("provider-id", provider_id)],
+            },
+        }),
+        kubelet::config(kubernetes, kubelet),
+        json!({
+            "apiVersion": "kubeproxy.config.k8s.io/v1alpha1", "kind": "KubeProxyConfiguration",
+            "mode": "iptables",
+            "iptables": {"minSyncPeriod": "1s"},
+            // 0: leave the host's nf_conntrack_max alone
+            "conntrack": {"maxPerCore": 0},
+        }),
+    ]
+}
+
+/// The file that holds the configuration on a node.
+pub fn config_file(settings: &Settings) -> Result<FileSpec, ClusterError> {
+    let documents = config(settings).iter().map(crate::yaml::to_string).collect::<Result<Vec<_>, _>>()?;
+    Ok(FileSpec { path: CONFIG.to_owned(), bytes: documents.join("---\n").into_bytes(), mode: 0o644 })
+}
+
+/// Everything up to the start of the kubelet; the API answers some seconds later.
+pub async fn start(node: &impl Node) -> Result<(), ClusterError> {
+    init(node, &[NEVER, AFTER_API], Duration::from_secs(120)).await
+}
+
+/// Everything that needs the API: stored configuration, bootstrap token rules, CoreDNS and kube-proxy.
+pub async fn finish(node: &impl Node) -> Result<(), ClusterError> {
+    init(node, &[NEVER, BEFORE_API], Duration::from_secs(180)).await
+}
+
+/// Runs `kubeadm init` without some phases. A run of an earlier, killed Hearth may still be at it: two at once
+/// would trip over each other, so that one is waited for.
+async fn init(node: &impl Node, skip: &[&str], timeout: Duration) -> Result<(), ClusterError> {
+    let script = format!(
+        "while pgrep -x kubeadm >/dev/null; do sleep 0.2; done; exec kubeadm init --config={CONFIG} --skip-token-print --skip-phases={}",
+        skip.join(",")
+    );
+    node.run(Command::shell(script).timeout(timeout)).await?;
+    Ok(())
+}

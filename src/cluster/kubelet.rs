@@ -1,0 +1,91 @@
+//! Kubelets: their configuration, and workers that start without a join.
+//!
+//! A worker gets exactly the files that `kubeadm join` leaves behind (kubeadm `cmd/phases/join/kubelet.go`),
+//! with a client certificate signed beforehand instead of one asked for with a bootstrap token.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::{ClusterError, pki::Pki};
+use crate::profile::Kubernetes;
+use crate::provider::{Command, FileSpec, Node};
+
+/// What differs between hosts.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Quirks {
+    /// The host has cgroup v1, which kubelets from 1.35 on refuse unless told otherwise.
+    pub cgroup_v1: bool,
+    /// Nodes are containers: kubelets live below `/kubelet`, as the node image prepares it.
+    pub in_container: bool,
+}
+
+/// The KubeletConfiguration of every node.
+pub fn config(kubernetes: &Kubernetes, quirks: &Quirks) -> Value {
+    // by convention the tenth address of the service subnet
+    let dns = kubernetes.service_subnet.hosts().nth(9).map(|address| address.to_string());
+    let mut config = json!({
+        "apiVersion": "kubelet.config.k8s.io/v1beta1", "kind": "KubeletConfiguration",
+        "authentication": {
+            "anonymous": {"enabled": false}, "webhook": {"enabled": true},
+            "x509": {"clientCAFile": "/etc/kubernetes/pki/ca.crt"},
+        },
+        "authorization": {"mode": "Webhook"},
+        "cgroupDriver": "systemd",
+        "clusterDNS": [dns],
+        "clusterDomain": "cluster.local",
+        "containerRuntimeEndpoint": "unix:///run/containerd/containerd.sock",
+        "failSwapOn": false,
+        "rotateCertificates": true,
+        "staticPodPath": "/etc/kubernetes/manifests",
+    });
+    if quirks.cgroup_v1 {
+        config["failCgroupV1"] = json!(false);
+    }
+    if quirks.in_container {
+        config["cgroupRoot"] = json!("/kubelet");
+        // the disk is the host's: its fill level is not ours to act on
+        config["imageGCHighThresholdPercent"] = json!(100);
+        config["evictionHard"] = json!({"nodefs.available": "0%", "nodefs.inodesFree": "0%", "imagefs.available": "0%"});
+    }
+    config
+}
+
+/// A worker's files.
+pub fn worker_files(
+    node: &impl Node,
+    pki: &Pki,
+    endpoint: &str,
+    provider_id: &str,
+    config: &Value,
+) -> Result<Vec<FileSpec>, ClusterError> {
+    const CLIENT: &str = "/var/lib/kubelet/pki/kubelet-client-current.pem";
+    let client = pki.client(&format!("system:node:{}", node.name()), "system:nodes")?;
+    let kubeconfig = json!({
+        "apiVersion": "v1", "kind": "Config", "current-context": "default",
+        "clusters": [{"name": "default", "cluster": {
+            "server": format!("https://{endpoint}"), "certificate-authority": "/etc/kubernetes/pki/ca.crt"}}],
+        "users": [{"name": "default", "user": {"client-certificate": CLIENT, "client-key": CLIENT}}],
+        "contexts": [{"name": "default", "context": {"cluster": "default", "user": "default"}}],
+    });
+    let flags = format!("KUBELET_KUBEADM_ARGS=\"--node-ip={} --provider-id={provider_id}\"\n", node.address());
+    let file = |path: &str, bytes: String, mode| FileSpec { path: path.to_owned(), bytes: bytes.into_bytes(), mode };
+    Ok(vec![
+        file("/etc/kubernetes/pki/ca.crt", pki.cluster.certificate.clone(), 0o644),
+        file("/etc/kubernetes/kubelet.conf", crate::yaml::to_string(&kubeconfig)?, 0o600),
+        file(CLIENT, format!("{}{}", client.certificate, client.key), 0o600),
+        file("/var/lib/kubelet/config.yaml", crate::yaml::to_string(config)?, 0o644),
+        file("/var/lib/kubelet/kubeadm-flags.env", flags, 0o644),
+    ])
+}
+
+/// True when the kubelet runs.
+pub async fn is_running(node: &impl Node) -> Result<bool, ClusterError> {
+    Ok(node.exec(Command::new(["systemctl", "is-active", "--quiet", "kubelet"])).await?.success())
+}
+
+/// Starts the kubelet, with whatever configuration the node has now.
+pub async fn start(node: &impl Node) -> Result<(), ClusterError> {
+    node.run(Command::new(["systemctl", "restart", "kubelet"]).timeout(Duration::from_secs(60))).await?;
+    Ok(())
+}

@@ -1,0 +1,185 @@
+//! Ready, as Hearth means it: every node Ready, system pods Ready, DNS answers, and a pod on every node
+//! reaches a pod on every other.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use k8s_openapi::api::core::v1::{ConfigMap, Node as NodeObject, Pod};
+use kube::api::{Api, ListParams, Patch, PatchParams};
+use kube::runtime::{WatchStreamExt, watcher};
+use kube::{Client, ResourceExt};
+use serde::Deserialize;
+use serde_json::json;
+
+use super::ClusterError;
+
+/// What keeps a node from being Ready; `None` when it is.
+pub fn node_problem(node: &NodeObject) -> Option<String> {
+    let conditions = node.status.as_ref().and_then(|status| status.conditions.as_ref());
+    let ready = conditions.and_then(|all| all.iter().find(|condition| condition.type_ == "Ready"));
+    match ready {
+        Some(condition) if condition.status == "True" => None,
+        Some(condition) => Some(condition.message.clone().or(condition.reason.clone()).unwrap_or("not Ready".into())),
+        None => Some("its kubelet has not reported yet".into()),
+    }
+}
+
+/// What keeps a pod from being Ready; `None` when it is.
+pub fn pod_problem(pod: &Pod) -> Option<String> {
+    let status = pod.status.as_ref()?;
+    let conditions = status.conditions.as_deref().unwrap_or_default();
+    if conditions.iter().any(|condition| condition.type_ == "Ready" && condition.status == "True") {
+        return None;
+    }
+    let waiting = status.container_statuses.iter().flatten().find_map(|container| {
+        let waiting = container.state.as_ref()?.waiting.as_ref()?;
+        Some(format!("{}: {}", container.name, waiting.reason.clone()?))
+    });
+    let unscheduled = conditions.iter().find(|c| c.type_ == "PodScheduled" && c.status != "True").and_then(|c| c.message.clone());
+    waiting.or(unscheduled).or(status.phase.clone()).or(Some("not Ready".into()))
+}
+
+/// Waits by a watch until every node in `names` is Ready.
+pub async fn wait_nodes(client: &Client, names: &[String], limit: Duration) -> Result<(), ClusterError> {
+    let nodes = Api::<NodeObject>::all(client.clone());
+    wait_all(nodes, watcher::Config::default(), "nodes", limit, |node| node_problem(node), |seen| {
+        names.iter().all(|name| seen.contains_key(name))
+    })
+    .await
+}
+
+/// Waits by a watch until every pod of `namespace` that `selector` picks is Ready; there must be at least one.
+pub async fn wait_pods(client: &Client, namespace: &str, selector: &str, limit: Duration) -> Result<(), ClusterError> {
+    let pods = Api::<Pod>::namespaced(client.clone(), namespace);
+    let config = watcher::Config::default().labels(selector);
+    wait_all(pods, config, &format!("pods in {namespace}"), limit, pod_problem, |seen| !seen.is_empty()).await
+}
+
+/// What keeps the nodes in `names` from being Ready, one line each.
+pub async fn node_problems(client: &Client, names: &[String]) -> Result<Vec<String>, ClusterError> {
+    let list = Api::<NodeObject>::all(client.clone()).list(&ListParams::default()).await.map_err(ClusterError::api("list nodes"))?;
+    let problem = |name: &String| match list.iter().find(|node| node.name_any() == *name) {
+        Some(node) => node_problem(node).map(|problem| format!("{name}: {problem}")),
+        None => Some(format!("{name}: not registered")),
+    };
+    Ok(names.iter().filter_map(problem).collect())
+}
+
+/// Watches until nothing has a problem and the set is complete; on timeout the problems are the message.
+async fn wait_all<K>(
+    api: Api<K>,
+    config: watcher::Config,
+    what: &str,
+    limit: Duration,
+    problem: impl Fn(&K) -> Option<String>,
+    complete: impl Fn(&BTreeMap<String, Option<String>>) -> bool,
+) -> Result<(), ClusterError>
+where
+    K: kube::Resource + Clone + std::fmt::Debug + serde::de::DeserializeOwned + Send + 'static,
+{
+    let mut seen: BTreeMap<String, Option<String>> = BTreeMap::new();
+    let watch = async {
+        let mut events = std::pin::pin!(watcher(api, config).default_backoff());
+        let mut listing = false;
+        while let Some(event) = events.next().await {
+            match event {
+                Ok(watcher::Event::Init) => {
+                    seen.clear();
+                    listing = true;
+                }
+                Ok(watcher::Event::InitApply(object) | watcher::Event::Apply(object)) => {
+                    seen.insert(object.name_any(), problem(&object));
+                }
+                Ok(watcher::Event::Delete(object)) => {
+                    seen.remove(&object.name_any());
+                }
+                Ok(watcher::Event::InitDone) => listing = false,
+                // the watcher starts over by itself, after a pause
+                Err(_) => continue,
+            }
+            if !listing && complete(&seen) && seen.values().all(Option::is_none) {
+                return;
+            }
+        }
+    };
+    if tokio::time::timeout(limit, watch).await.is_ok() {
+        return Ok(());
+    }
+    let problems: Vec<String> =
+        seen.iter().filter_map(|(name, problem)| Some(format!("{name}: {}", problem.as_ref()?))).collect();
+    let state = if problems.is_empty() { format!("saw only {:?}", seen.keys()) } else { problems.join("; ") };
+    Err(ClusterError::NotReady { what: what.to_owned(), limit, state })
+}
+
+/// Where the proof of connectivity is kept: the nodes it was made for.
+const PROOF: &str = "hearth-connectivity";
+
+/// The nodes as the proof names them: a node that was made anew has another uid, so it has to be proven again.
+async fn node_identities(client: &Client) -> Result<String, ClusterError> {
+    let list = Api::<NodeObject>::all(client.clone()).list(&ListParams::default()).await.map_err(ClusterError::api("list nodes"))?;
+    let mut identities: Vec<String> = list.iter().map(|node| format!("{} {}", node.name_any(), node.uid().unwrap_or_default())).collect();
+    identities.sort();
+    Ok(identities.join("\n"))
+}
+
+/// True when connectivity was proven between exactly the nodes there are now.
+pub async fn is_proven(client: &Client) -> Result<bool, ClusterError> {
+    let maps = Api::<ConfigMap>::namespaced(client.clone(), "kube-system");
+    let proof = maps.get_opt(PROOF).await.map_err(ClusterError::api("read the proof of connectivity"))?;
+    let proven = proof.and_then(|map| map.data?.get("nodes").cloned());
+    Ok(proven == Some(node_identities(client).await?))
+}
+
+/// Keeps the proof for [`is_proven`].
+pub async fn keep_proof(client: &Client) -> Result<(), ClusterError> {
+    let maps = Api::<ConfigMap>::namespaced(client.clone(), "kube-system");
+    let map = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": PROOF},
+        "data": {"nodes": node_identities(client).await?}});
+    let parameters = PatchParams::apply("hearth").force();
+    maps.patch(PROOF, &parameters, &Patch::Apply(map)).await.map_err(ClusterError::api("keep the proof of connectivity"))?;
+    Ok(())
+}
+
+#[derive(Debug, Deserialize)]
+struct Reached {
+    url: String,
+    ok: bool,
+    #[serde(default)]
+    error: Option<String>,
+}
+
+/// The proof of connectivity: every probe pod resolves a service name and reaches every probe pod by address.
+/// Returns how many connections were made.
+pub async fn prove_connectivity(client: &Client, namespace: &str, selector: &str) -> Result<usize, ClusterError> {
+    let pods = Api::<Pod>::namespaced(client.clone(), namespace);
+    let list = pods.list(&ListParams::default().labels(selector)).await.map_err(ClusterError::api("list probe pods"))?;
+    let targets: Vec<(String, String)> =
+        list.iter().filter_map(|pod| Some((pod.name_any(), pod.status.as_ref()?.pod_ip.clone()?))).collect();
+    let urls: Vec<String> = targets.iter().map(|(_, address)| format!("url=http://{address}:8080/healthz")).collect();
+    let mut made = 0;
+    for (name, _) in &targets {
+        let base = format!("/api/v1/namespaces/{namespace}/pods/{name}:8080/proxy/probe");
+        let reached: Vec<Reached> = get(client, &format!("{base}/reach?{}", urls.join("&"))).await?;
+        if let Some(failed) = reached.iter().find(|result| !result.ok) {
+            let reason = failed.error.clone().unwrap_or_default();
+            return Err(unreachable(format!("pod {name} cannot reach {}: {reason}", failed.url)));
+        }
+        made += reached.len();
+        let resolved: serde_json::Value = get(client, &format!("{base}/resolve?name=kubernetes.default.svc.cluster.local")).await?;
+        if let Some(error) = resolved.get("error").and_then(|error| error.as_str()) {
+            return Err(unreachable(format!("pod {name} cannot resolve kubernetes.default.svc.cluster.local: {error}")));
+        }
+    }
+    Ok(made)
+}
+
+fn unreachable(state: String) -> ClusterError {
+    ClusterError::NotReady { what: "the pod network".into(), limit: Duration::ZERO, state }
+}
+
+/// One GET through the API server's proxy to a pod.
+async fn get<T: serde::de::DeserializeOwned>(client: &Client, path: &str) -> Result<T, ClusterError> {
+    let request = http::Request::get(path).body(Vec::new()).map_err(|error| ClusterError::Connect { reason: error.to_string() })?;
+    client.request(request).await.map_err(ClusterError::api("reach a probe pod"))
+}

@@ -1,0 +1,105 @@
+//! What can go wrong while a component is installed.
+
+use std::time::Duration;
+
+use super::{Diagnosis, ObjectRef};
+use crate::error::{Explain, Family};
+
+/// A component could not be installed, or does not work.
+#[derive(Debug, thiserror::Error)]
+pub enum ComponentError {
+    /// No part has this id.
+    #[error("no component has a part `{id}`")]
+    UnknownPart {
+        /// What was asked for.
+        id: String,
+    },
+    /// A template could not be rendered; the cause names the variable.
+    #[error("cannot render template `{template}`")]
+    Template {
+        /// Its path under `templates/`.
+        template: &'static str,
+        /// Why.
+        #[source]
+        source: Box<tera::Error>,
+    },
+    /// A rendered template or an upstream file is not a list of objects.
+    #[error("`{file}` does not hold Kubernetes objects: {reason}")]
+    Manifest {
+        /// The template or file.
+        file: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// An object of a kind Hearth does not know.
+    #[error("{kind} of {api_version} is not a kind Hearth applies")]
+    UnknownKind {
+        /// Its API version.
+        api_version: String,
+        /// Its kind.
+        kind: String,
+    },
+    /// Certificates for the mesh could not be made.
+    #[error("cannot make the mesh's certificate authority")]
+    Certificate(#[source] rcgen::Error),
+    /// The API refused.
+    #[error("cannot {action} {object}")]
+    Api {
+        /// What was attempted, a verb.
+        action: &'static str,
+        /// On what.
+        object: Box<ObjectRef>,
+        /// Why.
+        #[source]
+        source: Box<kube::Error>,
+    },
+    /// The API kept refusing until the deadline; the cause is its last answer.
+    #[error("could not {action} {object} within {waited:.0?}, after {attempts} attempts")]
+    Refused {
+        /// What was attempted, a verb.
+        action: &'static str,
+        /// On what.
+        object: Box<ObjectRef>,
+        /// Since the first attempt.
+        waited: Duration,
+        /// How often.
+        attempts: u32,
+        /// The last answer.
+        #[source]
+        source: Box<kube::Error>,
+    },
+    /// Objects did not become ready.
+    #[error("not ready after {waited:.0?}:\n{diagnosis}")]
+    NotReady {
+        /// How long it was waited for.
+        waited: Duration,
+        /// What is wrong, as far as the cluster tells.
+        diagnosis: Box<Diagnosis>,
+    },
+    /// The cluster could not be asked.
+    #[error("cannot watch {object}")]
+    Watch {
+        /// What was watched.
+        object: Box<ObjectRef>,
+        /// Why.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+impl Explain for ComponentError {
+    fn family(&self) -> Family {
+        match self {
+            ComponentError::NotReady { .. } => Family::NotReady,
+            _ => Family::Component,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            ComponentError::Refused { .. } => Some("`hearth up` again continues where this ended".into()),
+            ComponentError::NotReady { diagnosis, .. } => diagnosis.hint(),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,241 @@
+//! Objects as data: what they are called, where the API serves them, in which order they are written, and the marks
+//! by which Hearth knows its own.
+
+use std::fmt;
+
+use kube::core::{ApiResource, DynamicObject};
+use kube::{Api, Client};
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
+
+use super::{ComponentError, Part};
+
+/// Label of everything Hearth writes.
+pub const MANAGED_BY: (&str, &str) = ("app.kubernetes.io/managed-by", "hearth");
+/// Label with the profile's name.
+pub const PROFILE: &str = "hearth.dev/profile";
+/// Label with the component's name.
+pub const COMPONENT: &str = "hearth.dev/component";
+/// Annotation with the digest of what was written, so that a look at metadata tells whether anything changed.
+pub const CONTENT: &str = "hearth.dev/content-sha256";
+
+/// On whose behalf objects are written.
+#[derive(Debug, Clone)]
+pub struct Owner {
+    /// The profile's name.
+    pub profile: String,
+    /// The part they come from.
+    pub part: Part,
+}
+
+/// Which object.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ObjectRef {
+    /// `group/version`, or `v1`.
+    pub api_version: String,
+    /// Kind.
+    pub kind: String,
+    /// Namespace, for kinds that have one.
+    pub namespace: Option<String>,
+    /// Name.
+    pub name: String,
+}
+
+impl ObjectRef {
+    /// A reference from its parts.
+    pub fn new(api_version: &str, kind: &str, namespace: Option<&str>, name: &str) -> Self {
+        ObjectRef {
+            api_version: api_version.to_owned(),
+            kind: kind.to_owned(),
+            namespace: namespace.map(str::to_owned),
+            name: name.to_owned(),
+        }
+    }
+
+    /// The reference of an object; fields it lacks are empty.
+    pub fn of(object: &Value) -> Self {
+        let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+        let namespace = object.pointer("/metadata/namespace").and_then(Value::as_str);
+        ObjectRef::new(text("/apiVersion"), text("/kind"), namespace, text("/metadata/name"))
+    }
+
+    /// Where the API serves it.
+    ///
+    /// # Errors
+    /// [`ComponentError::UnknownKind`] for kinds that are not in [`KINDS`].
+    pub fn api(&self, client: &Client) -> Result<Api<DynamicObject>, ComponentError> {
+        let kind = self.known()?;
+        let resource = kind.resource();
+        Ok(match (&self.namespace, kind.namespaced) {
+            (Some(namespace), true) => Api::namespaced_with(client.clone(), namespace, &resource),
+            _ => Api::all_with(client.clone(), &resource),
+        })
+    }
+
+    fn known(&self) -> Result<&'static Kind, ComponentError> {
+        let found = KINDS.iter().find(|kind| kind.kind == self.kind && kind.api_version == self.api_version);
+        found.ok_or_else(|| ComponentError::UnknownKind { api_version: self.api_version.clone(), kind: self.kind.clone() })
+    }
+
+    /// In which turn it is written; equal turns go in parallel.
+    ///
+    /// # Errors
+    /// [`ComponentError::UnknownKind`].
+    pub fn turn(&self) -> Result<Turn, ComponentError> {
+        Ok(self.known()?.turn)
+    }
+}
+
+impl fmt::Display for ObjectRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.namespace {
+            Some(namespace) => write!(f, "{} {namespace}/{}", self.kind, self.name),
+            None => write!(f, "{} {}", self.kind, self.name),
+        }
+    }
+}
+
+/// Turns in which objects are written; deletion goes the other way round.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Turn {
+    /// Everything else lives in them.
+    Namespaces,
+    /// Kinds of later objects.
+    Definitions,
+    /// What pods refer to: accounts, rights, configuration, services.
+    Configuration,
+    /// What makes pods.
+    Workloads,
+    /// Objects of the definitions.
+    Custom,
+}
+
+/// A kind that Hearth writes. The table spares asking the API what it serves before every object.
+#[derive(Debug, Clone, Copy)]
+pub struct Kind {
+    /// `group/version`, or `v1`.
+    pub api_version: &'static str,
+    /// Kind.
+    pub kind: &'static str,
+    /// Its name in URLs.
+    pub plural: &'static str,
+    /// Whether it lives in namespaces.
+    pub namespaced: bool,
+    /// When it is written.
+    pub turn: Turn,
+}
+
+impl Kind {
+    /// As kube wants it.
+    pub fn resource(&self) -> ApiResource {
+        let (group, version) = self.api_version.split_once('/').unwrap_or(("", self.api_version));
+        ApiResource {
+            group: group.to_owned(),
+            version: version.to_owned(),
+            api_version: self.api_version.to_owned(),
+            kind: self.kind.to_owned(),
+            plural: self.plural.to_owned(),
+        }
+    }
+}
+
+const fn cluster(api_version: &'static str, kind: &'static str, plural: &'static str, turn: Turn) -> Kind {
+    Kind { api_version, kind, plural, namespaced: false, turn }
+}
+
+const fn namespaced(api_version: &'static str, kind: &'static str, plural: &'static str, turn: Turn) -> Kind {
+    Kind { api_version, kind, plural, namespaced: true, turn }
+}
+
+/// Every kind that Hearth writes.
+pub const KINDS: &[Kind] = &[
+    cluster("v1", "Namespace", "namespaces", Turn::Namespaces),
+    cluster("apiextensions.k8s.io/v1", "CustomResourceDefinition", "customresourcedefinitions", Turn::Definitions),
+    namespaced("v1", "ServiceAccount", "serviceaccounts", Turn::Configuration),
+    namespaced("v1", "Secret", "secrets", Turn::Configuration),
+    namespaced("v1", "ConfigMap", "configmaps", Turn::Configuration),
+    namespaced("v1", "Service", "services", Turn::Configuration),
+    namespaced("v1", "PersistentVolumeClaim", "persistentvolumeclaims", Turn::Configuration),
+    cluster(RBAC, "ClusterRole", "clusterroles", Turn::Configuration),
+    cluster(RBAC, "ClusterRoleBinding", "clusterrolebindings", Turn::Configuration),
+    namespaced(RBAC, "Role", "roles", Turn::Configuration),
+    namespaced(RBAC, "RoleBinding", "rolebindings", Turn::Configuration),
+    cluster("storage.k8s.io/v1", "StorageClass", "storageclasses", Turn::Configuration),
+    cluster(ADMISSION, "MutatingWebhookConfiguration", "mutatingwebhookconfigurations", Turn::Configuration),
+    cluster(ADMISSION, "ValidatingWebhookConfiguration", "validatingwebhookconfigurations", Turn::Configuration),
+    namespaced("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets", Turn::Configuration),
+    namespaced("networking.k8s.io/v1", "NetworkPolicy", "networkpolicies", Turn::Configuration),
+    cluster("networking.k8s.io/v1", "IngressClass", "ingressclasses", Turn::Configuration),
+    namespaced("apps/v1", "Deployment", "deployments", Turn::Workloads),
+    namespaced("apps/v1", "StatefulSet", "statefulsets", Turn::Workloads),
+    namespaced("apps/v1", "DaemonSet", "daemonsets", Turn::Workloads),
+    namespaced("batch/v1", "Job", "jobs", Turn::Workloads),
+    namespaced("autoscaling/v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers", Turn::Workloads),
+    namespaced("networking.k8s.io/v1", "Ingress", "ingresses", Turn::Custom),
+    namespaced("metallb.io/v1beta1", "IPAddressPool", "ipaddresspools", Turn::Custom),
+    namespaced("metallb.io/v1beta1", "L2Advertisement", "l2advertisements", Turn::Custom),
+    namespaced("networking.istio.io/v1", "Gateway", "gateways", Turn::Custom),
+    namespaced("networking.istio.io/v1", "VirtualService", "virtualservices", Turn::Custom),
+    namespaced("networking.istio.io/v1", "DestinationRule", "destinationrules", Turn::Custom),
+    namespaced("networking.istio.io/v1", "ServiceEntry", "serviceentries", Turn::Custom),
+    namespaced("networking.istio.io/v1", "Sidecar", "sidecars", Turn::Custom),
+    namespaced("networking.istio.io/v1alpha3", "EnvoyFilter", "envoyfilters", Turn::Custom),
+    namespaced("security.istio.io/v1", "PeerAuthentication", "peerauthentications", Turn::Custom),
+    namespaced("security.istio.io/v1", "AuthorizationPolicy", "authorizationpolicies", Turn::Custom),
+    namespaced("security.istio.io/v1", "RequestAuthentication", "requestauthentications", Turn::Custom),
+    namespaced("telemetry.istio.io/v1", "Telemetry", "telemetries", Turn::Custom),
+];
+
+const RBAC: &str = "rbac.authorization.k8s.io/v1";
+const ADMISSION: &str = "admissionregistration.k8s.io/v1";
+
+/// The object with Hearth's labels and the digest of its content.
+pub fn marked(object: &Value, owner: &Owner) -> Value {
+    let mut object = object.clone();
+    let digest = content_digest(&object);
+    let labels = entry(&mut object, "labels");
+    labels.insert(MANAGED_BY.0.to_owned(), json!(MANAGED_BY.1));
+    labels.insert(PROFILE.to_owned(), json!(owner.profile));
+    labels.insert(COMPONENT.to_owned(), json!(owner.part.component()));
+    entry(&mut object, "annotations").insert(CONTENT.to_owned(), json!(digest));
+    object
+}
+
+/// SHA-256 of an object as rendered, hexadecimal.
+pub fn content_digest(object: &Value) -> String {
+    Sha256::digest(object.to_string()).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// `metadata.labels` or `metadata.annotations`, made when absent.
+fn entry<'a>(object: &'a mut Value, key: &str) -> &'a mut Map<String, Value> {
+    let map = &mut object["metadata"][key];
+    if !map.is_object() {
+        *map = Value::Object(Map::new());
+    }
+    map.as_object_mut().expect("made an object just above")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn marks_change_with_content_and_nothing_else() {
+        let owner = |profile: &str| Owner { profile: profile.into(), part: Part::MetallbPool };
+        let object = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}, "data": {"k": "v"}});
+        let other = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}, "data": {"k": "w"}});
+        let digest = |object: &Value| object["metadata"]["annotations"][CONTENT].clone();
+        assert_eq!(digest(&marked(&object, &owner("x"))), digest(&marked(&object, &owner("y"))));
+        assert_ne!(digest(&marked(&object, &owner("x"))), digest(&marked(&other, &owner("x"))));
+        assert_eq!(marked(&object, &owner("x"))["metadata"]["labels"][COMPONENT], "metallb");
+    }
+
+    #[test]
+    fn objects_know_their_turn() {
+        let turn = |api_version, kind| ObjectRef::new(api_version, kind, None, "a").turn();
+        assert!(turn("v1", "Namespace").expect("known") < turn("apps/v1", "Deployment").expect("known"));
+        assert!(turn("v1", "Nonsense").is_err());
+    }
+}

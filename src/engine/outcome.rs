@@ -1,0 +1,211 @@
+//! How a run ended, and what is to be told about it.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::journal::JournalError;
+use crate::error::{self, BoxError, Explain, Family};
+use crate::plan::StepId;
+
+/// How a run ended.
+#[must_use]
+#[derive(Debug)]
+pub enum Outcome {
+    /// Every step is done.
+    Completed {
+        /// Steps that had something to do.
+        applied: usize,
+        /// Steps that had nothing to do.
+        satisfied: usize,
+    },
+    /// At least one step failed; each failure is here.
+    Failed {
+        /// In the order in which they happened.
+        failures: Vec<StepFailure>,
+    },
+    /// The user stopped it before every step was done.
+    Cancelled {
+        /// What failed on the way.
+        failures: Vec<StepFailure>,
+    },
+}
+
+impl Outcome {
+    /// The outcome as a result for the command line.
+    ///
+    /// # Errors
+    /// One error that tells of every failure; an interruption is one of its own family.
+    pub fn into_result(self) -> error::Result<()> {
+        match self {
+            Outcome::Completed { .. } => Ok(()),
+            Outcome::Failed { mut failures } if failures.len() == 1 => Err(failures.remove(0).into()),
+            Outcome::Failed { failures } => Err(SeveralFailed { failures }.into()),
+            Outcome::Cancelled { failures } => Err(Interrupted { failures }.into()),
+        }
+    }
+}
+
+/// A step and its error.
+#[derive(Debug)]
+pub struct StepFailure {
+    /// Which step.
+    pub id: StepId,
+    /// What it was doing.
+    pub sentence: String,
+    /// What went wrong.
+    pub error: StepError,
+}
+
+impl fmt::Display for StepFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut letters = self.sentence.chars();
+        let first = letters.next().map(|letter| letter.to_ascii_lowercase());
+        write!(f, "failed to {}{}", first.map(String::from).unwrap_or_default(), letters.as_str())
+    }
+}
+
+impl std::error::Error for StepFailure {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match &self.error {
+            StepError::Actor(error) => Some(&**error),
+            error => Some(error),
+        }
+    }
+}
+
+impl Explain for StepFailure {
+    fn family(&self) -> Family {
+        self.error.family()
+    }
+    fn hint(&self) -> Option<String> {
+        self.error.hint()
+    }
+}
+
+/// What can go wrong with one step.
+#[derive(Debug)]
+pub enum StepError {
+    /// The step itself failed, at its last attempt.
+    Actor(BoxError),
+    /// The step panicked: a mistake in Hearth.
+    Panicked {
+        /// The panic's message.
+        message: String,
+    },
+    /// The deadline passed.
+    Deadline {
+        /// It was this long.
+        after: Duration,
+        /// What the last failed attempt said.
+        last: Option<BoxError>,
+        /// What the step said last.
+        said: Option<String>,
+    },
+    /// The journal could not be written, so nothing was touched.
+    Journal(JournalError),
+}
+
+impl fmt::Display for StepError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            StepError::Actor(error) => write!(f, "{error}"),
+            StepError::Panicked { message } => write!(f, "a mistake in Hearth: {message}"),
+            StepError::Deadline { after, last: None, said: Some(said) } => {
+                write!(f, "not done within {after:?}; last seen: {said}")
+            }
+            StepError::Deadline { after, .. } => write!(f, "not done within {after:?}"),
+            StepError::Journal(error) => write!(f, "{error}"),
+        }
+    }
+}
+
+impl std::error::Error for StepError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            StepError::Actor(error) => error.source(),
+            StepError::Deadline { last: Some(error), .. } => Some(&**error),
+            StepError::Journal(error) => error.source(),
+            StepError::Panicked { .. } | StepError::Deadline { last: None, .. } => None,
+        }
+    }
+}
+
+impl Explain for StepError {
+    fn family(&self) -> Family {
+        match self {
+            StepError::Actor(error) | StepError::Deadline { last: Some(error), .. } => error.family(),
+            StepError::Deadline { last: None, .. } => Family::NotReady,
+            StepError::Journal(error) => error.family(),
+            StepError::Panicked { .. } => Family::Internal,
+        }
+    }
+    fn hint(&self) -> Option<String> {
+        match self {
+            StepError::Actor(error) | StepError::Deadline { last: Some(error), .. } => error.hint(),
+            StepError::Journal(error) => error.hint(),
+            StepError::Panicked { .. } | StepError::Deadline { last: None, .. } => None,
+        }
+    }
+}
+
+/// Several steps failed; the message tells of each.
+#[derive(Debug)]
+struct SeveralFailed {
+    failures: Vec<StepFailure>,
+}
+
+impl fmt::Display for SeveralFailed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} steps failed", self.failures.len())?;
+        list(f, &self.failures)
+    }
+}
+
+impl std::error::Error for SeveralFailed {}
+
+impl Explain for SeveralFailed {
+    fn family(&self) -> Family {
+        self.failures.first().map_or(Family::Internal, Explain::family)
+    }
+    fn hint(&self) -> Option<String> {
+        hints(&self.failures)
+    }
+}
+
+/// The user stopped the run.
+#[derive(Debug)]
+struct Interrupted {
+    failures: Vec<StepFailure>,
+}
+
+impl fmt::Display for Interrupted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("interrupted before every step was done")?;
+        list(f, &self.failures)
+    }
+}
+
+impl std::error::Error for Interrupted {}
+
+impl Explain for Interrupted {
+    fn family(&self) -> Family {
+        Family::Interrupted
+    }
+    fn hint(&self) -> Option<String> {
+        Some(hints(&self.failures).unwrap_or_else(|| "run the same command again to go on from here".to_owned()))
+    }
+}
+
+fn list(f: &mut fmt::Formatter<'_>, failures: &[StepFailure]) -> fmt::Result {
+    for failure in failures {
+        write!(f, "\n- {}", error::chain(failure).replace('\n', "\n  "))?;
+    }
+    Ok(())
+}
+
+/// Distinct hints, one after the other.
+fn hints(failures: &[StepFailure]) -> Option<String> {
+    let mut hints: Vec<String> = failures.iter().filter_map(Explain::hint).collect();
+    hints.dedup();
+    (!hints.is_empty()).then(|| hints.join("\n"))
+}

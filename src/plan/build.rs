@@ -1,0 +1,169 @@
+//! The whole bring-up, read aloud: every ordering rule of Hearth stands in this file and nowhere else.
+
+use super::{Plan, PlanError, StepId, StepKind};
+use crate::components::{Need, Part, catalogue};
+use crate::profile::{Cni, DockerNodes, Profile, Provider, Role};
+use crate::provider::docker::node_names;
+
+/// The plan that brings `profile` up.
+pub fn up(profile: &Profile) -> Result<Plan<StepKind>, PlanError> {
+    let mut plan = Plan::builder(&profile.name);
+    let Provider::Docker(docker) = &profile.provider else { return plan.build() };
+    let nodes = node_names(&profile.name, docker.workers);
+    let names: Vec<String> = nodes.iter().map(|(name, _)| name.clone()).collect();
+    let control_plane = names[0].clone();
+
+    let image = node_image(&mut plan, profile, docker);
+    let was = plan.add("was-image", StepKind::WasImage, []);
+    let network = plan.add("network", StepKind::Network, []);
+    let mut booted = Vec::new();
+    for (name, role) in &nodes {
+        let kind = StepKind::Node { node: name.clone(), role: *role };
+        booted.push(plan.add(format!("node/{name}"), kind, [&network, &image]));
+    }
+    let mut all_nodes: Vec<&StepId> = booted.iter().collect();
+
+    let control = plan.add("control-plane", StepKind::ControlPlane { node: control_plane }, [&booted[0]]);
+    let api = plan.add("api", StepKind::ApiServer, [&control]);
+    let services = plan.add("cluster-services", StepKind::ClusterServices, [&api]);
+    let mut started = Vec::new();
+    for (index, name) in names.iter().enumerate() {
+        let registered = plan.add(format!("register/{name}"), StepKind::Register { node: name.clone(), index }, [&api]);
+        let mut after = vec![registered];
+        if profile.cni == Cni::Routed {
+            // routes lead to every node, so every node must have its address
+            after.push(plan.add(format!("pod-network/{name}"), StepKind::PodNetwork { node: name.clone() }, all_nodes.clone()));
+        }
+        if index > 0 {
+            after = vec![plan.add(format!("kubelet/{name}"), StepKind::Kubelet { node: name.clone() }, &after)];
+        }
+        started.extend(after);
+    }
+    let kubeconfig = plan.add("kubeconfig", StepKind::Kubeconfig, [&api]);
+    if profile.cni == Cni::None {
+        // nodes become Ready when the user has brought a pod network; nothing that runs in pods can be waited for
+        return plan.build();
+    }
+    let mut cluster: Vec<&StepId> = started.iter().collect();
+    cluster.push(&services);
+    let ready = plan.add("nodes-ready", StepKind::NodesReady { nodes: names }, cluster);
+    let storage = plan.add("storage", StepKind::Storage, [&api]);
+    all_nodes.push(&was);
+    let loaded = plan.add("load-images", StepKind::LoadImage, all_nodes);
+
+    let parts = catalogue::parts(profile);
+    let mut finished = Vec::new();
+    for part in &parts {
+        let mut after = vec![api.clone()];
+        after.extend(part.needs().iter().filter(|need| parts.contains(&need.part())).map(|need| match need {
+            Need::Applied(part) => applied(*part),
+            Need::Healthy(part) => healthy(*part),
+        }));
+        if runs_pods(*part) {
+            after.push(loaded.clone());
+        }
+        if *part == Part::Mysql {
+            after.push(storage.clone());
+        }
+        let step = plan.add(applied(*part), StepKind::Apply { part: *part }, &after);
+        finished.push(plan.add(healthy(*part), StepKind::Healthy { part: *part }, [&step]));
+    }
+    if profile.components.workloads.is_some() {
+        let way = [Part::Routes, Part::Was, Part::Web, Part::IstioGateway, Part::MetallbPool].map(applied);
+        finished.push(plan.add("gateway", StepKind::Gateway, &way));
+    }
+    // the proof runs pods on every node, so it stands back until the application answers
+    finished.extend([ready, loaded, kubeconfig]);
+    plan.add("connectivity", StepKind::Connectivity, &finished);
+    plan.build()
+}
+
+/// The plan whose undoing takes a cluster away: what exists, whatever the profile says today.
+pub fn down(name: &str, nodes: &[(String, Role)]) -> Result<Plan<StepKind>, PlanError> {
+    let mut plan = Plan::builder(name);
+    let network = plan.add("network", StepKind::Network, []);
+    let mut all = Vec::new();
+    for (node, role) in nodes {
+        all.push(plan.add(format!("node/{node}"), StepKind::Node { node: node.clone(), role: *role }, [&network]));
+    }
+    plan.add("kubeconfig", StepKind::Kubeconfig, &all);
+    plan.build()
+}
+
+/// Every image that the profile's components run, each once.
+pub fn images(profile: &Profile) -> Vec<String> {
+    let mut images: Vec<String> =
+        catalogue::parts(profile).iter().flat_map(|part| part.images()).map(|pin| pin.reference.to_owned()).collect();
+    images.sort();
+    images.dedup();
+    images
+}
+
+/// The engine's images, and the node image derived from them.
+fn node_image(plan: &mut super::PlanBuilder<StepKind>, profile: &Profile, docker: &DockerNodes) -> StepId {
+    let components = images(profile);
+    let mut all = vec![docker.image.clone()];
+    all.extend(components.iter().cloned());
+    let fetched = plan.add("images", StepKind::Images { images: all }, []);
+    plan.add("node-image", StepKind::NodeImage { base: docker.image.clone(), images: components }, [&fetched])
+}
+
+/// The step that writes a part's objects.
+fn applied(part: Part) -> StepId {
+    StepId::from(part.id())
+}
+
+/// The step that waits until a part works.
+fn healthy(part: Part) -> StepId {
+    StepId::from(format!("{part}/ready"))
+}
+
+/// True for parts whose pods would look for images in a registry if they started before their images are on the node.
+fn runs_pods(part: Part) -> bool {
+    part == Part::Was || !part.images().is_empty()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::profile::{Source, load};
+
+    fn quick() -> Plan<StepKind> {
+        let profile = load(&[Source::File("profiles/quick.yaml".into())], &[]).expect("the starter profile is valid");
+        up(&profile).expect("the plan has no cycle")
+    }
+
+    fn comes_before(plan: &Plan<StepKind>, first: &str, second: &str) -> bool {
+        let dependencies = plan.dependencies();
+        let position = |id: &str| plan.steps().iter().position(|step| step.id.as_str() == id).expect(id);
+        let (first, mut open) = (position(first), vec![position(second)]);
+        while let Some(step) = open.pop() {
+            if step == first {
+                return true;
+            }
+            open.extend(&dependencies[step]);
+        }
+        false
+    }
+
+    #[test]
+    fn workers_do_not_wait_for_kubeadm_to_finish() {
+        let plan = quick();
+        assert!(comes_before(&plan, "api", "kubelet/quick-worker"));
+        assert!(!comes_before(&plan, "cluster-services", "kubelet/quick-worker"));
+    }
+
+    #[test]
+    fn meshed_pods_wait_for_the_injector_and_the_database_does_not() {
+        let plan = quick();
+        assert!(comes_before(&plan, "istio/webhook/ready", "workloads/was"));
+        assert!(!comes_before(&plan, "istio/istiod", "workloads/mysql"));
+    }
+
+    #[test]
+    fn the_proof_comes_last() {
+        let plan = quick();
+        assert!(comes_before(&plan, "gateway", "connectivity"));
+        assert_eq!(plan.steps().last().map(|step| step.id.as_str()), Some("connectivity"));
+    }
+}

@@ -1,0 +1,172 @@
+//! What Hearth can do, as data: every mutation is one of these.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::{Class, Kind, StepLimits};
+use crate::components::Part;
+use crate::profile::Role;
+
+/// A step's content. It carries all it needs to be understood; [`crate::actor`] knows how it is done.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case", tag = "step")]
+pub enum StepKind {
+    /// The engine has every image.
+    Images {
+        /// Image references.
+        images: Vec<String>,
+    },
+    /// The node image with the components' images inside.
+    NodeImage {
+        /// The node image it comes from.
+        base: String,
+        /// What goes into it.
+        images: Vec<String>,
+    },
+    /// The image of the WAS server, packed out of this program.
+    WasImage,
+    /// The Docker network of the nodes.
+    Network,
+    /// A node that runs and takes commands.
+    Node {
+        /// Its name.
+        node: String,
+        /// Its part in the cluster.
+        role: Role,
+    },
+    /// The WAS image in the container runtime of every node.
+    LoadImage,
+    /// Certificates, configuration and static pods of the control plane.
+    ControlPlane {
+        /// The control plane's name.
+        node: String,
+    },
+    /// The API server answers.
+    ApiServer,
+    /// The Node object, with its share of the pod subnet.
+    Register {
+        /// Its name.
+        node: String,
+        /// Its position in the profile, which decides its share.
+        index: usize,
+    },
+    /// Routes and CNI configuration.
+    PodNetwork {
+        /// The node.
+        node: String,
+    },
+    /// A worker's kubelet.
+    Kubelet {
+        /// The worker.
+        node: String,
+    },
+    /// kube-proxy, CoreDNS and what kubeadm keeps in the cluster.
+    ClusterServices,
+    /// All nodes are Ready.
+    NodesReady {
+        /// Their names.
+        nodes: Vec<String>,
+    },
+    /// The default storage class.
+    Storage,
+    /// A part of a component: its objects in the cluster.
+    Apply {
+        /// The part.
+        part: Part,
+    },
+    /// A part of a component works.
+    Healthy {
+        /// The part.
+        part: Part,
+    },
+    /// The application answers through the gateway's address.
+    Gateway,
+    /// DNS answers, and a pod on every node reaches a pod on every other.
+    Connectivity,
+    /// The cluster's kubeconfig file.
+    Kubeconfig,
+}
+
+impl Kind for StepKind {
+    fn sentence(&self) -> String {
+        match self {
+            StepKind::Images { images } => format!("Have {} images in the Docker engine", images.len()),
+            StepKind::NodeImage { base, images } => format!("Build node image from `{base}` with {} images inside", images.len()),
+            StepKind::WasImage => "Pack the WAS image".into(),
+            StepKind::Network => "Create Docker network `kind`".into(),
+            StepKind::Node { node, role } => format!("Start node `{node}` ({role})"),
+            StepKind::LoadImage => "Copy the WAS image into every node".into(),
+            StepKind::ControlPlane { node } => format!("Set up the control plane on `{node}`"),
+            StepKind::ApiServer => "Wait for the API server".into(),
+            StepKind::Register { node, .. } => format!("Register node `{node}`"),
+            StepKind::PodNetwork { node } => format!("Write the pod network of `{node}`"),
+            StepKind::Kubelet { node } => format!("Start the kubelet of `{node}`"),
+            StepKind::ClusterServices => "Install kube-proxy and CoreDNS".into(),
+            StepKind::NodesReady { nodes } => format!("Wait for {} nodes to be Ready", nodes.len()),
+            StepKind::Storage => "Install the local-path storage class".into(),
+            StepKind::Apply { part } => format!("Apply {part}"),
+            StepKind::Healthy { part } => format!("Wait for {part}"),
+            StepKind::Gateway => "Wait for the first 200 through the gateway".into(),
+            StepKind::Connectivity => "Prove DNS and pod-to-pod connectivity".into(),
+            StepKind::Kubeconfig => "Write the kubeconfig".into(),
+        }
+    }
+
+    fn undo_sentence(&self) -> String {
+        match self {
+            StepKind::Network => "Remove Docker network `kind`, if ours and unused".into(),
+            StepKind::Node { node, .. } => format!("Remove node `{node}` and its volume"),
+            StepKind::Kubeconfig => "Remove the kubeconfig and its entries".into(),
+            other => format!("Forget: {}", other.sentence()),
+        }
+    }
+
+    fn stage(&self) -> &'static str {
+        match self {
+            StepKind::Images { .. } | StepKind::NodeImage { .. } | StepKind::WasImage => "Images",
+            StepKind::Network | StepKind::Node { .. } | StepKind::LoadImage => "Nodes",
+            StepKind::Apply { .. } | StepKind::Healthy { .. } | StepKind::Gateway => "Components",
+            _ => "Cluster",
+        }
+    }
+
+    fn target(&self) -> Option<&str> {
+        match self {
+            StepKind::Node { node, .. }
+            | StepKind::ControlPlane { node }
+            | StepKind::Register { node, .. }
+            | StepKind::PodNetwork { node }
+            | StepKind::Kubelet { node } => Some(node),
+            _ => None,
+        }
+    }
+
+    fn class(&self) -> Class {
+        match self {
+            StepKind::Kubelet { .. } => Class::Restart,
+            _ => Class::InPlace,
+        }
+    }
+
+    fn limits(&self) -> StepLimits {
+        let deadline = match self {
+            // a registry may be slow, and images are large
+            StepKind::Images { .. } | StepKind::NodeImage { .. } => Duration::from_secs(900),
+            _ => Duration::from_secs(300),
+        };
+        // what a node or the API refused once may work a moment later: nothing here is harmed by a second try
+        let attempts = match self {
+            StepKind::ClusterServices | StepKind::Kubelet { .. } | StepKind::Register { .. } | StepKind::Connectivity => 3,
+            _ => 1,
+        };
+        StepLimits { deadline, attempts, ..StepLimits::default() }
+    }
+
+    fn interruptible(&self) -> bool {
+        matches!(
+            self,
+            StepKind::ApiServer | StepKind::NodesReady { .. } | StepKind::Healthy { .. } | StepKind::Gateway
+        )
+    }
+}

@@ -1,0 +1,192 @@
+//! Node containers: how one is made, and which exist.
+
+use std::collections::HashMap;
+use std::net::{Ipv4Addr, TcpListener};
+
+use bollard::models::{
+    ContainerCreateBody, ContainerSummary, HostConfig, HostConfigCgroupnsModeEnum, PortBinding, RestartPolicy,
+    RestartPolicyNameEnum,
+};
+use bollard::query_parameters::{
+    CreateContainerOptionsBuilder, ListContainersOptionsBuilder, RemoveContainerOptionsBuilder, StartContainerOptions,
+};
+
+use super::{CLUSTER_LABEL, DockerError, DockerNode, DockerProvider, NETWORK, OWNER_LABEL, POOL_LABEL, ROLE_LABEL, call, is_absent};
+use crate::profile::{AddressRange, Role};
+
+/// A node container as the engine lists it.
+#[derive(Debug, Clone)]
+pub struct Container {
+    /// Node name.
+    pub name: String,
+    /// Its part in the cluster.
+    pub role: Role,
+    /// True when its processes run.
+    pub running: bool,
+    /// The engine's own words: "Up 5 minutes", "Exited (137) ...".
+    pub status: String,
+    /// True when Hearth made it.
+    pub ours: bool,
+    /// Address on the kind network, when running.
+    pub address: Option<Ipv4Addr>,
+    /// Host port of the API server, on control planes.
+    pub api_port: Option<u16>,
+}
+
+impl DockerProvider {
+    /// Every container that claims to belong to this cluster, running or not, ours or not.
+    pub async fn containers(&self) -> Result<Vec<Container>, DockerError> {
+        let listed = self.containers_labelled(&format!("{CLUSTER_LABEL}={}", self.cluster)).await?;
+        let mut containers: Vec<Container> = listed.into_iter().filter_map(summarize).collect();
+        containers.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(containers)
+    }
+
+    /// Like [`Self::containers`], but refuses a cluster of that name that is not ours.
+    pub async fn own_containers(&self) -> Result<Vec<Container>, DockerError> {
+        let containers = self.containers().await?;
+        let foreign: Vec<&str> = containers.iter().filter(|c| !c.ours).map(|c| c.name.as_str()).collect();
+        if !foreign.is_empty() {
+            return Err(DockerError::Foreign { cluster: self.cluster.clone(), containers: foreign.join(", ") });
+        }
+        Ok(containers)
+    }
+
+    /// The node of that name, which must be running.
+    pub async fn node(&self, name: &str) -> Result<DockerNode, DockerError> {
+        let found = self.own_containers().await?.into_iter().find(|container| container.name == name);
+        let container = found.ok_or_else(|| DockerError::NoNode { node: name.to_owned(), cluster: self.cluster.clone() })?;
+        self.open(&container)
+    }
+
+    /// A node out of its container.
+    pub fn open(&self, container: &Container) -> Result<DockerNode, DockerError> {
+        match container.address {
+            Some(address) => Ok(DockerNode::new(self.docker.clone(), container, address)),
+            None => Err(DockerError::NoAddress { node: container.name.clone(), state: container.status.clone() }),
+        }
+    }
+
+    /// Makes the container from `image` if absent, and starts it. `pool` is recorded on control planes.
+    pub async fn start_node(&self, name: &str, role: Role, image: &str, pool: Option<AddressRange>) -> Result<(), DockerError> {
+        if !self.own_containers().await?.iter().any(|container| container.name == name) {
+            let port = match role {
+                Role::ControlPlane => Some(self.nodes.api_port.map_or_else(free_port, Ok)?),
+                Role::Worker => None,
+            };
+            let options = CreateContainerOptionsBuilder::new().name(name).build();
+            let body = container_body(&self.cluster, name, role, image, port, pool);
+            self.docker.create_container(Some(options), body).await.map_err(call(format!("create container `{name}`")))?;
+        }
+        self.docker
+            .start_container(name, None::<StartContainerOptions>)
+            .await
+            .map_err(call(format!("start container `{name}`")))
+    }
+
+    /// Removes the container and its anonymous volumes; fine when it is gone already.
+    pub async fn remove_node(&self, name: &str) -> Result<(), DockerError> {
+        let options = RemoveContainerOptionsBuilder::new().force(true).v(true).build();
+        match self.docker.remove_container(name, Some(options)).await {
+            Err(error) if !is_absent(&error) => Err(call(format!("remove container `{name}`"))(error)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Volumes that the containers of this cluster hold.
+    pub async fn volumes(&self) -> Result<Vec<String>, DockerError> {
+        let listed = self.containers_labelled(&format!("{CLUSTER_LABEL}={}", self.cluster)).await?;
+        Ok(listed.into_iter().flat_map(|container| container.mounts.unwrap_or_default()).filter_map(|mount| mount.name).collect())
+    }
+
+    /// True while a volume of that name exists.
+    pub async fn has_volume(&self, name: &str) -> Result<bool, DockerError> {
+        match self.docker.inspect_volume(name).await {
+            Ok(_) => Ok(true),
+            Err(error) if is_absent(&error) => Ok(false),
+            Err(error) => Err(call(format!("inspect volume {name}"))(error)),
+        }
+    }
+
+    /// Containers that carry a label, running or not.
+    pub(super) async fn containers_labelled(&self, label: &str) -> Result<Vec<ContainerSummary>, DockerError> {
+        let filters = HashMap::from([("label", vec![label])]);
+        let options = ListContainersOptionsBuilder::new().all(true).filters(&filters).build();
+        self.docker.list_containers(Some(options)).await.map_err(call("list containers"))
+    }
+}
+
+/// A port nobody listens on now. A fixed number, unlike one the engine picks, survives a restart of the container.
+fn free_port() -> Result<u16, DockerError> {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+        .and_then(|listener| Ok(listener.local_addr()?.port()))
+        .map_err(|source| call("find a free port for the API server")(source.into()))
+}
+
+/// The container of a node, exactly as kind makes it (`docker/provision.go`), with our labels added.
+fn container_body(
+    cluster: &str,
+    name: &str,
+    role: Role,
+    image: &str,
+    api_port: Option<u16>,
+    pool: Option<AddressRange>,
+) -> ContainerCreateBody {
+    let mut labels = HashMap::from([
+        (CLUSTER_LABEL.to_owned(), cluster.to_owned()),
+        (ROLE_LABEL.to_owned(), role.to_string()),
+        (OWNER_LABEL.to_owned(), cluster.to_owned()),
+    ]);
+    if let (Role::ControlPlane, Some(pool)) = (role, pool) {
+        labels.insert(POOL_LABEL.to_owned(), pool.to_string());
+    }
+    let api = "6443/tcp".to_owned();
+    let published = api_port.map(|port| PortBinding { host_ip: Some("127.0.0.1".into()), host_port: Some(port.to_string()) });
+    ContainerCreateBody {
+        hostname: Some(name.to_owned()),
+        image: Some(image.to_owned()),
+        tty: Some(true),
+        env: (role == Role::ControlPlane).then(|| vec!["KUBECONFIG=/etc/kubernetes/admin.conf".to_owned()]),
+        labels: Some(labels),
+        volumes: Some(vec!["/var".to_owned()]),
+        exposed_ports: api_port.map(|_| vec![api.clone()]),
+        host_config: Some(HostConfig {
+            privileged: Some(true),
+            security_opt: Some(vec!["seccomp=unconfined".to_owned(), "apparmor=unconfined".to_owned()]),
+            tmpfs: Some(HashMap::from([("/tmp".to_owned(), String::new()), ("/run".to_owned(), String::new())])),
+            binds: Some(vec!["/lib/modules:/lib/modules:ro".to_owned()]),
+            network_mode: Some(NETWORK.to_owned()),
+            restart_policy: Some(RestartPolicy {
+                name: Some(RestartPolicyNameEnum::ON_FAILURE),
+                maximum_retry_count: Some(1),
+            }),
+            init: Some(false),
+            cgroupns_mode: Some(HostConfigCgroupnsModeEnum::PRIVATE),
+            port_bindings: published.map(|binding| HashMap::from([(api, Some(vec![binding]))])),
+            ..Default::default()
+        }),
+        ..Default::default()
+    }
+}
+
+/// Reads what matters out of the engine's list; `None` for containers that are no nodes.
+fn summarize(summary: ContainerSummary) -> Option<Container> {
+    let labels = summary.labels.unwrap_or_default();
+    let role = match labels.get(ROLE_LABEL)?.as_str() {
+        "control-plane" => Role::ControlPlane,
+        "worker" => Role::Worker,
+        _ => return None,
+    };
+    let networks = summary.network_settings.and_then(|settings| settings.networks).unwrap_or_default();
+    let address = networks.into_values().find_map(|endpoint| endpoint.ip_address?.parse().ok());
+    let ports = summary.ports.unwrap_or_default();
+    Some(Container {
+        name: summary.names?.first()?.trim_start_matches('/').to_owned(),
+        role,
+        running: summary.state.is_some_and(|state| state.to_string() == "running"),
+        status: summary.status.unwrap_or_default(),
+        ours: labels.contains_key(OWNER_LABEL),
+        address,
+        api_port: ports.iter().find(|port| port.private_port == 6443).and_then(|port| port.public_port),
+    })
+}

@@ -1,0 +1,180 @@
+//! The derived node image: the node image with all images unpacked inside, built once and kept in the engine.
+//!
+//! Copying images into the nodes of every new cluster, and unpacking them there, costs more processor time than
+//! everything else. In a derived image the unpacked layers lie in the image's own file system, where all nodes of
+//! all clusters share them (and their page cache); a node's container runtime only gets its database and links to
+//! them. Containers on a node stack their writable layer, which must not lie on an overlay, upon layers that may.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use bollard::models::{ContainerConfig, ContainerCreateBody, HostConfig};
+use bollard::query_parameters::{
+    CommitContainerOptionsBuilder, CreateContainerOptionsBuilder, ListImagesOptionsBuilder, RemoveImageOptions,
+    StartContainerOptions,
+};
+use futures_util::StreamExt;
+use sha2::{Digest, Sha256};
+use tokio::sync::mpsc;
+
+use super::image::import;
+use super::{DockerError, DockerNode, DockerProvider, OWNER_LABEL, call};
+use crate::engine::Progress;
+use crate::error::Result;
+use crate::provider::{Command, Node, NodeError};
+
+/// Repository of derived images.
+const REPOSITORY: &str = "hearth.dev/node";
+/// Label of derived images; its value is the node image they come from.
+const BASE_LABEL: &str = "hearth.dev/node-base";
+/// What happens inside.
+const SCRIPT: &str = include_str!("derive.sh");
+/// The script's exit status when unpacked layers do not look the same from the image.
+const NOT_THE_SAME: i64 = 3;
+
+/// How images lie in a derived image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// Layers unpacked, shared by all nodes.
+    Unpacked,
+    /// Layers as blobs, copied into every node and unpacked there when used.
+    Packed,
+}
+
+impl Form {
+    fn name(self) -> &'static str {
+        match self {
+            Form::Unpacked => "unpacked",
+            Form::Packed => "packed",
+        }
+    }
+}
+
+impl DockerProvider {
+    /// The derived image's reference: its tag is a digest over the recipe and the ids of the images that go into
+    /// it, so it changes whenever one of them does.
+    pub async fn derived_reference(&self, images: &[String]) -> Result<String, DockerError> {
+        let mut digest = Sha256::new();
+        digest.update(SCRIPT);
+        for reference in std::iter::once(&self.nodes.image).chain(images) {
+            let image = self.docker.inspect_image(reference).await.map_err(call(format!("inspect image {reference}")))?;
+            digest.update(format!("{reference} {}\n", image.id.unwrap_or_default()));
+        }
+        let tag: String = digest.finalize().iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+        Ok(format!("{REPOSITORY}:{tag}"))
+    }
+
+    /// Builds the derived image.
+    pub async fn derive_image(&self, reference: &str, images: &[String], progress: &Progress) -> Result<()> {
+        let builder = format!("hearth-build-{}", reference.rsplit(':').next().unwrap_or_default());
+        let mut built = Err(NodeError::Failed { node: builder.clone(), command: String::new(), status: NOT_THE_SAME, output: String::new() }.into());
+        for form in [Form::Unpacked, Form::Packed] {
+            // one that a killed run left behind is in the way
+            self.remove_node(&builder).await?;
+            built = self.build_in(&builder, reference, images, form, progress).await;
+            if !matches!(&built, Err(BuildError::Node(NodeError::Failed { status: NOT_THE_SAME, .. }))) {
+                break;
+            }
+            progress.say("image layers cannot be shared here: keeping them packed");
+        }
+        self.remove_node(&builder).await?;
+        built?;
+        self.remove_older(reference).await;
+        Ok(())
+    }
+
+    async fn build_in(
+        &self,
+        builder: &str,
+        reference: &str,
+        images: &[String],
+        form: Form,
+        progress: &Progress,
+    ) -> Result<(), BuildError> {
+        let options = CreateContainerOptionsBuilder::new().name(builder).build();
+        let body = ContainerCreateBody {
+            image: Some(self.nodes.image.clone()),
+            entrypoint: Some(vec!["sleep".into(), "infinity".into()]),
+            labels: Some(HashMap::from([(OWNER_LABEL.to_owned(), self.cluster.clone())])),
+            volumes: Some(vec!["/build".to_owned()]),
+            host_config: Some(HostConfig {
+                network_mode: Some("none".to_owned()),
+                security_opt: Some(vec!["seccomp=unconfined".to_owned(), "apparmor=unconfined".to_owned()]),
+                cap_add: Some(vec!["SYS_ADMIN".to_owned()]),
+                init: Some(true),
+                ..Default::default()
+            }),
+            ..Default::default()
+        };
+        self.docker.create_container(Some(options), body).await.map_err(call("create the image builder"))?;
+        self.docker.start_container(builder, None::<StartContainerOptions>).await.map_err(call("start the image builder"))?;
+        let node = DockerNode::builder(self.docker.clone(), builder);
+        let script = |phase: &str| {
+            let argv = ["sh", "-s", phase, form.name()].map(str::to_owned);
+            Command::new(argv).stdin(SCRIPT).timeout(Duration::from_secs(600))
+        };
+        node.run(script("begin")).await?;
+        if !images.is_empty() {
+            progress.say(format!("importing {} images", images.len()));
+            self.import_into(&node, images, form).await?;
+        }
+        progress.say("unpacking");
+        node.run(script("finish")).await?;
+        progress.say("keeping the image");
+        let (repository, tag) = reference.rsplit_once(':').unwrap_or((reference, "latest"));
+        let changes = format!(
+            "ENTRYPOINT [\"/usr/local/bin/entrypoint\",\"/sbin/init\"]\nLABEL {BASE_LABEL}=\"{}\"",
+            self.nodes.image
+        );
+        let options = CommitContainerOptionsBuilder::new().container(builder).repo(repository).tag(tag).changes(&changes).build();
+        self.docker.commit_container(options, ContainerConfig::default()).await.map_err(call("keep the derived node image"))?;
+        Ok(())
+    }
+
+    /// Copies all images out of the engine in one stream: layers they share travel once.
+    async fn import_into(&self, node: &DockerNode, images: &[String], form: Form) -> Result<(), BuildError> {
+        let references: Vec<&str> = images.iter().map(String::as_str).collect();
+        let mut export = Box::pin(self.docker.export_images(&references));
+        let (sender, receiver) = mpsc::channel(8);
+        let feed = async move {
+            while let Some(chunk) = export.next().await {
+                if sender.send(chunk.map_err(call("export images"))?).await.is_err() {
+                    break;
+                }
+            }
+            Ok::<(), DockerError>(())
+        };
+        let argv = import(form == Form::Unpacked);
+        let (fed, imported) = tokio::join!(feed, node.feed(&argv, receiver));
+        fed?;
+        node.expect_success(&argv, imported?)?;
+        Ok(())
+    }
+
+    /// Derived images of the same node image that are no longer current; one that a container uses stays.
+    async fn remove_older(&self, current: &str) {
+        let label = format!("{BASE_LABEL}={}", self.nodes.image);
+        let filters = HashMap::from([("label", vec![label.as_str()])]);
+        let options = ListImagesOptionsBuilder::new().filters(&filters).build();
+        let listed = self.docker.list_images(Some(options)).await.unwrap_or_default();
+        for tag in listed.into_iter().flat_map(|image| image.repo_tags).filter(|tag| tag != current) {
+            // in use: the engine refuses, and that is right
+            let _refused = self.docker.remove_image(&tag, None::<RemoveImageOptions>, None).await;
+        }
+    }
+}
+
+/// Building failed in the engine, or inside the builder.
+#[derive(Debug, thiserror::Error)]
+enum BuildError {
+    #[error(transparent)]
+    Docker(#[from] DockerError),
+    #[error(transparent)]
+    Node(#[from] NodeError),
+}
+
+impl crate::error::Explain for BuildError {
+    fn family(&self) -> crate::error::Family {
+        crate::error::Family::Docker
+    }
+}

@@ -1,0 +1,157 @@
+//! A container as a [`Node`]: commands by the engine's exec, files by its archive upload.
+
+use std::io;
+use std::net::Ipv4Addr;
+
+use bollard::Docker;
+use bollard::container::LogOutput;
+use bollard::exec::{CreateExecOptions, StartExecOptions, StartExecResults};
+use bollard::query_parameters::UploadToContainerOptionsBuilder;
+use bytes::Bytes;
+use futures_util::StreamExt;
+use tokio::io::AsyncWriteExt;
+use tokio::sync::mpsc;
+
+use super::Container;
+use crate::profile::Role;
+use crate::provider::{Command, FileSpec, Node, NodeError, Output};
+
+/// A node that is a container.
+#[derive(Clone)]
+pub struct DockerNode {
+    docker: Docker,
+    name: String,
+    role: Role,
+    address: Ipv4Addr,
+    api_port: Option<u16>,
+}
+
+impl DockerNode {
+    pub(super) fn new(docker: Docker, container: &Container, address: Ipv4Addr) -> Self {
+        DockerNode { docker, name: container.name.clone(), role: container.role, address, api_port: container.api_port }
+    }
+
+    /// The container in which a derived node image is built; it has no network.
+    pub(super) fn builder(docker: Docker, name: &str) -> Self {
+        DockerNode { docker, name: name.to_owned(), role: Role::Worker, address: Ipv4Addr::UNSPECIFIED, api_port: None }
+    }
+
+    /// Host port of the API server, on a control plane.
+    pub fn api_port(&self) -> Option<u16> {
+        self.api_port
+    }
+
+    /// Runs a program whose standard input is what arrives on `input`, to its end.
+    pub async fn feed(&self, argv: &[&str], mut input: mpsc::Receiver<Bytes>) -> Result<Output, NodeError> {
+        let command = Command::new(argv.iter().copied());
+        let (id, results) = self.start(&command, true).await?;
+        let StartExecResults::Attached { output, input: mut sink } = results else {
+            return Err(self.transport("attach to a command", io::Error::other("the engine detached")));
+        };
+        let write = async {
+            while let Some(chunk) = input.recv().await {
+                sink.write_all(&chunk).await?;
+            }
+            sink.shutdown().await
+        };
+        // the program may end early and close its side: what it printed then tells more than a broken pipe
+        let (_written, collected) = tokio::join!(write, collect(output));
+        let collected = collected.map_err(|source| self.transport("read a command's output", source))?;
+        self.finish(&id, collected).await
+    }
+
+    async fn start(&self, command: &Command, stdin: bool) -> Result<(String, StartExecResults), NodeError> {
+        let action = || format!("running `{}`", command.argv.join(" "));
+        let options = CreateExecOptions {
+            cmd: Some(command.argv.clone()),
+            attach_stdin: Some(stdin),
+            attach_stdout: Some(true),
+            attach_stderr: Some(true),
+            privileged: Some(true),
+            ..Default::default()
+        };
+        let exec = self.docker.create_exec(&self.name, options).await.map_err(|error| self.transport(action(), error))?;
+        let start = StartExecOptions { output_capacity: Some(64 * 1024), ..Default::default() };
+        let started = self.docker.start_exec(&exec.id, Some(start)).await.map_err(|error| self.transport(action(), error))?;
+        Ok((exec.id, started))
+    }
+
+    async fn finish(&self, id: &str, mut output: Output) -> Result<Output, NodeError> {
+        let state = self.docker.inspect_exec(id).await.map_err(|error| self.transport("reading an exit status", error))?;
+        output.status = state.exit_code.unwrap_or(-1);
+        Ok(output)
+    }
+
+    fn transport(&self, action: impl Into<String>, source: impl std::error::Error + Send + Sync + 'static) -> NodeError {
+        NodeError::Transport { node: self.name.clone(), action: action.into(), source: Box::new(source) }
+    }
+}
+
+impl Node for DockerNode {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn role(&self) -> Role {
+        self.role
+    }
+
+    fn address(&self) -> Ipv4Addr {
+        self.address
+    }
+
+    async fn exec(&self, command: Command) -> Result<Output, NodeError> {
+        let run = async {
+            let (id, results) = self.start(&command, command.stdin.is_some()).await?;
+            let StartExecResults::Attached { output, mut input } = results else {
+                return Err(self.transport("attach to a command", io::Error::other("the engine detached")));
+            };
+            if let Some(bytes) = &command.stdin {
+                input.write_all(bytes).await.map_err(|error| self.transport("writing a command's input", error))?;
+                input.shutdown().await.map_err(|error| self.transport("closing a command's input", error))?;
+            }
+            let collected = collect(output).await.map_err(|error| self.transport("reading a command's output", error))?;
+            self.finish(&id, collected).await
+        };
+        tokio::time::timeout(command.timeout, run).await.unwrap_or_else(|_| {
+            Err(NodeError::Timeout { node: self.name.clone(), command: command.argv.join(" "), limit: command.timeout })
+        })
+    }
+
+    async fn put(&self, files: Vec<FileSpec>) -> Result<(), NodeError> {
+        let archive = archive(&files).map_err(|error| self.transport("packing files", error))?;
+        let options = UploadToContainerOptionsBuilder::new().path("/").build();
+        self.docker
+            .upload_to_container(&self.name, Some(options), bollard::body_full(archive.into()))
+            .await
+            .map_err(|error| self.transport("writing files", error))
+    }
+}
+
+/// Gathers a command's output until its end.
+async fn collect(
+    mut stream: impl futures_util::Stream<Item = Result<LogOutput, bollard::errors::Error>> + Unpin,
+) -> Result<Output, bollard::errors::Error> {
+    let mut output = Output::default();
+    while let Some(chunk) = stream.next().await {
+        match chunk? {
+            LogOutput::StdErr { message } => output.stderr.extend_from_slice(&message),
+            LogOutput::StdOut { message } | LogOutput::Console { message } => output.stdout.extend_from_slice(&message),
+            LogOutput::StdIn { .. } => {}
+        }
+    }
+    Ok(output)
+}
+
+/// One archive of all files; folders that are missing on the node are made by the engine with mode 0755.
+fn archive(files: &[FileSpec]) -> io::Result<Vec<u8>> {
+    let mut builder = tar::Builder::new(Vec::new());
+    for file in files {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(file.bytes.len() as u64);
+        header.set_mode(file.mode);
+        header.set_cksum();
+        builder.append_data(&mut header, file.path.trim_start_matches('/'), file.bytes.as_slice())?;
+    }
+    builder.into_inner()
+}

@@ -1,0 +1,121 @@
+//! Images: what the engine has, and copying from it into the nodes' container runtime.
+
+use bollard::query_parameters::{CreateImageOptionsBuilder, ImportImageOptionsBuilder};
+use bytes::Bytes;
+use futures_util::{StreamExt, TryStreamExt};
+use tokio::sync::mpsc;
+
+use super::{DockerError, DockerNode, DockerProvider, call, is_absent};
+use crate::error::Result;
+use crate::provider::{Node, NodeError};
+
+/// The command that imports an archive from its standard input. Layers that stay packed are unpacked on first use, so a
+/// node unpacks only what runs on it. The label keeps the kubelet from collecting what no registry would give back.
+pub(super) fn import(unpack: bool) -> Vec<&'static str> {
+    let mut argv = vec!["ctr", "--namespace=k8s.io", "images", "import", "--all-platforms", "--label=io.cri-containerd.pinned=pinned"];
+    if !unpack {
+        argv.push("--no-unpack");
+    }
+    argv.push("-");
+    argv
+}
+
+impl DockerProvider {
+    /// True when the engine has the image.
+    pub async fn has_image(&self, reference: &str) -> Result<bool, DockerError> {
+        match self.docker.inspect_image(reference).await {
+            Ok(_) => Ok(true),
+            Err(error) if is_absent(&error) => Ok(false),
+            Err(error) => Err(call(format!("inspect image {reference}"))(error)),
+        }
+    }
+
+    /// Pulls an image into the engine.
+    pub async fn pull_image(&self, reference: &str) -> Result<(), DockerError> {
+        let options = CreateImageOptionsBuilder::new().from_image(reference).build();
+        let pull = self.docker.create_image(Some(options), None, None);
+        pull.try_for_each(|_| async { Ok(()) }).await.map_err(call(format!("pull image {reference}")))
+    }
+
+    /// Loads an archive into the engine.
+    pub async fn load_archive(&self, path: &std::path::Path) -> Result<(), DockerError> {
+        let action = || format!("load {}", path.display());
+        let file = tokio::fs::File::open(path).await.map_err(|error| call(action())(error.into()))?;
+        let options = ImportImageOptionsBuilder::new().quiet(true).build();
+        let body = bollard::body_try_stream(chunks(file));
+        let load = self.docker.import_image(options, body, None);
+        load.try_for_each(|_| async { Ok(()) }).await.map_err(call(action()))
+    }
+
+    /// Streams an image out of the engine once, into all `nodes` at the same time.
+    pub async fn copy_image(&self, reference: &str, nodes: &[DockerNode]) -> Result<()> {
+        let mut export = Box::pin(self.docker.export_image(reference));
+        let (senders, imports) = fan_out(nodes);
+        let feed = async move {
+            while let Some(chunk) = export.next().await {
+                let chunk = chunk.map_err(call(format!("export image {reference}")))?;
+                send_all(&senders, chunk).await;
+            }
+            Ok::<(), DockerError>(())
+        };
+        let (fed, imported) = tokio::join!(feed, futures_util::future::join_all(imports));
+        fed?;
+        imported.into_iter().collect::<Result<Vec<_>, _>>()?;
+        Ok(())
+    }
+}
+
+/// Streams an archive on this machine into all `nodes` at the same time.
+pub async fn copy_archive(path: &std::path::Path, nodes: &[DockerNode]) -> Result<(), NodeError> {
+    let unreadable = |error| NodeError::Transport {
+        node: nodes.first().map(|node| node.name().to_owned()).unwrap_or_default(),
+        action: format!("reading {}", path.display()),
+        source: Box::new(error) as _,
+    };
+    let mut file = Box::pin(chunks(tokio::fs::File::open(path).await.map_err(unreadable)?));
+    let (senders, imports) = fan_out(nodes);
+    let feed = async move {
+        while let Some(chunk) = file.next().await {
+            send_all(&senders, chunk.map_err(unreadable)?).await;
+        }
+        Ok::<(), NodeError>(())
+    };
+    let (fed, imported) = tokio::join!(feed, futures_util::future::join_all(imports));
+    fed?;
+    imported.into_iter().collect()
+}
+
+type Imports<'a> = Vec<std::pin::Pin<Box<dyn Future<Output = Result<(), NodeError>> + Send + 'a>>>;
+
+/// An import running on every node, and the ends to feed them by.
+fn fan_out(nodes: &[DockerNode]) -> (Vec<mpsc::Sender<Bytes>>, Imports<'_>) {
+    nodes
+        .iter()
+        .map(|node| {
+            let (sender, receiver) = mpsc::channel(8);
+            let import = async move {
+                let argv = import(false);
+                let output = node.feed(&argv, receiver).await?;
+                node.expect_success(&argv, output).map(drop)
+            };
+            (sender, Box::pin(import) as std::pin::Pin<Box<dyn Future<Output = _> + Send>>)
+        })
+        .unzip()
+}
+
+/// Gives a chunk to every import that still runs; one that ended reports why by itself.
+async fn send_all(senders: &[mpsc::Sender<Bytes>], chunk: Bytes) {
+    for sender in senders {
+        let _ended = sender.send(chunk.clone()).await;
+    }
+}
+
+/// A file as chunks of 1 MiB.
+fn chunks(file: tokio::fs::File) -> impl futures_util::Stream<Item = std::io::Result<Bytes>> + Send + 'static {
+    futures_util::stream::try_unfold(file, |mut file| async move {
+        use tokio::io::AsyncReadExt;
+        let mut buffer = bytes::BytesMut::with_capacity(1 << 20);
+        let read = file.read_buf(&mut buffer).await?;
+        Ok((read > 0).then(|| (buffer.freeze(), file)))
+    })
+}

@@ -1,0 +1,226 @@
+//! Nodes as containers on the local Docker engine, by kind's contract: its labels, network, names,
+//! volumes and API port, so that kind's own CLI works on our clusters (source: kind
+//! `pkg/cluster/internal/providers/docker`). No kind binary is needed.
+
+mod boot;
+mod container;
+mod derive;
+mod exec;
+mod image;
+mod network;
+
+use bollard::Docker;
+use bollard::errors::Error as EngineError;
+
+pub use container::Container;
+pub use exec::DockerNode;
+pub use image::copy_archive;
+pub use network::NetworkView;
+
+use crate::error::{Explain, Family};
+use crate::profile::{AddressRange, DockerNodes, Role};
+use crate::provider::NodeError;
+
+/// The network every kind cluster shares.
+pub const NETWORK: &str = "kind";
+/// kind's label for a container's cluster; its value is the cluster's name.
+pub const CLUSTER_LABEL: &str = "io.x-k8s.kind.cluster";
+/// kind's label for a container's role.
+pub const ROLE_LABEL: &str = "io.x-k8s.kind.role";
+/// Our label on what we made; its value is the profile's name. What lacks it is never touched.
+pub const OWNER_LABEL: &str = "hearth.dev/profile";
+/// Our label on a control plane: the address pool planned for its cluster.
+const POOL_LABEL: &str = "hearth.dev/pool";
+/// The oldest engine API that has private cgroup namespaces (Docker 20.10).
+const OLDEST_API: (u32, u32) = (1, 41);
+
+/// The Docker engine and one cluster on it.
+#[derive(Clone)]
+pub struct DockerProvider {
+    docker: Docker,
+    cluster: String,
+    nodes: DockerNodes,
+}
+
+/// What the engine says of itself and its host.
+#[derive(Debug, Clone)]
+pub struct EngineInfo {
+    /// The engine's version.
+    pub version: String,
+    /// True where the host has cgroup v1, which kubelets refuse unless told otherwise.
+    pub cgroup_v1: bool,
+    /// The host's memory in bytes.
+    pub memory: u64,
+    /// Processors.
+    pub cpus: u64,
+    /// Where it keeps images and volumes.
+    pub root: String,
+}
+
+/// The engine could not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum DockerError {
+    /// No engine answers.
+    #[error("no Docker engine answers at {address}")]
+    Absent {
+        /// Where it was looked for.
+        address: String,
+        /// What went wrong.
+        #[source]
+        source: EngineError,
+    },
+    /// The engine is older than the oldest that works.
+    #[error("Docker engine {version} (API {api}) is too old: API 1.41 (Docker 20.10) or later is needed")]
+    TooOld {
+        /// Engine version.
+        version: String,
+        /// API version.
+        api: String,
+    },
+    /// A call failed.
+    #[error("Docker could not {action}")]
+    Call {
+        /// What was attempted.
+        action: String,
+        /// What the engine said.
+        #[source]
+        source: EngineError,
+    },
+    /// The name belongs to a cluster that is not ours.
+    #[error("a cluster named `{cluster}` exists and was not made by Hearth (containers {containers})")]
+    Foreign {
+        /// Cluster name.
+        cluster: String,
+        /// Its containers.
+        containers: String,
+    },
+    /// A node has no address on the network.
+    #[error("container `{node}` has no IPv4 address on network `kind`; it is {state}")]
+    NoAddress {
+        /// Node name.
+        node: String,
+        /// The container's state.
+        state: String,
+    },
+    /// A node did not come up.
+    #[error("node `{node}` did not boot within {limit:?}; its log ends with\n    {log}")]
+    NotBooted {
+        /// Node name.
+        node: String,
+        /// The limit.
+        limit: std::time::Duration,
+        /// Last lines of its log.
+        log: String,
+    },
+    /// The network has no IPv4 subnet.
+    #[error("Docker network `kind` has no IPv4 subnet")]
+    NoSubnet,
+    /// No container of that name.
+    #[error("there is no node `{node}` in cluster `{cluster}`")]
+    NoNode {
+        /// Node name.
+        node: String,
+        /// Cluster name.
+        cluster: String,
+    },
+}
+
+impl Explain for DockerError {
+    fn family(&self) -> Family {
+        match self {
+            DockerError::Foreign { .. } => Family::Preflight,
+            _ => Family::Docker,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some(match self {
+            DockerError::Absent { .. } => "start Docker, or point DOCKER_HOST at an engine; `hearth doctor` looks closer".into(),
+            DockerError::TooOld { .. } => "upgrade Docker".into(),
+            DockerError::Foreign { cluster, .. } => {
+                format!("choose another name with --name, or remove it with `kind delete cluster --name {cluster}`")
+            }
+            DockerError::NoAddress { .. } => "run `hearth up` again: it starts nodes that are stopped".into(),
+            _ => return None,
+        })
+    }
+}
+
+impl Explain for NodeError {
+    fn family(&self) -> Family {
+        Family::Kubeadm
+    }
+}
+
+/// Puts a name to what was attempted when the engine refuses.
+fn call(action: impl Into<String>) -> impl FnOnce(EngineError) -> DockerError {
+    let action = action.into();
+    |source| DockerError::Call { action, source }
+}
+
+/// True when the engine says that a thing does not exist.
+fn is_absent(error: &EngineError) -> bool {
+    matches!(error, EngineError::DockerResponseServerError { status_code: 404, .. })
+}
+
+impl DockerProvider {
+    /// Connects to the engine that `DOCKER_HOST` or the platform's default names; talks to nobody yet.
+    pub fn new(cluster: &str, nodes: &DockerNodes) -> Result<Self, DockerError> {
+        let docker =
+            Docker::connect_with_defaults().map_err(|source| DockerError::Absent { address: engine_address(), source })?;
+        Ok(DockerProvider { docker, cluster: cluster.to_owned(), nodes: nodes.clone() })
+    }
+
+    /// Asks the engine about itself, and refuses one that is absent or too old.
+    pub async fn info(&self) -> Result<EngineInfo, DockerError> {
+        let absent = |source| DockerError::Absent { address: engine_address(), source };
+        let version = self.docker.version().await.map_err(absent)?;
+        let api = version.api_version.unwrap_or_default();
+        let number = |part: Option<&str>| part.and_then(|text| text.parse::<u32>().ok()).unwrap_or(0);
+        let mut parts = api.split('.');
+        let engine = version.version.unwrap_or_default();
+        if (number(parts.next()), number(parts.next())) < OLDEST_API {
+            return Err(DockerError::TooOld { version: engine, api });
+        }
+        let info = self.docker.info().await.map_err(absent)?;
+        Ok(EngineInfo {
+            version: engine,
+            cgroup_v1: info.cgroup_version.is_some_and(|version| version.to_string() == "1"),
+            memory: u64::try_from(info.mem_total.unwrap_or(0)).unwrap_or(0),
+            cpus: u64::try_from(info.ncpu.unwrap_or(0)).unwrap_or(0),
+            root: info.docker_root_dir.unwrap_or_default(),
+        })
+    }
+
+    /// Names and roles of the nodes that the profile asks for, by kind's naming.
+    pub fn wanted(&self) -> Vec<(String, Role)> {
+        node_names(&self.cluster, self.nodes.workers)
+    }
+
+    /// The engine's client, for artifacts.
+    pub fn engine(&self) -> &Docker {
+        &self.docker
+    }
+}
+
+/// Where the engine is looked for.
+fn engine_address() -> String {
+    std::env::var("DOCKER_HOST").unwrap_or_else(|_| "unix:///var/run/docker.sock".to_owned())
+}
+
+/// kind's node names: `<cluster>-control-plane`, `<cluster>-worker`, `<cluster>-worker2`, ...
+pub fn node_names(cluster: &str, workers: u32) -> Vec<(String, Role)> {
+    let worker = |number: u32| match number {
+        1 => format!("{cluster}-worker"),
+        _ => format!("{cluster}-worker{number}"),
+    };
+    std::iter::once((format!("{cluster}-control-plane"), Role::ControlPlane))
+        .chain((1..=workers).map(|number| (worker(number), Role::Worker)))
+        .collect()
+}
+
+/// Reads `a.b.c.d-e.f.g.h`.
+fn parse_range(text: &str) -> Option<AddressRange> {
+    let (first, last) = text.split_once('-')?;
+    Some(AddressRange { first: first.parse().ok()?, last: last.parse().ok()? })
+}

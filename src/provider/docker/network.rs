@@ -1,0 +1,123 @@
+//! The network all kind clusters share: made when absent, removed only if we made it and nothing uses it.
+
+use std::collections::HashMap;
+use std::net::Ipv4Addr;
+
+use bollard::errors::Error as EngineError;
+use bollard::models::{Ipam, IpamConfig, NetworkCreateRequest, NetworkInspect};
+use bollard::query_parameters::{InspectNetworkOptions, ListContainersOptionsBuilder};
+use ipnet::Ipv4Net;
+use sha2::{Digest, Sha256};
+
+use super::{DockerError, DockerProvider, NETWORK, OWNER_LABEL, POOL_LABEL, call, is_absent, parse_range};
+use crate::profile::AddressRange;
+
+/// What stands on the nodes' network.
+#[derive(Debug, Clone)]
+pub struct NetworkView {
+    /// The IPv4 subnet.
+    pub subnet: Ipv4Net,
+    /// Addresses in use: the gateway's and every container's.
+    pub used: Vec<Ipv4Addr>,
+    /// Address pools of other clusters of ours.
+    pub taken: Vec<AddressRange>,
+    /// The pool already planned for this cluster, if its control plane exists.
+    pub own: Option<AddressRange>,
+}
+
+impl DockerProvider {
+    /// True when the network exists.
+    pub async fn has_network(&self) -> Result<bool, DockerError> {
+        Ok(self.inspect_network().await?.is_some())
+    }
+
+    /// Makes the network as kind does; IPv4 only where the engine cannot do IPv6.
+    pub async fn create_network(&self) -> Result<(), DockerError> {
+        let request = |ipv6: bool| NetworkCreateRequest {
+            name: NETWORK.to_owned(),
+            driver: Some("bridge".to_owned()),
+            enable_ipv6: Some(ipv6),
+            ipam: ipv6.then(|| Ipam {
+                config: Some(vec![IpamConfig { subnet: Some(unique_local_subnet(NETWORK)), ..Default::default() }]),
+                ..Default::default()
+            }),
+            options: Some(HashMap::from([("com.docker.network.bridge.enable_ip_masquerade".to_owned(), "true".to_owned())])),
+            labels: Some(HashMap::from([(OWNER_LABEL.to_owned(), self.cluster.clone())])),
+            ..Default::default()
+        };
+        if self.docker.create_network(request(true)).await.is_ok() || self.has_network().await? {
+            return Ok(());
+        }
+        let made = self.docker.create_network(request(false)).await;
+        if !self.has_network().await? {
+            made.map_err(call("create network `kind`"))?;
+        }
+        Ok(())
+    }
+
+    /// True when Hearth made the network and no container needs it.
+    pub async fn network_is_ours_and_unused(&self) -> Result<bool, DockerError> {
+        let Some(network) = self.inspect_network().await? else { return Ok(false) };
+        // a stopped container does not show on the network, but still needs it to start
+        let filters = HashMap::from([("network", vec![NETWORK])]);
+        let users = ListContainersOptionsBuilder::new().all(true).filters(&filters).build();
+        let users = self.docker.list_containers(Some(users)).await.map_err(call("list containers"))?;
+        Ok(network.labels.unwrap_or_default().contains_key(OWNER_LABEL) && users.is_empty())
+    }
+
+    /// Removes the network if Hearth made it and no container needs it.
+    pub async fn remove_network(&self) -> Result<(), DockerError> {
+        if !self.network_is_ours_and_unused().await? {
+            return Ok(());
+        }
+        match self.docker.remove_network(NETWORK).await {
+            // 403: another cluster's first container came onto it in this moment
+            Err(error) if !is_absent(&error) && !in_use(&error) => Err(call("remove network `kind`")(error)),
+            _ => Ok(()),
+        }
+    }
+
+    async fn inspect_network(&self) -> Result<Option<NetworkInspect>, DockerError> {
+        match self.docker.inspect_network(NETWORK, None::<InspectNetworkOptions>).await {
+            Ok(network) => Ok(Some(network)),
+            Err(error) if is_absent(&error) => Ok(None),
+            Err(error) => Err(call("inspect network `kind`")(error)),
+        }
+    }
+
+    /// What the address pool planner needs to know; `None` where the network does not exist yet.
+    pub async fn network_view(&self) -> Result<Option<NetworkView>, DockerError> {
+        let Some(network) = self.inspect_network().await? else { return Ok(None) };
+        let configs = network.ipam.and_then(|ipam| ipam.config).unwrap_or_default();
+        let (subnet, gateway) = configs
+            .iter()
+            .find_map(|config| Some((config.subnet.as_ref()?.parse::<Ipv4Net>().ok()?, config.gateway.clone())))
+            .ok_or(DockerError::NoSubnet)?;
+        let addresses = network.containers.unwrap_or_default().into_values().filter_map(|endpoint| endpoint.ipv4_address);
+        let used = gateway.into_iter().chain(addresses).filter_map(|text| text.split('/').next()?.parse().ok()).collect();
+        let mut taken = Vec::new();
+        let mut own = None;
+        for container in self.containers_labelled(POOL_LABEL).await? {
+            let labels = container.labels.unwrap_or_default();
+            let Some(range) = labels.get(POOL_LABEL).and_then(|text| parse_range(text)) else { continue };
+            if labels.get(OWNER_LABEL) == Some(&self.cluster) {
+                own = Some(range);
+            } else {
+                taken.push(range);
+            }
+        }
+        Ok(Some(NetworkView { subnet, used, taken, own }))
+    }
+}
+
+/// A unique local IPv6 /64 (RFC 4193) that the name decides, so that every run asks for the same one.
+fn unique_local_subnet(name: &str) -> String {
+    let digest = Sha256::digest(name.as_bytes());
+    let group = |index: usize| u16::from_be_bytes([digest[index], digest[index + 1]]);
+    format!("fc00:{:x}:{:x}:{:x}::/64", group(0), group(2), group(4))
+}
+
+/// True when the engine keeps a network because something uses it.
+fn in_use(error: &EngineError) -> bool {
+    matches!(error, EngineError::DockerResponseServerError { status_code: 403, .. })
+}

@@ -1,0 +1,155 @@
+//! What a user sees, as snapshots.
+
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex};
+
+use super::*;
+use crate::engine::{Direction, Event, Record, RunOutcome, Sink, StepInfo, StepOutcome};
+use crate::error::{BoxError, Explain, Family};
+use crate::plan::StepId;
+
+/// A stream to look at afterwards.
+#[derive(Clone, Default)]
+struct Paper(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Paper {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().expect("lock").write(bytes)
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Paper {
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().expect("lock").clone()).expect("UTF-8")
+    }
+}
+
+fn printer(verbosity: Verbosity) -> (Printer, Paper, Paper) {
+    let (out, err) = (Paper::default(), Paper::default());
+    (Printer::into_streams(verbosity, out.clone(), err.clone()), out, err)
+}
+
+/// Four steps: one satisfied, one that waits its turn, one that fails, one that never starts.
+fn story() -> Vec<Record> {
+    let info = |id: &str, sentence: &str, after: &[&str]| StepInfo {
+        id: id.into(),
+        sentence: sentence.into(),
+        target: None,
+        after: after.iter().map(|id| StepId::from(*id)).collect(),
+    };
+    let steps = vec![
+        info("network", "Create network `kind`", &[]),
+        info("one", "Start node `one`", &["network"]),
+        info("two", "Start node `two`", &["network"]),
+        info("api", "Wait for the API server", &["one"]),
+    ];
+    let started = |id: &str, waited| Event::StepStarted { id: id.into(), waited };
+    let finished = |id: &str, outcome, seconds| Event::StepFinished { id: id.into(), outcome, seconds };
+    let run = Event::RunStarted {
+        run_id: "test-run".into(),
+        name: "demo".into(),
+        direction: Direction::Apply,
+        started: jiff::Timestamp::UNIX_EPOCH,
+        steps,
+    };
+    let events = [
+        (0.0, run),
+        (0.0, started("network", 0.0)),
+        (0.0, finished("network", StepOutcome::Satisfied, 0.0)),
+        (0.0, started("one", 0.0)),
+        (1.0, Event::StepProgress { id: "one".into(), text: "pulling".into() }),
+        (4.0, finished("one", StepOutcome::Applied, 4.0)),
+        (4.0, started("two", 4.0)),
+        (5.0, Event::StepRetry { id: "two".into(), attempt: 1, error: "no answer\n  caused by: refused".into() }),
+        (10.0, finished("two", StepOutcome::Failed { error: "no answer".into() }, 6.0)),
+        (10.0, Event::RunStopping { reason: "step `two` failed".into(), interrupted: false, running: 0 }),
+        (10.0, finished("api", StepOutcome::Skipped { reason: "step `two` failed".into() }, 0.0)),
+        (10.0, Event::RunFinished { outcome: RunOutcome::Failed, seconds: 10.0 }),
+    ];
+    events.into_iter().map(|(at, event)| Record { at, event }).collect()
+}
+
+fn shown(verbosity: Verbosity) -> String {
+    let (printer, out, err) = printer(verbosity);
+    let mut display = Display::new(printer);
+    story().iter().for_each(|record| display.record(record));
+    assert_eq!(out.text(), "", "stdout is for data");
+    err.text()
+}
+
+#[test]
+fn plain_progress() {
+    insta::assert_snapshot!(shown(Verbosity::Normal), @r"
+    ✓ Start node `one`  4.0 s
+    ! Start node `two`: attempt 1 failed: no answer
+    ✗ Start node `two`  6.0 s  failed
+    Failed after 10.0 s: 1 done, 1 already as wanted, 1 not started
+    ");
+    insta::assert_snapshot!(shown(Verbosity::Verbose), @r"
+    = Create network `kind`
+      Start node `one`: pulling
+    ✓ Start node `one`  4.0 s
+    ! Start node `two`: attempt 1 failed: no answer
+    ✗ Start node `two`  6.0 s  failed
+    Failed after 10.0 s: 1 done, 1 already as wanted, 1 not started
+    ");
+    assert_eq!(shown(Verbosity::Quiet), "");
+}
+
+#[test]
+fn timings() {
+    let table = timing_table(&story(), 60).expect("steps ran");
+    insta::assert_snapshot!(table.replace('\u{a0}', " "), @r"
+        step              waited   took
+        Start node `one`          4.0 s  █████
+     *  Start node `two`   4.0 s  6.0 s  ░░░░░███████
+    ");
+    assert_eq!(timing_table(&story()[..3], 60), None);
+}
+
+#[test]
+fn events_as_lines() {
+    let (printer, _, err) = printer(Verbosity::Quiet);
+    let mut lines = JsonLines(printer);
+    story().iter().for_each(|record| lines.record(record));
+    let read: Vec<Record> = err.text().lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    assert_eq!(read, story());
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("cannot reach the Docker engine")]
+struct Unreachable(#[source] io::Error);
+
+impl Explain for Unreachable {
+    fn family(&self) -> Family {
+        Family::Docker
+    }
+    fn hint(&self) -> Option<String> {
+        Some("start it: `systemctl start docker`".into())
+    }
+}
+
+#[test]
+fn failures_tell_cause_hint_and_log() {
+    let (printer, _, err) = printer(Verbosity::Quiet);
+    let error: BoxError = Unreachable(io::Error::other("connection refused")).into();
+    failure(&printer, &error, Some(std::path::Path::new("/tmp/debug.log")));
+    insta::assert_snapshot!(err.text(), @r"
+    error: cannot reach the Docker engine
+      caused by: connection refused
+    hint: start it: `systemctl start docker`
+    debug log: /tmp/debug.log
+    ");
+}
+
+#[test]
+fn data_goes_to_stdout_and_colours_do_not() {
+    let (printer, out, err) = printer(Verbosity::Quiet);
+    printer.out("\u{1b}[32mgreen\u{1b}[0m");
+    printer.json(&serde_json::json!({"a": 1}));
+    printer.err("talk");
+    assert_eq!((out.text(), err.text()), ("green\n{\n  \"a\": 1\n}\n".to_owned(), String::new()));
+}

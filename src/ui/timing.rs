@@ -1,0 +1,110 @@
+//! Where the time went: a table of the steps that had something to do, with a bar each on a common time axis.
+
+use std::collections::HashMap;
+
+use comfy_table::{CellAlignment, Table, presets};
+
+use super::style::duration;
+use crate::engine::{Event, Record, StepInfo, StepOutcome};
+use crate::plan::StepId;
+
+/// Narrowest and widest bar column.
+const BARS: (usize, usize) = (12, 60);
+/// Columns of everything but names and bars.
+const NUMBERS: usize = 32;
+/// Names are not cut shorter than this.
+const NAME: usize = 12;
+
+/// One row of the table; times in seconds since the run started.
+struct Row<'a> {
+    info: &'a StepInfo,
+    ready: f64,
+    started: f64,
+    ended: f64,
+}
+
+/// The table of the last run in `records`, at most `width` columns wide: step, waited, took, bar. Steps that had
+/// nothing to do are left out; `*` marks the chain of steps that decided how long the run took. None when
+/// no step had anything to do.
+pub fn timing_table(records: &[Record], width: usize) -> Option<String> {
+    let begin = records.iter().rposition(|record| matches!(record.event, Event::RunStarted { .. }))?;
+    let Event::RunStarted { steps, .. } = &records[begin].event else { return None };
+    let rows = rows(steps, &records[begin..]);
+    let whole = rows.iter().map(|row| row.ended).fold(0.0, f64::max);
+    if rows.is_empty() {
+        return None;
+    }
+    let decisive = decisive(&rows);
+    let longest = rows.iter().map(|row| row.info.sentence.chars().count()).max().unwrap_or(0);
+    let names = longest.min(width.saturating_sub(NUMBERS + BARS.0)).max(NAME);
+    let bars = width.saturating_sub(names + NUMBERS).clamp(BARS.0, BARS.1);
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_header(["", "step", "waited", "took", ""]);
+    for row in &rows {
+        let mark = if decisive.contains(&&row.info.id) { "*" } else { "" };
+        let waited = if row.started - row.ready < 0.05 { String::new() } else { duration(row.started - row.ready) };
+        let took = duration(row.ended - row.started);
+        table.add_row([mark.to_owned(), cut(&row.info.sentence, names), waited, took, bar(row, whole, bars)]);
+    }
+    for column in [2, 3] {
+        if let Some(column) = table.column_mut(column) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    Some(table.trim_fmt())
+}
+
+/// Steps that were applied or failed, by start.
+fn rows<'a>(steps: &'a [StepInfo], records: &[Record]) -> Vec<Row<'a>> {
+    let zero = records[0].at;
+    let mut started: HashMap<&StepId, (f64, f64)> = HashMap::new();
+    let mut rows = Vec::new();
+    for record in records {
+        match &record.event {
+            Event::StepStarted { id, waited } => drop(started.insert(id, (record.at - zero, *waited))),
+            Event::StepFinished {
+                id,
+                outcome: StepOutcome::Applied | StepOutcome::Undone | StepOutcome::Failed { .. },
+                seconds,
+            } => {
+                if let (Some((start, waited)), Some(info)) = (started.get(id), steps.iter().find(|step| step.id == *id)) {
+                    rows.push(Row { info, ready: start - waited, started: *start, ended: start + seconds });
+                }
+            }
+            _ => {}
+        }
+    }
+    rows.sort_by(|one, other| one.started.total_cmp(&other.started));
+    rows
+}
+
+/// From the step that ended last, back along the dependency that ended last each time.
+fn decisive<'a>(rows: &[Row<'a>]) -> Vec<&'a StepId> {
+    let latest = |among: &mut dyn Iterator<Item = &Row<'a>>| {
+        among.max_by(|one, other| one.ended.total_cmp(&other.ended)).map(|row| row.info)
+    };
+    let mut chain = Vec::new();
+    let mut next = latest(&mut rows.iter());
+    while let Some(info) = next {
+        chain.push(&info.id);
+        next = latest(&mut rows.iter().filter(|row| info.after.contains(&row.info.id)));
+    }
+    chain
+}
+
+/// `text` in at most `width` characters.
+fn cut(text: &str, width: usize) -> String {
+    if text.chars().count() <= width {
+        return text.to_owned();
+    }
+    text.chars().take(width - 1).chain(['…']).collect()
+}
+
+/// Waiting light, working dark, on an axis of `columns` for `whole` seconds.
+fn bar(row: &Row, whole: f64, columns: usize) -> String {
+    let column = |time: f64| ((time / whole.max(f64::EPSILON)) * columns as f64).round() as usize;
+    let (ready, started) = (column(row.ready).min(columns - 1), column(row.started).min(columns - 1));
+    let ended = column(row.ended).clamp(started + 1, columns);
+    // A no-break space: the table trims ordinary ones.
+    format!("{}{}{}", "\u{a0}".repeat(ready), "░".repeat(started - ready), "█".repeat(ended - started))
+}
