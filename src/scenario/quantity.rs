@@ -240,6 +240,8 @@ mod tests {
         for bad in ["-1s", "s", "3 parsecs", "1e3s", ""] {
             assert!(matches!(bad.parse::<Span>(), Err(QuantityError::Form { .. })), "{bad}");
         }
-        assert!("0 req/s".parse::<Rate>().is_err() && "101 %".parse::<Share>().is_err() && "1.5 req".parse::<Requests>().is_err());
+        assert!(
+            "0 req/s".parse::<Rate>().is_err() && "101 %".parse::<Share>().is_err() && "1.5 req".parse::<Requests>().is_err()
+        );
     }
 }

@@ -82,8 +82,7 @@ impl Generator {
     fn new(plan: LoadPlan, batches: mpsc::UnboundedSender<Batch>, stop: Arc<AtomicBool>) -> Result<Self, LoadError> {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC).map_err(system("create an epoll"))?;
         let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
-        let timer =
-            rustix::time::timerfd_create(TimerfdClockId::Monotonic, flags).map_err(system("create a timer"))?;
+        let timer = rustix::time::timerfd_create(TimerfdClockId::Monotonic, flags).map_err(system("create a timer"))?;
         epoll::add(&epoll, &timer, EventData::new_u64(TIMER), EventFlags::IN).map_err(system("watch its timer"))?;
         let mut generator = Generator {
             prefix: http::prefix(&plan.path, &plan.host),
