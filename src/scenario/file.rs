@@ -104,8 +104,13 @@ mod tests {
         let text = POD_KILL
             .replace("rate: 100 req/s", "rate: 100")
             .replace("timeout: 20s", "timeout: 20")
-            .replace("mustFail: [zero-loss]", "mustFail: [zero-los]")
             .replace("  target:", "  targte:");
-        insta::assert_snapshot!(load_file("scenario.yaml", &text).expect_err("refused"));
+        insta::assert_snapshot!("structure", load_file("scenario.yaml", &text).expect_err("refused"));
+        let text = POD_KILL
+            .replace("mustFail: [zero-loss]", "mustFail: [zero-los]")
+            .replace("id: recovery", "id: zero-loss")
+            .replace("of: gateway", "of: gatewya")
+            .replace("jitter: 50 %", "jitter: 60 %");
+        insta::assert_snapshot!("meaning", load_file("scenario.yaml", &text).expect_err("refused"));
     }
 }

@@ -98,7 +98,7 @@ impl Shared {
             }
             filled = 0;
             let number = self.requests.fetch_add(1, Ordering::Relaxed) + 1;
-            if self.misbehaviour.swallow_every.is_some_and(|every| number % every == 0) {
+            if self.misbehaviour.swallow_every.is_some_and(|every| number.is_multiple_of(every)) {
                 self.swallowed.fetch_add(1, Ordering::Relaxed);
                 return Ok(());
             }
