@@ -6,7 +6,7 @@
 //! 2. [`plan`] turns the profile into a graph of steps: a plain value, which `hearth plan` prints.
 //! 3. [`engine`] runs a plan; it knows no step by name. Everything that happens is an [`engine::Event`].
 //! 4. [`artifact`] finds images and files; [`provider`] makes nodes; [`cluster`] makes Kubernetes out of nodes;
-//!    [`components`] installs what the profile asks for.
+//!    [`components`] installs what the profile asks for. Before any of it, [`doctor`] looks at the machine.
 //! 5. [`scenario`] proves behaviour under load and faults, and [`report`] writes down what was seen.
 //! 6. [`actor`] is the glue: it maps each step to the call that checks, applies or undoes it.
 //! 7. [`state`] is what Hearth keeps on this machine; [`cli`] is one file per verb, [`ui`] the only writer to
@@ -22,6 +22,7 @@ pub mod artifact;
 pub mod provider;
 pub mod cluster;
 pub mod components;
+pub mod doctor;
 pub mod scenario;
 pub mod report;
 pub mod was;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use k8s_openapi::api::apps::v1::{DaemonSet, Deployment};
 use k8s_openapi::api::storage::v1::StorageClass;
 use kube::api::Api;
+use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
@@ -204,10 +205,16 @@ impl DockerActor {
 
     async fn prove_connectivity(&self, limit: Duration, progress: &Progress) -> Result<()> {
         let client = self.0.client().await?;
-        ready::wait_pods(client, "kube-system", "k8s-app in (kube-dns,kube-proxy)", limit).await?;
         let deadline = Instant::now() + limit;
+        let system = [("Deployment", "coredns"), ("DaemonSet", "kube-proxy")].map(|(kind, name)| {
+            json!({"apiVersion": "apps/v1", "kind": kind, "metadata": {"namespace": "kube-system", "name": name}})
+        });
+        progress.say("system pods");
+        health::wait(client, &system, deadline).await?;
+        progress.say("probe pods");
         self.apply_part(Part::Probe, deadline).await?;
         self.wait_part(Part::Probe, deadline).await?;
+        progress.say("from every pod to every pod");
         let made = ready::prove_connectivity(client, "hearth-system", "app=probe").await?;
         progress.say(format!("{made} connections made"));
         ready::keep_proof(client).await?;

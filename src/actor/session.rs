@@ -18,9 +18,6 @@ use crate::provider::docker::{DockerNode, DockerProvider, EngineInfo};
 use crate::provider::{Command, Node};
 use crate::state::State;
 
-/// How many addresses an automatic pool has.
-const POOL_SIZE: u32 = 50;
-
 /// One cluster on Docker, as the steps of a run see it.
 pub struct Session {
     /// The profile.
@@ -158,7 +155,7 @@ impl Session {
                 Some(Pool::Range(range)) => Ok(range),
                 _ => match view.own {
                     Some(own) => Ok(own),
-                    None => Ok(address_pool::plan(view.subnet, &view.used, &view.taken, POOL_SIZE)?.range),
+                    None => Ok(address_pool::plan(view.subnet, &view.used, &view.taken, address_pool::AUTOMATIC_SIZE)?.range),
                 },
             }
         });
@@ -213,7 +210,7 @@ impl Session {
         let bundle = self.bundle.clone();
         let objects = tokio::task::spawn_blocking(move || {
             let bytes = artifact::file(&pin, bundle.as_ref())?;
-            Ok::<_, BoxError>(render::definitions(&pin, &String::from_utf8_lossy(&bytes))?)
+            Ok::<_, BoxError>(render::definitions(part, &String::from_utf8_lossy(&bytes))?)
         });
         objects.await.map_err(|_| SessionError::Interrupted)?
     }

@@ -49,13 +49,6 @@ pub async fn wait_nodes(client: &Client, names: &[String], limit: Duration) -> R
     .await
 }
 
-/// Waits by a watch until every pod of `namespace` that `selector` picks is Ready; there must be at least one.
-pub async fn wait_pods(client: &Client, namespace: &str, selector: &str, limit: Duration) -> Result<(), ClusterError> {
-    let pods = Api::<Pod>::namespaced(client.clone(), namespace);
-    let config = watcher::Config::default().labels(selector);
-    wait_all(pods, config, &format!("pods in {namespace}"), limit, pod_problem, |seen| !seen.is_empty()).await
-}
-
 /// What keeps the nodes in `names` from being Ready, one line each.
 pub async fn node_problems(client: &Client, names: &[String]) -> Result<Vec<String>, ClusterError> {
     let list = Api::<NodeObject>::all(client.clone()).list(&ListParams::default()).await.map_err(ClusterError::api("list nodes"))?;
@@ -144,7 +137,8 @@ pub async fn keep_proof(client: &Client) -> Result<(), ClusterError> {
 #[derive(Debug, Deserialize)]
 struct Reached {
     url: String,
-    ok: bool,
+    #[serde(default)]
+    status: Option<u16>,
     #[serde(default)]
     error: Option<String>,
 }
@@ -161,8 +155,8 @@ pub async fn prove_connectivity(client: &Client, namespace: &str, selector: &str
     for (name, _) in &targets {
         let base = format!("/api/v1/namespaces/{namespace}/pods/{name}:8080/proxy/probe");
         let reached: Vec<Reached> = get(client, &format!("{base}/reach?{}", urls.join("&"))).await?;
-        if let Some(failed) = reached.iter().find(|result| !result.ok) {
-            let reason = failed.error.clone().unwrap_or_default();
+        if let Some(failed) = reached.iter().find(|result| result.status != Some(200)) {
+            let reason = failed.error.clone().unwrap_or_else(|| format!("status {:?}", failed.status));
             return Err(unreachable(format!("pod {name} cannot reach {}: {reason}", failed.url)));
         }
         made += reached.len();

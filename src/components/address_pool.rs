@@ -12,6 +12,9 @@ use crate::profile::AddressRange;
 /// Where a pool begins within the last 256 addresses of its network, when nothing is in the way.
 const PREFERRED: u32 = 200;
 
+/// How many addresses a pool has that is chosen for the user.
+pub const AUTOMATIC_SIZE: u32 = 50;
+
 /// A pool that was chosen, and why this one.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Planned {

@@ -23,8 +23,10 @@ pub enum Part {
     MetallbController,
     /// The address pool and its announcement.
     MetallbPool,
-    /// Istio's resource definitions.
+    /// Istio's resource definitions that the way to web needs.
     IstioCrds,
+    /// The rest of Istio's resource definitions.
+    IstioMoreCrds,
     /// The control plane, its CA, configuration and sidecar template.
     Istiod,
     /// The ingress gateway and its address.
@@ -67,20 +69,21 @@ impl Need {
 
 impl Part {
     /// Every part, in an order that satisfies all needs.
-    pub const ALL: [Part; 15] = [
+    pub const ALL: [Part; 16] = [
         Part::Storage,
-        Part::IstioCrds,
-        Part::MetallbCrds,
         Part::Istiod,
+        Part::MetallbCrds,
         Part::MetallbController,
         Part::MetallbPool,
         Part::IstioGateway,
         Part::IstioWebhook,
+        Part::IstioCrds,
         Part::WorkloadsNamespace,
         Part::Mysql,
         Part::Was,
         Part::Web,
         Part::Routes,
+        Part::IstioMoreCrds,
         Part::IstioValidation,
         Part::Probe,
     ];
@@ -93,6 +96,7 @@ impl Part {
             Part::MetallbController => "metallb/controller",
             Part::MetallbPool => "metallb/pool",
             Part::IstioCrds => "istio/crds",
+            Part::IstioMoreCrds => "istio/more-crds",
             Part::Istiod => "istio/istiod",
             Part::IstioGateway => "istio/gateway",
             Part::IstioWebhook => "istio/webhook",
@@ -111,17 +115,21 @@ impl Part {
         self.id().split_once('/').map_or(self.id(), |(component, _)| component)
     }
 
-    /// What has to be there before it is applied.
+    /// What has to be there before it is applied. A need for a part that the profile does not ask for is none.
     pub fn needs(self) -> &'static [Need] {
         use Need::{Applied, Healthy};
         match self {
-            Part::Storage | Part::MetallbCrds | Part::IstioCrds | Part::Istiod | Part::Probe => &[],
+            Part::Storage | Part::MetallbCrds | Part::Istiod | Part::WorkloadsNamespace | Part::Probe => &[],
+            // istiod waits at its start for every definition it finds, seconds while the API server compiles their schemas;
+            // those that come later it takes up as they come
+            Part::IstioCrds => &[Healthy(Part::IstioWebhook)],
+            // half the schemas, and nothing on the way to the first answer uses them
+            Part::IstioMoreCrds => &[Healthy(Part::IstioGateway), Healthy(Part::Web), Healthy(Part::Was)],
             // its caches give up when a definition is missing at their start
             Part::MetallbController => &[Healthy(Part::MetallbCrds)],
             Part::MetallbPool => &[Applied(Part::MetallbController)],
             Part::IstioGateway | Part::IstioWebhook => &[Applied(Part::Istiod)],
             Part::IstioValidation => &[Healthy(Part::Istiod), Applied(Part::Routes)],
-            Part::WorkloadsNamespace => &[],
             Part::Mysql => &[Applied(Part::WorkloadsNamespace)],
             // a pod that is refused by the injector comes back only after its ReplicaSet's back-off, up to 16 s
             Part::Was => &[Applied(Part::WorkloadsNamespace), Applied(Part::Mysql), Healthy(Part::IstioWebhook)],
@@ -147,15 +155,26 @@ impl Part {
     pub fn definitions(self) -> Option<FilePin> {
         match self {
             Part::MetallbCrds => Some(pins::METALLB_NATIVE),
-            Part::IstioCrds => Some(pins::ISTIO_CRDS),
+            Part::IstioCrds | Part::IstioMoreCrds => Some(pins::ISTIO_CRDS),
             _ => None,
+        }
+    }
+
+    /// Which of the definitions in that file are this part's.
+    pub(super) fn defines(self, kind: &str) -> bool {
+        let routing = ["Gateway", "VirtualService", "DestinationRule"].contains(&kind);
+        match self {
+            Part::MetallbCrds => true,
+            Part::IstioCrds => routing,
+            Part::IstioMoreCrds => !routing,
+            _ => false,
         }
     }
 
     /// Its templates, by their path under `templates/`.
     pub fn templates(self) -> &'static [&'static str] {
         match self {
-            Part::MetallbCrds | Part::IstioCrds => &[],
+            Part::MetallbCrds | Part::IstioCrds | Part::IstioMoreCrds => &[],
             Part::Storage => &["storage/local-path.yaml"],
             Part::MetallbController => &["metallb/controller.yaml"],
             Part::MetallbPool => &["metallb/pool.yaml"],
@@ -164,7 +183,7 @@ impl Part {
             Part::IstioWebhook => &["istio/webhook.yaml"],
             Part::IstioValidation => &["istio/validation.yaml"],
             Part::WorkloadsNamespace => &["workloads/namespace.yaml", "istio/trust.yaml"],
-            Part::Mysql => &["workloads/mysql.yaml"],
+            Part::Mysql => &["storage/volume.yaml", "workloads/mysql.yaml"],
             Part::Was => &["workloads/was.yaml"],
             Part::Web => &["workloads/web.yaml"],
             Part::Routes => &["workloads/routes.yaml"],

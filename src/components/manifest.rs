@@ -100,7 +100,7 @@ impl fmt::Display for ObjectRef {
 /// Turns in which objects are written; deletion goes the other way round.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Turn {
-    /// Everything else lives in them.
+    /// What everything else lives in, volumes included: they outlive the claims in them.
     Namespaces,
     /// Kinds of later objects.
     Definitions,
@@ -162,6 +162,7 @@ pub const KINDS: &[Kind] = &[
     cluster(RBAC, "ClusterRoleBinding", "clusterrolebindings", Turn::Configuration),
     namespaced(RBAC, "Role", "roles", Turn::Configuration),
     namespaced(RBAC, "RoleBinding", "rolebindings", Turn::Configuration),
+    cluster("v1", "PersistentVolume", "persistentvolumes", Turn::Namespaces),
     cluster("storage.k8s.io/v1", "StorageClass", "storageclasses", Turn::Configuration),
     cluster(ADMISSION, "MutatingWebhookConfiguration", "mutatingwebhookconfigurations", Turn::Configuration),
     cluster(ADMISSION, "ValidatingWebhookConfiguration", "validatingwebhookconfigurations", Turn::Configuration),

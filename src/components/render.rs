@@ -9,9 +9,9 @@ use serde_json::{Value, json};
 use tera::{Context, Kwargs, State, Tera};
 
 use super::{ComponentError, ObjectRef, Part, Secrets};
-use crate::artifact::FilePin;
 use crate::artifact::pins;
-use crate::profile::{AddressRange, Profile, Telemetry};
+use crate::profile::{AddressRange, Profile, Provider, Role, Telemetry};
+use crate::provider::docker::node_names;
 
 /// The templates, part of the program.
 const TEMPLATES: &[(&str, &str)] = &[
@@ -24,6 +24,7 @@ const TEMPLATES: &[(&str, &str)] = &[
     ("metallb/controller.yaml", include_str!("../../templates/metallb/controller.yaml")),
     ("metallb/pool.yaml", include_str!("../../templates/metallb/pool.yaml")),
     ("probe/probe.yaml", include_str!("../../templates/probe/probe.yaml")),
+    ("storage/volume.yaml", include_str!("../../templates/storage/volume.yaml")),
     ("storage/local-path.yaml", include_str!("../../templates/storage/local-path.yaml")),
     ("workloads/mysql.yaml", include_str!("../../templates/workloads/mysql.yaml")),
     ("workloads/namespace.yaml", include_str!("../../templates/workloads/namespace.yaml")),
@@ -51,6 +52,8 @@ pub struct Inputs {
     pub was_replicas: u32,
     /// Size of MySQL's volume, a Kubernetes quantity.
     pub mysql_storage: String,
+    /// The node that holds MySQL's volume.
+    pub mysql_node: String,
     /// What the cluster keeps secret.
     pub secrets: Secrets,
 }
@@ -69,6 +72,7 @@ impl Inputs {
             web_replicas: workloads.map_or(1, |workloads| workloads.web_replicas),
             was_replicas: workloads.map_or(1, |workloads| workloads.was_replicas),
             mysql_storage: workloads.map_or_else(|| "1Gi".to_owned(), |workloads| workloads.mysql_storage.clone()),
+            mysql_node: storage_node(profile),
             secrets,
         }
     }
@@ -83,6 +87,7 @@ impl Inputs {
             "web_replicas": self.web_replicas,
             "was_replicas": self.was_replicas,
             "mysql_storage": self.mysql_storage,
+            "mysql_node": self.mysql_node,
             "mysql_password": self.secrets.mysql_password,
             "mysql_root_password": self.secrets.mysql_root_password,
             "memberlist_key": self.secrets.memberlist_key,
@@ -103,6 +108,16 @@ impl Inputs {
     }
 }
 
+/// The node that holds volumes: the first worker, or the control plane of a cluster without workers.
+fn storage_node(profile: &Profile) -> String {
+    let nodes: Vec<(String, Role)> = match &profile.provider {
+        Provider::Docker(docker) => node_names(&profile.name, docker.workers),
+        Provider::Ssh(ssh) => ssh.hosts.iter().map(|host| (host.name.clone(), host.role)).collect(),
+    };
+    let worker = nodes.iter().find(|(_, role)| *role == Role::Worker).or(nodes.first());
+    worker.map(|(name, _)| name.clone()).unwrap_or_default()
+}
+
 /// The objects of a part, in file order. Empty for parts whose objects come from [`definitions`].
 ///
 /// # Errors
@@ -121,15 +136,20 @@ pub fn render(part: Part, inputs: &Inputs) -> Result<Vec<Value>, ComponentError>
     Ok(objects)
 }
 
-/// The resource definitions in an upstream file, ready for a cluster in which no conversion webhook runs.
+/// The resource definitions of a part in its upstream file (see [`Part::definitions`]), ready for a cluster in which
+/// no conversion webhook runs.
 ///
 /// # Errors
-/// [`ComponentError::Manifest`] when the file is not a list of objects, or holds no definition.
-pub fn definitions(pin: &FilePin, text: &str) -> Result<Vec<Value>, ComponentError> {
-    let mut objects = documents(pin.name, text)?;
-    objects.retain(|object| object["kind"] == "CustomResourceDefinition");
+/// [`ComponentError::Manifest`] when the file is not a list of objects, or holds none of the part's definitions.
+pub fn definitions(part: Part, text: &str) -> Result<Vec<Value>, ComponentError> {
+    let file = part.definitions().map_or(part.id(), |pin| pin.name);
+    let mut objects = documents(file, text)?;
+    objects.retain(|object| {
+        let kind = object.pointer("/spec/names/kind").and_then(Value::as_str).unwrap_or_default();
+        object["kind"] == "CustomResourceDefinition" && part.defines(kind)
+    });
     if objects.is_empty() {
-        return Err(ComponentError::Manifest { file: pin.name.to_owned(), reason: "no resource definition in it".into() });
+        return Err(ComponentError::Manifest { file: file.to_owned(), reason: format!("no definition of {part} in it") });
     }
     for object in &mut objects {
         if let Some(spec) = object["spec"].as_object_mut() {
@@ -190,6 +210,7 @@ mod tests {
             web_replicas: 2,
             was_replicas: 3,
             mysql_storage: "1Gi".into(),
+            mysql_node: "demo-worker".into(),
             secrets: Secrets::generate().expect("keys can be made"),
         }
     }

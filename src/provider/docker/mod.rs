@@ -8,6 +8,7 @@ mod derive;
 mod exec;
 mod image;
 mod network;
+mod owned;
 
 use bollard::Docker;
 use bollard::errors::Error as EngineError;
@@ -16,6 +17,7 @@ pub use container::Container;
 pub use exec::DockerNode;
 pub use image::copy_archive;
 pub use network::NetworkView;
+pub use owned::Owned;
 
 use crate::error::{Explain, Family};
 use crate::profile::{AddressRange, DockerNodes, Role};
@@ -55,6 +57,14 @@ pub struct EngineInfo {
     pub cpus: u64,
     /// Where it keeps images and volumes.
     pub root: String,
+    /// The host's name.
+    pub host: String,
+    /// The host's kernel release.
+    pub kernel: String,
+    /// True where the engine runs without root's rights.
+    pub rootless: bool,
+    /// True where containers' users are mapped to others of the host (`userns-remap`).
+    pub remapped: bool,
 }
 
 /// The engine could not do what was asked.
@@ -183,12 +193,18 @@ impl DockerProvider {
             return Err(DockerError::TooOld { version: engine, api });
         }
         let info = self.docker.info().await.map_err(absent)?;
+        let options = info.security_options.unwrap_or_default();
+        let option = |name: &str| options.iter().any(|option| option.split(',').any(|part| part == name));
         Ok(EngineInfo {
             version: engine,
             cgroup_v1: info.cgroup_version.is_some_and(|version| version.to_string() == "1"),
             memory: u64::try_from(info.mem_total.unwrap_or(0)).unwrap_or(0),
             cpus: u64::try_from(info.ncpu.unwrap_or(0)).unwrap_or(0),
             root: info.docker_root_dir.unwrap_or_default(),
+            host: info.name.unwrap_or_default(),
+            kernel: info.kernel_version.unwrap_or_default(),
+            rootless: option("name=rootless"),
+            remapped: option("name=userns"),
         })
     }
 
@@ -204,7 +220,7 @@ impl DockerProvider {
 }
 
 /// Where the engine is looked for.
-fn engine_address() -> String {
+pub fn engine_address() -> String {
     std::env::var("DOCKER_HOST").unwrap_or_else(|_| "unix:///var/run/docker.sock".to_owned())
 }
 

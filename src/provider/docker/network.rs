@@ -17,6 +17,8 @@ use crate::profile::AddressRange;
 pub struct NetworkView {
     /// The IPv4 subnet.
     pub subnet: Ipv4Net,
+    /// The interface that carries it on the engine's host.
+    pub bridge: String,
     /// Addresses in use: the gateway's and every container's.
     pub used: Vec<Ipv4Addr>,
     /// Address pools of other clusters of ours.
@@ -88,6 +90,9 @@ impl DockerProvider {
     /// What the address pool planner needs to know; `None` where the network does not exist yet.
     pub async fn network_view(&self) -> Result<Option<NetworkView>, DockerError> {
         let Some(network) = self.inspect_network().await? else { return Ok(None) };
+        // the engine's own naming, unless the network's maker chose a name (libnetwork `drivers/bridge`)
+        let chosen = network.options.unwrap_or_default().remove("com.docker.network.bridge.name");
+        let bridge = chosen.unwrap_or_else(|| format!("br-{:.12}", network.id.unwrap_or_default()));
         let configs = network.ipam.and_then(|ipam| ipam.config).unwrap_or_default();
         let (subnet, gateway) = configs
             .iter()
@@ -106,7 +111,7 @@ impl DockerProvider {
                 taken.push(range);
             }
         }
-        Ok(Some(NetworkView { subnet, used, taken, own }))
+        Ok(Some(NetworkView { subnet, bridge, used, taken, own }))
     }
 }
 

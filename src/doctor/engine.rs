@@ -1,0 +1,136 @@
+//! The Docker engine, and whether this cluster can be had from it.
+
+use std::error::Error;
+use std::io;
+
+use bollard::errors::Error as EngineError;
+
+use super::facts::{Engine, Facts};
+use super::finding::Finding;
+use crate::components::address_pool;
+use crate::error::{Explain, Family, chain};
+use crate::profile::{DockerNodes, Pool, Profile};
+use crate::provider::docker::DockerError;
+
+/// Addresses that the profile's components ask of a pool that it gives itself: the gateway's.
+const SERVICES: u32 = 1;
+
+/// The engine cannot be asked anything.
+pub(super) fn unreachable(error: &DockerError) -> Finding {
+    let hint = error.hint().unwrap_or_else(|| "look at the engine's log: journalctl -u docker".to_owned());
+    let finding = match error {
+        DockerError::Absent { source: EngineError::UnsupportedURISchemeError { .. }, .. } => {
+            Finding::error("engine-address", "DOCKER_HOST names a kind of connection that Hearth does not speak")
+                .fix("set DOCKER_HOST to a unix:// or tcp:// address")
+        }
+        DockerError::Absent { .. } if is_forbidden(error) => {
+            Finding::error("engine-not-permitted", "You may not use the Docker engine")
+                .fix("run `sudo usermod -aG docker $USER`, then log out and in again")
+        }
+        DockerError::Absent { .. } => Finding::error("engine-absent", "No Docker engine answers")
+            .fix("install Docker, start it (sudo systemctl start docker), or point DOCKER_HOST at an engine"),
+        DockerError::TooOld { .. } => Finding::error("engine-too-old", "The Docker engine is too old").fix(hint),
+        DockerError::NoSubnet => Finding::error("network-without-ipv4", "Docker network `kind` has no IPv4 addresses")
+            .fix("`docker network rm kind` once nothing uses it: Hearth makes it anew"),
+        _ => Finding::error("engine-failed", "The Docker engine answers with errors").fix(hint),
+    };
+    finding.family(error.family()).evidence(chain(error))
+}
+
+/// True when the system refused the connection for lack of rights.
+fn is_forbidden(error: &DockerError) -> bool {
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        // the engine client's own wrapper passes for the error within, and so hides it from this walk
+        let wrapped = match inner.downcast_ref::<EngineError>() {
+            Some(EngineError::IOError { err }) => Some(err),
+            _ => inner.downcast_ref::<io::Error>(),
+        };
+        if wrapped.is_some_and(|error| error.kind() == io::ErrorKind::PermissionDenied) {
+            return true;
+        }
+        cause = inner.source();
+    }
+    false
+}
+
+/// Engines whose containers cannot be nodes.
+pub(super) fn unsupported(engine: &Engine) -> Option<Finding> {
+    if engine.info.rootless {
+        let finding = Finding::error("engine-rootless", "A rootless Docker engine is not supported yet");
+        let fix = "point DOCKER_HOST at the system's engine: unix:///var/run/docker.sock";
+        return Some(finding.family(Family::Docker).evidence("its security options have name=rootless").fix(fix));
+    }
+    let finding = engine.info.remapped.then(|| Finding::error("engine-userns", "The engine maps containers' users to others"));
+    Some(
+        finding?
+            .family(Family::Docker)
+            .evidence("its security options have name=userns: it refuses the privileged containers that nodes are")
+            .fix("remove userns-remap from /etc/docker/daemon.json and restart Docker"),
+    )
+}
+
+/// The engine runs somewhere else: what it publishes on its own loopback and bridge is not here. With an API port of
+/// the profile's own a tunnel can exist, and a local socket of a virtual machine forwards published ports.
+pub(super) fn elsewhere(facts: &Facts, engine: &Engine, docker: Option<&DockerNodes>) -> Option<Finding> {
+    if facts.engine_is_here() {
+        return None;
+    }
+    let far = !facts.engine_is_near();
+    let hopeless = far && docker.is_some_and(|docker| docker.api_port.is_none());
+    let title = match far {
+        true => "The engine is on another machine: its API server and gateway address are not reachable from here",
+        false => "The engine is in a virtual machine or on another host: the gateway's address is not reachable from here",
+    };
+    let evidence = format!("engine at {} on `{}`, this is `{}`", facts.address, engine.info.host, facts.host.name);
+    Some(Finding::graded(hopeless, "engine-elsewhere", title).evidence(evidence).fix("run hearth on the engine's machine"))
+}
+
+/// The cluster's name belongs to somebody else.
+pub(super) fn name_taken(cluster: &str, engine: &Engine) -> Option<Finding> {
+    let foreign: Vec<&str> = engine.containers.iter().filter(|c| !c.ours).map(|c| c.name.as_str()).collect();
+    if foreign.is_empty() {
+        return None;
+    }
+    let error = DockerError::Foreign { cluster: cluster.to_owned(), containers: foreign.join(", ") };
+    let finding = Finding::error("name-taken", "The cluster's name is taken").family(error.family());
+    Some(finding.evidence(error.to_string()).fix(error.hint().unwrap_or_default()))
+}
+
+/// Somebody else listens on the API server's port.
+pub(super) fn port_taken(facts: &Facts, engine: &Engine, docker: &DockerNodes) -> Option<Finding> {
+    let port = docker.api_port.filter(|_| facts.host.api_port_taken && facts.engine_is_here())?;
+    if engine.containers.iter().any(|container| container.ours && container.api_port == Some(port)) {
+        return None;
+    }
+    let finding = Finding::error("api-port-taken", "The API server's port is in use");
+    let fix = format!(
+        "set spec.provider.docker.apiPort to a free port, or leave it out; `ss -ltnp 'sport = :{port}'` tells who has it"
+    );
+    Some(finding.evidence(format!("something listens on 127.0.0.1:{port}")).fix(fix))
+}
+
+/// The pool does not fit the network as it is now. While there is no network, there is nothing to hold it against.
+pub(super) fn pool(profile: &Profile, engine: &Engine) -> Option<Finding> {
+    let pool = profile.components.metallb.as_ref()?.pool;
+    let view = engine.network.as_ref()?;
+    let checked = match (pool, view.own) {
+        (Pool::Range(range), _) => address_pool::check(range, view.subnet, &view.used, &view.taken, SERVICES),
+        (Pool::Auto, Some(_)) => Ok(()),
+        (Pool::Auto, None) => address_pool::plan(view.subnet, &view.used, &view.taken, address_pool::AUTOMATIC_SIZE).map(|_| ()),
+    };
+    let error = checked.err()?;
+    let finding = Finding::error("address-pool", "The load balancer's addresses do not fit the network").family(error.family());
+    Some(finding.evidence(error.to_string()).fix(error.hint().unwrap_or_default()))
+}
+
+/// Images that nobody has.
+pub(super) fn missing_images(images: &[String]) -> Option<Finding> {
+    let title = match images.len() {
+        0 => return None,
+        1 => "An image cannot be had".to_owned(),
+        count => format!("{count} images cannot be had"),
+    };
+    let finding = Finding::error("images-missing", title).family(Family::Artifact).evidence(images.join("\n"));
+    Some(finding.fix("name a directory that has them by --bundle DIR or HEARTH_BUNDLE, or let the engine reach their registries"))
+}

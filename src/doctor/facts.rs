@@ -1,0 +1,231 @@
+//! What there is to know about the machine and the engine, gathered once; the checks only read it.
+
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use std::{fs, io};
+
+use bollard::errors::Error as EngineError;
+use ipnet::Ipv4Net;
+use rustix::fs::{Access, access, statvfs};
+
+use crate::profile::{DockerNodes, Profile, Provider};
+use crate::provider::docker::{Container, DockerError, DockerProvider, EngineInfo, NetworkView, Owned, engine_address};
+use crate::state::State;
+
+/// An engine that has said nothing after this time counts as absent.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// All facts.
+#[derive(Debug)]
+pub struct Facts {
+    /// Where the engine was looked for.
+    pub address: String,
+    /// The engine, or why it cannot be asked.
+    pub engine: Result<Engine, DockerError>,
+    /// The machine this runs on.
+    pub host: Host,
+}
+
+/// The engine.
+#[derive(Debug)]
+pub struct Engine {
+    /// What it says of itself.
+    pub info: EngineInfo,
+    /// Containers that claim to belong to the profile's cluster.
+    pub containers: Vec<Container>,
+    /// The nodes' network, if it exists.
+    pub network: Option<NetworkView>,
+    /// True when that network is there for nothing.
+    pub network_unused: bool,
+    /// Containers that Hearth made, of all clusters.
+    pub owned: Vec<Owned>,
+    /// Free bytes where it keeps images and volumes; none where this machine cannot see it.
+    pub disk_free: Option<u64>,
+}
+
+/// The machine this runs on.
+#[derive(Debug, Clone, Default)]
+pub struct Host {
+    /// Its name.
+    pub name: String,
+    /// Its kernel's release.
+    pub kernel: String,
+    /// Bytes that programs can still have.
+    pub memory_available: u64,
+    /// True when it swaps.
+    pub swap: bool,
+    /// `fs.inotify.max_user_instances`.
+    pub inotify_instances: u64,
+    /// `fs.inotify.max_user_watches`.
+    pub inotify_watches: u64,
+    /// The first process's capability bounding set: what any container can be given at most.
+    pub capabilities: u64,
+    /// True when the kernel has the overlay file system, loaded or to be loaded.
+    pub overlay: bool,
+    /// Its IPv4 routes in the kernel's order: of two to the same network, the first one counts.
+    pub routes: Vec<Route>,
+    /// True when somebody listens on the port that the profile gives to the API server.
+    pub api_port_taken: bool,
+    /// Places that cannot be written to.
+    pub unwritable: Vec<Unwritable>,
+    /// Clusters with a state directory.
+    pub states: Vec<String>,
+    /// Seconds since 1970.
+    pub now: i64,
+}
+
+/// A route to a network.
+#[derive(Debug, Clone)]
+pub struct Route {
+    /// The interface it goes through.
+    pub interface: String,
+    /// Where it leads.
+    pub network: Ipv4Net,
+}
+
+/// A place that cannot be written to.
+#[derive(Debug, Clone)]
+pub struct Unwritable {
+    /// The file or directory.
+    pub path: PathBuf,
+    /// Why not.
+    pub why: String,
+    /// How to have another place.
+    pub instead: &'static str,
+}
+
+impl Facts {
+    /// Asks the engine and reads the machine at the same time; changes nothing.
+    pub async fn gather(profile: Option<&Profile>, merge_into: Option<&Path>) -> Facts {
+        let docker = profile.and_then(|profile| match &profile.provider {
+            Provider::Docker(nodes) => Some(nodes.clone()),
+            Provider::Ssh(_) => None,
+        });
+        let name = profile.map(|profile| profile.name.clone()).unwrap_or_default();
+        let port = docker.as_ref().and_then(|docker| docker.api_port);
+        let (state, kubeconfig) = (name.clone(), merge_into.map(Path::to_owned));
+        let host = tokio::task::spawn_blocking(move || Host::read(&state, port, kubeconfig.as_deref()));
+        let nodes = docker.unwrap_or_else(|| DockerNodes { image: String::new(), workers: 0, api_port: None });
+        let engine = tokio::time::timeout(PATIENCE, Engine::ask(&name, &nodes));
+        let (host, engine) = tokio::join!(host, engine);
+        let address = engine_address();
+        let silent = |_| Err(DockerError::Absent { address: address.clone(), source: EngineError::RequestTimeoutError });
+        let mut facts = Facts { engine: engine.unwrap_or_else(silent), address, host: host.unwrap_or_default() };
+        if facts.engine_is_here()
+            && let Ok(engine) = &mut facts.engine
+        {
+            engine.disk_free = statvfs(&engine.info.root).ok().map(|space| space.f_bavail * space.f_frsize);
+        }
+        facts
+    }
+
+    /// True when the engine runs on this machine, as far as can be told: not behind a network, and not in a
+    /// virtual machine or outside of the container that this runs in, whose name and kernel differ.
+    pub fn engine_is_here(&self) -> bool {
+        let same = |engine: &Engine| engine.info.host == self.host.name && engine.info.kernel == self.host.kernel;
+        self.engine_is_near() && self.engine.as_ref().map_or(true, same)
+    }
+
+    /// True when the way to the engine does not leave this machine, as far as its address tells.
+    pub fn engine_is_near(&self) -> bool {
+        ["unix://", "tcp://127.", "tcp://localhost"].iter().any(|near| self.address.starts_with(near))
+    }
+}
+
+impl Engine {
+    async fn ask(cluster: &str, nodes: &DockerNodes) -> Result<Engine, DockerError> {
+        let provider = DockerProvider::new(cluster, nodes)?;
+        // first of all, so that an engine that is too old is told as such
+        let info = provider.info().await?;
+        let (containers, network, network_unused, owned) = tokio::try_join!(
+            provider.containers(),
+            provider.network_view(),
+            provider.network_is_ours_and_unused(),
+            provider.owned(),
+        )?;
+        Ok(Engine { info, containers, network, network_unused, owned, disk_free: None })
+    }
+}
+
+impl Host {
+    fn read(cluster: &str, api_port: Option<u16>, kubeconfig: Option<&Path>) -> Host {
+        let system = rustix::system::uname();
+        let kernel = system.release().to_string_lossy().into_owned();
+        let overlay = text("/proc/filesystems").contains("\toverlay\n")
+            || ["modules.builtin", "modules.dep"]
+                .iter()
+                .any(|list| text(&format!("/lib/modules/{kernel}/{list}")).contains("/overlay.ko"));
+        let taken =
+            |port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_err_and(|error| error.kind() == io::ErrorKind::AddrInUse);
+        Host {
+            name: system.nodename().to_string_lossy().into_owned(),
+            kernel,
+            memory_available: field(&text("/proc/meminfo"), "MemAvailable:", 10).saturating_mul(1024),
+            swap: text("/proc/swaps").lines().count() > 1,
+            inotify_instances: text("/proc/sys/fs/inotify/max_user_instances").trim().parse().unwrap_or(u64::MAX),
+            inotify_watches: text("/proc/sys/fs/inotify/max_user_watches").trim().parse().unwrap_or(u64::MAX),
+            capabilities: field(&text("/proc/1/status"), "CapBnd:", 16),
+            overlay,
+            routes: routes(&text("/proc/net/route")),
+            api_port_taken: api_port.is_some_and(taken),
+            unwritable: unwritable(cluster, kubeconfig),
+            states: State::names().unwrap_or_default(),
+            now: jiff::Timestamp::now().as_second(),
+        }
+    }
+}
+
+/// A file of the kernel's; empty where there is none, which no check takes for a sign of trouble.
+fn text(path: &str) -> String {
+    fs::read_to_string(path).unwrap_or_default()
+}
+
+/// The number behind a label; all bits set where it is missing, so that its absence finds nothing.
+fn field(text: &str, label: &str, radix: u32) -> u64 {
+    let line = text.lines().find_map(|line| line.strip_prefix(label));
+    let number = line.and_then(|line| u64::from_str_radix(line.split_whitespace().next()?, radix).ok());
+    number.unwrap_or(u64::MAX)
+}
+
+/// Reads the kernel's table (proc_pid_net(5)): interface, destination, ..., mask as the eighth column, addresses as
+/// hexadecimal numbers in the machine's byte order. The default route leads to no network of its own.
+pub(super) fn routes(table: &str) -> Vec<Route> {
+    let address = |text: &str| Some(Ipv4Addr::from(u32::from_str_radix(text, 16).ok()?.to_ne_bytes()));
+    let route = |line: &str| {
+        let columns: Vec<&str> = line.split_whitespace().collect();
+        let network = Ipv4Net::with_netmask(address(columns.get(1)?)?, address(columns.get(7)?)?).ok()?;
+        (network.prefix_len() > 0).then(|| Route { interface: columns[0].to_owned(), network })
+    };
+    table.lines().skip(1).filter_map(route).collect()
+}
+
+/// The places Hearth writes to and cannot. Without a cluster's name, the directory of all of them is looked at.
+fn unwritable(cluster: &str, kubeconfig: Option<&Path>) -> Vec<Unwritable> {
+    const STATE: &str = "set XDG_STATE_HOME to a directory that can be written";
+    let mut found = Vec::new();
+    match State::of(if cluster.is_empty() { "any" } else { cluster }) {
+        Err(error) => found.push(Unwritable { path: "~/.local/state/hearth".into(), why: error.to_string(), instead: STATE }),
+        Ok(state) => {
+            let directory = if cluster.is_empty() { state.root().parent().unwrap_or(state.root()) } else { state.root() };
+            let refused = refusal(directory).map(|error| error.to_string());
+            found.extend(refused.map(|why| Unwritable { path: directory.to_owned(), why, instead: STATE }));
+        }
+    }
+    // it is replaced by a new file, so its directory is what has to be writable
+    if let Some((path, error)) = kubeconfig.and_then(|path| Some((path, refusal(path.parent()?)?))) {
+        let instead = "pass another file to --kubeconfig, or leave it out";
+        found.push(Unwritable { path: path.to_owned(), why: error.to_string(), instead });
+    }
+    found
+}
+
+/// Why a directory cannot be written to or made; none if it can.
+pub(super) fn refusal(directory: &Path) -> Option<io::Error> {
+    let relative = Path::new(".");
+    let nearest = directory.ancestors().find(|path| fs::symlink_metadata(path).is_ok()).unwrap_or(relative);
+    if !nearest.is_dir() {
+        return Some(io::ErrorKind::NotADirectory.into());
+    }
+    access(nearest, Access::WRITE_OK | Access::EXEC_OK).err().map(io::Error::from)
+}

@@ -1,0 +1,95 @@
+//! A look at the machine before anything is changed: `hearth up` refuses on errors, all of them at once, and
+//! `hearth doctor` prints everything. Facts are gathered once; every check is a function from them to findings.
+
+mod engine;
+mod facts;
+mod finding;
+mod host;
+mod leftover;
+mod needs;
+#[cfg(test)]
+mod tests;
+
+use std::path::Path;
+
+pub use finding::{Finding, Findings, PreflightError, Severity};
+
+use crate::error::{Family, Result};
+use crate::profile::{Profile, Provider};
+use facts::Facts;
+use needs::Needs;
+
+/// Workers that limits are held against when no profile says how many.
+const USUAL_WORKERS: u32 = 2;
+
+/// Looks whether the machine can take the profile; changes nothing. Gives warnings and infos. `missing_images` are
+/// those that neither the engine nor a bundle has and that cannot be pulled, `merge_into` is a kubeconfig of the
+/// user's that entries are going to be merged into.
+///
+/// # Errors
+/// [`PreflightError`] with everything that was found, if an error is among it.
+pub async fn preflight(profile: &Profile, missing_images: &[String], merge_into: Option<&Path>) -> Result<Findings> {
+    let findings = match &profile.provider {
+        Provider::Ssh(_) => vec![no_ssh()],
+        Provider::Docker(_) => found(&Facts::gather(Some(profile), merge_into).await, Some(profile), missing_images),
+    };
+    Ok(Findings::new(findings).into_result()?)
+}
+
+/// Looks for trouble and for what earlier runs left behind; with a profile, also whether it fits. Never fails:
+/// what cannot be asked is a finding.
+pub async fn examine(profile: Option<&Profile>) -> Findings {
+    let facts = Facts::gather(profile, None).await;
+    let mut findings = match profile.map(|profile| &profile.provider) {
+        Some(Provider::Ssh(_)) => vec![no_ssh()],
+        _ => found(&facts, profile, &[]),
+    };
+    if let Ok(engine) = &facts.engine {
+        findings.extend(leftover::all(&facts.host, engine, profile.map(|profile| profile.name.as_str())));
+    }
+    Findings::new(findings)
+}
+
+/// Everything but leftovers, in the order of the exit codes that errors would lead to when several are found:
+/// the engine, the machine, the images.
+fn found(facts: &Facts, profile: Option<&Profile>, missing_images: &[String]) -> Vec<Finding> {
+    let docker = profile.and_then(|profile| match &profile.provider {
+        Provider::Docker(docker) => Some((profile, docker)),
+        Provider::Ssh(_) => None,
+    });
+    let mut findings = Vec::new();
+    match &facts.engine {
+        Err(error) => findings.push(engine::unreachable(error)),
+        Ok(engine) => {
+            findings.extend(engine::unsupported(engine));
+            findings.extend(engine::elsewhere(facts, engine, docker.map(|(_, docker)| docker)));
+            if facts.engine_is_here() {
+                findings.extend(host::route_taken(&facts.host, engine));
+            }
+            if let Some((profile, docker)) = docker {
+                let needs = Needs::of(&profile.name, docker, &profile.components, &engine.containers);
+                findings.extend(engine::name_taken(&profile.name, engine));
+                findings.extend(engine::port_taken(facts, engine, docker));
+                findings.extend(engine::pool(profile, engine));
+                findings.extend(host::memory(facts, engine, needs));
+                findings.extend(host::disk(engine, needs));
+            }
+        }
+    }
+    if facts.engine_is_here() {
+        findings.extend(host::inotify(&facts.host, docker.map_or(USUAL_WORKERS, |(_, docker)| docker.workers)));
+        findings.extend(host::overlay(&facts.host));
+    }
+    findings.extend(host::unwritable(&facts.host));
+    findings.extend(engine::missing_images(missing_images));
+    findings.extend(host::adapted(facts, facts.engine.as_ref().ok()));
+    findings
+}
+
+/// Machines over SSH are looked at by a session on each of them, which is not built yet.
+fn no_ssh() -> Finding {
+    Finding::error("ssh-not-built", "Machines over SSH are not supported yet")
+        .family(Family::Ssh)
+        .evidence("the profile has spec.provider.ssh")
+        .fix("use spec.provider.docker")
+}
