@@ -1,0 +1,176 @@
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::scenario::Verdict;
+use crate::scenario::envoy::RetryCounters;
+use crate::scenario::load::Calibration;
+use crate::scenario::record::*;
+use crate::scenario::schema::{Arrivals, Death, Part, Validity};
+
+fn assertion(id: &str, title: &str, measured: f64, comparison: &str, bound: f64, holds: bool) -> AssertionRecord {
+    let amount = |value| Amount { value, unit: "req".into() };
+    let (measured, bound) = (Some(amount(measured)), amount(bound));
+    AssertionRecord { id: id.into(), title: title.into(), measured, comparison: comparison.into(), bound, holds }
+}
+
+fn part(part: Part, from_ms: f64, to_ms: f64, requests: u64, failed: u64) -> PartRecord {
+    let latency = Quantiles { count: requests, p50_ms: 42.1, p90_ms: 44.0, p99_ms: 61.5, p999_ms: 131.0, max_ms: 1204.0 };
+    PartRecord { part, from_ms, to_ms, requests, failed, latency, service: latency }
+}
+
+fn window(from_ms: f64, void: bool) -> WindowRecord {
+    let release_error_p99_ms = if void { 31.0 } else { 0.21 };
+    WindowRecord { from_ms, requests: 100, failed: 0, latency_p50_ms: 42.0, latency_p99_ms: 60.0, release_error_p99_ms, void }
+}
+
+fn trial(failed: u64) -> TrialRecord {
+    let retries = if failed == 0 { 2 } else { 0 };
+    let counters = |retry, retry_success| RetryCounters { retry, retry_success, ..RetryCounters::default() };
+    let mut outcomes = BTreeMap::from([("ok".to_owned(), 2000 - failed)]);
+    if failed > 0 {
+        outcomes.insert("bad-status".into(), failed);
+    }
+    let lost = FailureRecord {
+        request_id: "20261121-042115-k3f9-b-000002bc".into(),
+        scheduled_ms: 7003.0,
+        done_ms: 7021.5,
+        outcome: "bad-status".into(),
+        status: Some(503),
+    };
+    TrialRecord {
+        requests: 2000,
+        failed,
+        failure_rate_upper95: (failed == 0).then_some(0.0014967),
+        outcomes,
+        repeated: retries,
+        parts: vec![part(Part::Before, 0.0, 6000.0, 600, 0), part(Part::Faults, 6000.0, 12_000.0, 600, failed)],
+        recovery_ms: Some(1002.0),
+        kills: vec![KillRecord {
+            pod: "was-6c5d9c7b8-x2x4z".into(),
+            node: "demo-worker".into(),
+            how: Death::Sigkill,
+            at_ms: 7001.2,
+            done_ms: 7098.0,
+            replaced_ms: Some(9404.0),
+            in_flight: 4,
+            failed,
+            retries: Some(retries),
+        }],
+        proxies: vec![ProxyRecord {
+            group: "gateway".into(),
+            pod: "istio-ingressgateway-1".into(),
+            cluster: "outbound|80|stable|web-service.blog-system.svc.cluster.local".into(),
+            before: counters(5, 5),
+            after: counters(5 + retries, 5 + retries),
+            delta: counters(retries, retries),
+        }],
+        assertions: vec![
+            assertion("zero-loss", "No request is lost", failed as f64, "==", 0.0, failed == 0),
+            assertion("saved", "Retries saved requests", retries as f64, ">=", 1.0, retries > 0),
+        ],
+        offered_share: 1.0,
+        windows: vec![window(0.0, false), window(1000.0, failed == 0)],
+        failures: if failed > 0 { vec![lost] } else { Vec::new() },
+        ..TrialRecord::default()
+    }
+}
+
+fn run() -> RunRecord {
+    RunRecord {
+        scenario: "pod-kill-retry".into(),
+        title: "WAS pods die under load, and no request is lost".into(),
+        file: "scenarios/pod-kill-retry.yaml".into(),
+        run: "20261121-042115-k3f9".into(),
+        started: "2026-11-21T04:21:15Z".parse().expect("a time"),
+        finished: "2026-11-21T04:22:44Z".parse().expect("a time"),
+        verdict: Verdict::Pass,
+        reasons: Vec::new(),
+        family: None,
+        environment: Environment {
+            hearth: "0.1.0".into(),
+            profile: Some("demo".into()),
+            kernel: "6.18.0".into(),
+            cpus: 2,
+            kubernetes: Some("v1.36.4".into()),
+            images: vec!["docker.io/istio/proxyv2:1.31.1".into()],
+        },
+        method: Method {
+            target: "GET http://172.18.255.200:80/api/whoami?delay_ms=40 (host 172.18.255.200)".into(),
+            rate_per_second: 100.0,
+            arrivals: Arrivals::default(),
+            connections: 64,
+            timeout_ms: 20_000.0,
+            client_retries: 0,
+            validity: Validity::default(),
+        },
+        calibration: Some(Calibration {
+            requests: 200,
+            failed: 0,
+            release_error_p50_ms: 0.004,
+            release_error_p99_ms: 0.079,
+            latency_p50_ms: 0.06,
+            latency_p99_ms: 0.2,
+        }),
+        trial: Some(trial(0)),
+        control: Some(ControlRecord {
+            title: "The same kills without retries".into(),
+            must_fail: vec!["zero-loss".into()],
+            held: Vec::new(),
+            trial: trial(3),
+        }),
+        cleanup: Cleanup { undone: vec!["VirtualService blog-system/blog-routes".into()], ..Cleanup::default() },
+    }
+}
+
+#[test]
+fn a_pass_with_its_control() {
+    insta::assert_snapshot!(Report::new(vec![run()]).to_markdown());
+}
+
+#[test]
+fn what_did_not_pass_tells_why() {
+    let failed = RunRecord {
+        verdict: Verdict::Fail,
+        reasons: vec!["zero-loss: not so: No request is lost".into()],
+        trial: Some(trial(3)),
+        control: None,
+        ..run()
+    };
+    let skipped = RunRecord {
+        verdict: Verdict::Skipped,
+        reasons: vec!["there is no deployment blog-system/was".into()],
+        calibration: None,
+        trial: None,
+        control: None,
+        cleanup: Cleanup::default(),
+        ..run()
+    };
+    insta::assert_snapshot!(Report::new(vec![failed, skipped]).to_markdown());
+}
+
+#[test]
+fn files_appear_whole_even_when_nothing_ran_and_read_back() {
+    let scratch = tempfile::tempdir().expect("scratch");
+    let dir = scratch.path().join("out");
+    let problem = Report::new(Vec::new()).with_problem("no Docker engine answers");
+    let paths = write(&dir, &problem).expect("written");
+    let markdown = std::fs::read_to_string(&paths.markdown).expect("there");
+    assert!(markdown.starts_with("# ERROR") && markdown.contains("no Docker engine answers"));
+    write(&dir, &Report::new(vec![run()])).expect("written over it");
+    let json = std::fs::read_to_string(&paths.json).expect("there");
+    let back: Report = serde_json::from_str(&json).expect("its own format");
+    assert_eq!(back.scenarios[0].trial.as_ref().map(|trial| trial.requests), Some(2000));
+    assert_eq!(std::fs::read_dir(&dir).expect("there").count(), 2);
+}
+
+#[test]
+fn the_schema_knows_every_field_of_a_report() {
+    let schema = json_schema();
+    let json = serde_json::to_value(Report::new(vec![run()])).expect("JSON");
+    for (name, fields) in [("RunRecord", &json["scenarios"][0]), ("TrialRecord", &json["scenarios"][0]["trial"])] {
+        let known = schema["$defs"][name]["properties"].as_object().expect("an object");
+        for field in fields.as_object().expect("an object").keys() {
+            assert!(known.contains_key(field) && known[field].get("description").is_some(), "{name}.{field}");
+        }
+    }
+}

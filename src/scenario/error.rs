@@ -1,0 +1,137 @@
+//! Why a run could not go on. What the system under test does wrong is no error: it ends in the record.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::load::LoadError;
+use crate::error::{Explain, Family};
+use crate::provider::NodeError;
+
+/// A run could not go on.
+#[derive(Debug, thiserror::Error)]
+pub enum ScenarioError {
+    /// The API server refused or did not answer.
+    #[error("cannot {action}")]
+    Kube {
+        /// What was attempted.
+        action: String,
+        /// Why.
+        #[source]
+        source: Box<kube::Error>,
+    },
+    /// A patch names a field that is not there.
+    #[error("{object} has no field {path}")]
+    NoField {
+        /// Kind, namespace and name.
+        object: String,
+        /// The JSON pointer.
+        path: String,
+    },
+    /// An object changes faster than it can be patched.
+    #[error("{object} was changed by somebody else {tries} times in a row")]
+    Contended {
+        /// Kind, namespace and name.
+        object: String,
+        /// How often it was tried.
+        tries: u32,
+    },
+    /// After taking a change back the object is not as it was.
+    #[error("{object} is not as it was before the run")]
+    NotRestored {
+        /// Kind, namespace and name.
+        object: String,
+    },
+    /// The undo journal or a file of evidence cannot be used.
+    #[error("cannot {action} {path}", path = .path.display())]
+    File {
+        /// What was attempted.
+        action: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The undo journal has a line that is not one of its own.
+    #[error("line {line} of {path} is no entry of an undo journal", path = .path.display())]
+    Journal {
+        /// The file.
+        path: PathBuf,
+        /// From 1.
+        line: usize,
+        /// Why.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// The load could not start.
+    #[error("cannot put on load")]
+    Load(#[from] LoadError),
+    /// A script on a node failed.
+    #[error("cannot kill pod {pod}")]
+    Kill {
+        /// The victim.
+        pod: String,
+        /// Why.
+        #[source]
+        source: NodeError,
+    },
+    /// A fault needs access to nodes.
+    #[error("there is no access to nodes, which the fault needs")]
+    NoNodes,
+    /// No pod to kill.
+    #[error("no ready pod in {namespace} matches {selector}")]
+    NoVictim {
+        /// Namespace.
+        namespace: String,
+        /// Label selector.
+        selector: String,
+    },
+    /// A killed pod was not replaced in time.
+    #[error("{ready} of {wanted} pods of {selector} were ready {limit:?} after the kill")]
+    NotReplaced {
+        /// Label selector.
+        selector: String,
+        /// Ready pods.
+        ready: usize,
+        /// Ready pods before the first kill.
+        wanted: usize,
+        /// The limit.
+        limit: Duration,
+    },
+    /// The user asked to stop.
+    #[error("interrupted")]
+    Cancelled,
+    /// The run's task died.
+    #[error("the run ended by a defect of Hearth")]
+    Panicked(#[source] tokio::task::JoinError),
+}
+
+impl ScenarioError {
+    /// Names what was attempted when the API server said no.
+    pub(super) fn kube(action: impl Into<String>) -> impl FnOnce(kube::Error) -> ScenarioError {
+        move |source| ScenarioError::Kube { action: action.into(), source: Box::new(source) }
+    }
+}
+
+impl Explain for ScenarioError {
+    fn family(&self) -> Family {
+        match self {
+            ScenarioError::Load(error) => error.family(),
+            ScenarioError::Cancelled => Family::Interrupted,
+            ScenarioError::NotRestored { .. } | ScenarioError::Contended { .. } => Family::Leftover,
+            ScenarioError::NoField { .. } => Family::Profile,
+            _ => Family::NotReady,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            ScenarioError::Load(error) => error.hint(),
+            ScenarioError::Journal { path, .. } => {
+                Some(format!("what it lists may still be changed in the cluster; look at it, then remove {}", path.display()))
+            }
+            ScenarioError::NotRestored { object } => Some(format!("compare {object} with the undo journal")),
+            _ => None,
+        }
+    }
+}

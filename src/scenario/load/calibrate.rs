@@ -1,0 +1,64 @@
+//! How good the generator is on this machine, measured before every run: the same schedule against a server that does
+//! nothing.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::loopback::{Misbehaviour, Server};
+use super::{Arrivals, Distribution, LoadError, LoadPlan, start};
+
+/// Connections of a calibration.
+const CONNECTIONS: u32 = 4;
+
+/// The generator against a server that does nothing.
+#[derive(Debug, Clone, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Calibration {
+    /// Requests sent.
+    pub requests: u64,
+    /// Of them, without a good answer; not 0 means the machine cannot be measured on.
+    pub failed: u64,
+    /// How late requests were sent, median.
+    pub release_error_p50_ms: f64,
+    /// How late requests were sent, 99th percentile.
+    pub release_error_p99_ms: f64,
+    /// Latency, median: smaller ones cannot be told apart.
+    pub latency_p50_ms: f64,
+    /// Latency, 99th percentile.
+    pub latency_p99_ms: f64,
+}
+
+/// Runs `arrivals` for `lasts` against a server in this process.
+///
+/// # Errors
+/// When neither server nor generator can be set up.
+pub async fn calibrate(arrivals: Arrivals, lasts: Duration) -> Result<Calibration, LoadError> {
+    let server = Server::start(Misbehaviour::default())
+        .map_err(|source| LoadError::System { action: "start the calibration's server", source })?;
+    let running = start(LoadPlan {
+        address: server.address,
+        host: "loopback".into(),
+        path: "/".into(),
+        status: 200,
+        arrivals,
+        connections: CONNECTIONS,
+        timeout: Duration::from_secs(5),
+        drain: Duration::from_secs(5),
+        run: "calibration".into(),
+        stall: None,
+    })
+    .await?;
+    tokio::time::sleep(lasts).await;
+    let ledger = running.finish().await;
+    let release = Distribution::of(ledger.entries.iter().map(super::Entry::release_error));
+    let latency = Distribution::of(ledger.entries.iter().map(|entry| entry.latency(0)));
+    Ok(Calibration {
+        requests: ledger.entries.len() as u64,
+        failed: ledger.failed(),
+        release_error_p50_ms: release.quantile_ms(0.5),
+        release_error_p99_ms: release.quantile_ms(0.99),
+        latency_p50_ms: latency.quantile_ms(0.5),
+        latency_p99_ms: latency.quantile_ms(0.99),
+    })
+}

@@ -1,0 +1,57 @@
+//! Quantiles of times.
+
+use hdrhistogram::Histogram;
+
+/// Largest time that is told apart, in microseconds: one hour.
+const LARGEST: u64 = 3_600_000_000;
+
+/// Times in microseconds, to three digits.
+#[derive(Debug, Clone)]
+pub struct Distribution(Histogram<u64>);
+
+impl Distribution {
+    /// All of the times, in microseconds.
+    pub fn of(times: impl IntoIterator<Item = u32>) -> Self {
+        // the bounds are constants, and valid: 1 <= low, high >= 2 * low, at most 5 digits
+        #[allow(clippy::unwrap_used)]
+        let mut histogram = Histogram::new_with_bounds(1, LARGEST, 3).unwrap();
+        for time in times {
+            histogram.saturating_record(u64::from(time));
+        }
+        Distribution(histogram)
+    }
+
+    /// How many times there are.
+    pub fn len(&self) -> u64 {
+        self.0.len()
+    }
+
+    /// True without any time.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The smallest time that at least this share of all times does not exceed, in milliseconds; 0 without any.
+    pub fn quantile_ms(&self, share: f64) -> f64 {
+        self.0.value_at_quantile(share) as f64 / 1e3
+    }
+
+    /// The largest time, in milliseconds.
+    pub fn max_ms(&self) -> f64 {
+        self.0.max() as f64 / 1e3
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantiles_are_ranks_to_three_digits() {
+        let times = Distribution::of((1..=10_000).rev());
+        for (share, expected) in [(0.5, 5.0), (0.9, 9.0), (0.99, 9.9), (0.999, 9.99), (1.0, 10.0)] {
+            assert!((times.quantile_ms(share) / expected - 1.0).abs() < 1e-3, "{share}: {}", times.quantile_ms(share));
+        }
+        assert_eq!((times.len(), Distribution::of([]).quantile_ms(0.99)), (10_000, 0.0));
+    }
+}

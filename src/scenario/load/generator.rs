@@ -1,0 +1,388 @@
+//! The generator's thread: one loop around epoll and an absolute timer.
+
+use std::collections::{HashMap, VecDeque};
+use std::io;
+use std::net::TcpStream;
+use std::num::NonZeroU64;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use rustix::event::epoll::{self, EventData, EventFlags};
+use rustix::time::{ClockId, Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec};
+use tokio::sync::{mpsc, oneshot};
+
+use super::connection::{Exchange, Progress, Request, State, begin_connect, connect_outcome, is_quiet};
+use super::ledger::{Batch, Entry, Outcome};
+use super::{LoadError, LoadPlan, http, request_id};
+
+/// The thread wakes this long before a request is due and spins the rest: waking up takes about half of it.
+const SPIN_NS: u64 = 60_000;
+/// How often time limits are looked at and entries handed over.
+const TICK_NS: u64 = 10_000_000;
+/// Ticks between two batches.
+const TICKS_PER_BATCH: u32 = 10;
+/// Longest handshake of the first connections.
+const FIRST_CONNECT: Duration = Duration::from_secs(5);
+/// Token of the timer; connections have their index.
+const TIMER: u64 = u64::MAX;
+
+/// The thread's body. Tells `ready` when the schedule began, and `batches` everything that follows.
+pub(super) fn run(
+    plan: LoadPlan,
+    batches: mpsc::UnboundedSender<Batch>,
+    stop: Arc<AtomicBool>,
+    ready: oneshot::Sender<Result<Instant, LoadError>>,
+) {
+    // Precision is a matter of best effort; what came of it is measured with every request.
+    let _ = rustix::thread::set_current_timer_slack(NonZeroU64::new(1));
+    let _ = rustix::process::setpriority_process(None, -15);
+    match Generator::new(plan, batches, stop) {
+        Ok(mut generator) => {
+            let told = ready.send(Ok(generator.start()));
+            if told.is_ok() {
+                generator.run();
+            }
+        }
+        // the other side may have gone: then nobody wants to know
+        Err(error) => drop(ready.send(Err(error))),
+    }
+}
+
+struct Generator {
+    plan: LoadPlan,
+    prefix: Vec<u8>,
+    epoll: OwnedFd,
+    timer: OwnedFd,
+    /// Start of the schedule, by both names of the same clock.
+    started: Instant,
+    started_ns: u64,
+    connections: Vec<State>,
+    /// Open and free, longest free first.
+    idle: VecDeque<usize>,
+    closed: Vec<usize>,
+    /// Due, but every connection is busy.
+    queue: VecDeque<Request>,
+    next: Request,
+    entries: Vec<Entry>,
+    pods: HashMap<String, u16>,
+    new_pods: Vec<String>,
+    batches: mpsc::UnboundedSender<Batch>,
+    stop: Arc<AtomicBool>,
+    stopped: Option<u64>,
+    scratch: Vec<u8>,
+}
+
+fn system(action: &'static str) -> impl Fn(rustix::io::Errno) -> LoadError {
+    move |error| LoadError::System { action, source: error.into() }
+}
+
+impl Generator {
+    fn new(plan: LoadPlan, batches: mpsc::UnboundedSender<Batch>, stop: Arc<AtomicBool>) -> Result<Self, LoadError> {
+        let epoll = epoll::create(epoll::CreateFlags::CLOEXEC).map_err(system("create an epoll"))?;
+        let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
+        let timer = rustix::time::timerfd_create(TimerfdClockId::Monotonic, flags).map_err(system("create a timer"))?;
+        epoll::add(&epoll, &timer, EventData::new_u64(TIMER), EventFlags::IN).map_err(system("watch its timer"))?;
+        let mut generator = Generator {
+            prefix: http::prefix(&plan.path, &plan.host),
+            epoll,
+            timer,
+            started: Instant::now(),
+            started_ns: 0,
+            connections: Vec::new(),
+            idle: VecDeque::new(),
+            closed: Vec::new(),
+            queue: VecDeque::new(),
+            next: Request { sequence: 0, scheduled: plan.arrivals.due(0), released: 0 },
+            entries: Vec::new(),
+            pods: HashMap::new(),
+            new_pods: Vec::new(),
+            batches,
+            stop,
+            stopped: None,
+            scratch: vec![0; 64 * 1024],
+            plan,
+        };
+        generator.open_all()?;
+        Ok(generator)
+    }
+
+    /// The first connections are opened before the schedule begins: it measures requests, not handshakes.
+    fn open_all(&mut self) -> Result<(), LoadError> {
+        let address = self.plan.address;
+        let failed = |source| LoadError::Connect { address, source };
+        for index in 0..self.plan.connections as usize {
+            let stream = TcpStream::connect_timeout(&address, FIRST_CONNECT).map_err(failed)?;
+            stream.set_nodelay(true).and_then(|()| stream.set_nonblocking(true)).map_err(failed)?;
+            self.watch(&stream, index).map_err(failed)?;
+            self.connections.push(State::Idle(stream));
+            self.idle.push_back(index);
+        }
+        Ok(())
+    }
+
+    fn watch(&self, stream: &TcpStream, index: usize) -> io::Result<()> {
+        let interest = EventFlags::IN | EventFlags::OUT | EventFlags::RDHUP | EventFlags::ET;
+        Ok(epoll::add(&self.epoll, stream, EventData::new_u64(index as u64), interest)?)
+    }
+
+    fn start(&mut self) -> Instant {
+        let now = rustix::time::clock_gettime(ClockId::Monotonic);
+        self.started = Instant::now();
+        self.started_ns = now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64;
+        self.started
+    }
+
+    /// Nanoseconds since the start.
+    fn now(&self) -> u64 {
+        self.started.elapsed().as_nanos() as u64
+    }
+
+    fn run(&mut self) {
+        let mut events = Vec::with_capacity(256);
+        let mut next_tick = TICK_NS;
+        let mut ticks = 0;
+        loop {
+            self.stall();
+            self.release_due();
+            let now = self.now();
+            if now >= next_tick {
+                self.tick(now);
+                ticks += 1;
+                next_tick = now + TICK_NS;
+                let over = self.finished();
+                if over || ticks % TICKS_PER_BATCH == 0 {
+                    // without a listener nobody will stop the load
+                    if self.hand_over().is_err() || over {
+                        return;
+                    }
+                }
+            }
+            let due = if self.stopped.is_some() { u64::MAX } else { self.next.scheduled.saturating_sub(SPIN_NS) };
+            let wake = due.min(next_tick);
+            let spin = Timespec { tv_sec: 0, tv_nsec: 0 };
+            let patience = if self.now() >= wake { Some(&spin) } else { self.arm(wake) };
+            events.clear();
+            // interrupted by a signal: the loop comes back here
+            let _ = epoll::wait(&self.epoll, rustix::buffer::spare_capacity(&mut events), patience);
+            for event in &events {
+                match event.data.u64() {
+                    TIMER => drop(rustix::io::read(&self.timer, &mut [0; 8])),
+                    index => {
+                        self.on_event(index as usize);
+                        // many answers at once must not delay the next request
+                        self.release_due();
+                    }
+                }
+            }
+        }
+    }
+
+    /// Sets the timer to this time after the start; none means wait without limit, the timer will end it.
+    fn arm(&self, wake: u64) -> Option<&'static Timespec> {
+        const SHORT: Timespec = Timespec { tv_sec: 0, tv_nsec: 1_000_000 };
+        let at = self.started_ns + wake;
+        let value = Timespec { tv_sec: (at / 1_000_000_000) as i64, tv_nsec: (at % 1_000_000_000) as i64 };
+        let spec = Itimerspec { it_interval: Timespec { tv_sec: 0, tv_nsec: 0 }, it_value: value };
+        match rustix::time::timerfd_settime(&self.timer, TimerfdTimerFlags::ABSTIME, &spec) {
+            Ok(_) => None,
+            // cannot happen with a valid time; a coarse wait is better than none
+            Err(_) => Some(&SHORT),
+        }
+    }
+
+    fn stall(&mut self) {
+        if let Some((at, lasts)) = self.plan.stall
+            && self.started.elapsed() >= at
+        {
+            self.plan.stall = None;
+            std::thread::sleep(lasts);
+        }
+    }
+
+    /// Sends, or queues, every request that is due.
+    fn release_due(&mut self) {
+        while self.stopped.is_none() {
+            let now = self.now();
+            if self.next.scheduled > now {
+                return;
+            }
+            let request = Request { released: now, ..self.next };
+            let sequence = request.sequence + 1;
+            self.next = Request { sequence, scheduled: self.plan.arrivals.due(sequence), released: 0 };
+            self.queue.push_back(request);
+            self.serve_queue();
+        }
+    }
+
+    /// Gives waiting requests to free connections, open ones first.
+    fn serve_queue(&mut self) {
+        while !self.queue.is_empty() {
+            let Some(index) = self.idle.pop_front().or_else(|| self.closed.pop()) else { return };
+            // not empty, see above
+            let Some(request) = self.queue.pop_front() else { return };
+            match std::mem::replace(&mut self.connections[index], State::Closed) {
+                State::Idle(stream) => self.send(index, stream, request),
+                State::Closed => self.connect(index, request),
+                // in neither list: put back what was taken
+                other => {
+                    self.connections[index] = other;
+                    self.queue.push_front(request);
+                }
+            }
+        }
+    }
+
+    fn send(&mut self, index: usize, stream: TcpStream, request: Request) {
+        let mut bytes = self.prefix.clone();
+        bytes.extend_from_slice(request_id(&self.plan.run, request.sequence).as_bytes());
+        bytes.extend_from_slice(http::END);
+        let (exchange, progress) = Exchange::start(stream, request, self.now(), bytes);
+        match progress {
+            Progress::Failed(outcome) => self.fail(index, exchange, outcome),
+            _ => self.connections[index] = State::Busy(exchange),
+        }
+    }
+
+    fn connect(&mut self, index: usize, request: Request) {
+        match begin_connect(self.plan.address).and_then(|stream| self.watch(&stream, index).map(|()| stream)) {
+            Ok(stream) => self.connections[index] = State::Connecting(stream, request),
+            Err(error) => {
+                self.closed.push(index);
+                self.enter_unsent(request, connect_outcome(&error));
+            }
+        }
+    }
+
+    fn on_event(&mut self, index: usize) {
+        match std::mem::replace(&mut self.connections[index], State::Closed) {
+            State::Connecting(stream, request) => match (stream.take_error(), stream.peer_addr()) {
+                (Ok(None), Ok(_)) => self.send(index, stream, request),
+                (Ok(None), Err(_)) => self.connections[index] = State::Connecting(stream, request),
+                (Ok(Some(error)) | Err(error), _) => {
+                    self.closed.push(index);
+                    self.enter_unsent(request, connect_outcome(&error));
+                }
+            },
+            State::Busy(mut exchange) => match exchange.proceed(&mut self.scratch) {
+                Progress::Waiting => self.connections[index] = State::Busy(exchange),
+                Progress::Answered(head) => self.answered(index, exchange, head),
+                Progress::Failed(outcome) => self.fail(index, exchange, outcome),
+            },
+            State::Idle(stream) if is_quiet(&stream) => self.connections[index] = State::Idle(stream),
+            State::Idle(_) => {
+                self.idle.retain(|other| *other != index);
+                self.closed.push(index);
+            }
+            State::Closed => {}
+        }
+        self.serve_queue();
+    }
+
+    fn answered(&mut self, index: usize, exchange: Exchange, head: http::Head) {
+        let outcome = if head.status == self.plan.status { Outcome::Ok } else { Outcome::BadStatus };
+        let pod = head.pod.map_or(0, |name| self.pod_index(name));
+        self.enter(exchange.request, exchange.sent, outcome, (head.status, head.attempt, pod));
+        if head.keep_alive {
+            self.connections[index] = State::Idle(exchange.stream);
+            self.idle.push_back(index);
+        } else {
+            self.closed.push(index);
+        }
+    }
+
+    fn fail(&mut self, index: usize, exchange: Exchange, outcome: Outcome) {
+        self.enter(exchange.request, exchange.sent, outcome, (0, 0, 0));
+        // the exchange is dropped here, and its socket with it
+        self.closed.push(index);
+    }
+
+    fn enter_unsent(&mut self, request: Request, outcome: Outcome) {
+        self.enter(request, self.now(), outcome, (0, 0, 0));
+    }
+
+    fn enter(&mut self, request: Request, sent: u64, outcome: Outcome, (status, attempt, pod): (u16, u8, u16)) {
+        let micros = |ns: u64| u32::try_from(ns / 1000).unwrap_or(u32::MAX);
+        self.entries.push(Entry {
+            sequence: request.sequence,
+            scheduled: micros(request.scheduled),
+            released: micros(request.released),
+            sent: micros(sent),
+            done: micros(self.now()),
+            outcome,
+            attempt,
+            status,
+            pod,
+        });
+    }
+
+    fn pod_index(&mut self, name: String) -> u16 {
+        let next = u16::try_from(self.pods.len() + 1).unwrap_or(u16::MAX);
+        let new_pods = &mut self.new_pods;
+        *self.pods.entry(name).or_insert_with_key(|name| {
+            new_pods.push(name.clone());
+            next
+        })
+    }
+
+    /// Ends what has run out of time.
+    fn tick(&mut self, now: u64) {
+        if self.stopped.is_none() && (self.stop.load(Ordering::Relaxed) || now >= super::LONGEST.as_nanos() as u64) {
+            self.stopped = Some(now);
+        }
+        let timeout = self.plan.timeout.as_nanos() as u64;
+        let drained = self.stopped.is_some_and(|stopped| now >= stopped + self.plan.drain.as_nanos() as u64);
+        let late = |request: &Request| request.scheduled + timeout <= now;
+        while self.queue.front().is_some_and(|request| drained || late(request)) {
+            let Some(request) = self.queue.pop_front() else { break };
+            self.enter_unsent(request, Outcome::NotSent);
+        }
+        for index in 0..self.connections.len() {
+            let over = match &self.connections[index] {
+                State::Busy(exchange) => drained || late(&exchange.request),
+                State::Connecting(_, request) => drained || late(request),
+                _ => false,
+            };
+            if !over {
+                continue;
+            }
+            match std::mem::replace(&mut self.connections[index], State::Closed) {
+                State::Busy(exchange) => {
+                    let outcome = if late(&exchange.request) { Outcome::Timeout } else { Outcome::Unfinished };
+                    self.fail(index, exchange, outcome);
+                }
+                State::Connecting(_, request) => {
+                    self.closed.push(index);
+                    self.enter_unsent(request, Outcome::ConnectTimeout);
+                }
+                other => self.connections[index] = other,
+            }
+        }
+        self.serve_queue();
+    }
+
+    fn open_requests(&self) -> impl Iterator<Item = &Request> {
+        let on_connections = self.connections.iter().filter_map(|state| match state {
+            State::Busy(exchange) => Some(&exchange.request),
+            State::Connecting(_, request) => Some(request),
+            State::Idle(_) | State::Closed => None,
+        });
+        self.queue.iter().chain(on_connections)
+    }
+
+    fn finished(&self) -> bool {
+        self.stopped.is_some() && self.open_requests().next().is_none()
+    }
+
+    fn hand_over(&mut self) -> Result<(), ()> {
+        let next = self.stopped.unwrap_or(self.next.scheduled);
+        let settled = self.open_requests().map(|request| request.scheduled).min().unwrap_or(next).min(next);
+        let batch = Batch {
+            entries: std::mem::take(&mut self.entries),
+            pods: std::mem::take(&mut self.new_pods),
+            settled: u32::try_from(settled / 1000).unwrap_or(u32::MAX),
+        };
+        self.batches.send(batch).map_err(drop)
+    }
+}

@@ -1,0 +1,114 @@
+//! A server in this process that does next to nothing: what remains is the generator's own cost. Tests let it misbehave.
+
+use std::io::{self, Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+/// How the server misbehaves; by default not at all.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Misbehaviour {
+    /// Every so manieth request is swallowed: read, never answered, its connection closed.
+    pub swallow_every: Option<u64>,
+    /// From this time after its start on, nothing is answered for so long.
+    pub freeze: Option<(Duration, Duration)>,
+    /// Time that each answer takes.
+    pub delay: Duration,
+}
+
+/// A running server; it ends when this is dropped.
+#[derive(Debug)]
+pub(super) struct Server {
+    pub address: SocketAddr,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    misbehaviour: Misbehaviour,
+    started: Instant,
+    over: AtomicBool,
+    requests: AtomicU64,
+    swallowed: AtomicU64,
+}
+
+impl Server {
+    pub fn start(misbehaviour: Misbehaviour) -> io::Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        let address = listener.local_addr()?;
+        let shared = Arc::new(Shared {
+            misbehaviour,
+            started: Instant::now(),
+            over: AtomicBool::new(false),
+            requests: AtomicU64::new(0),
+            swallowed: AtomicU64::new(0),
+        });
+        let accepting = shared.clone();
+        std::thread::Builder::new().name("loopback".into()).spawn(move || {
+            for stream in listener.incoming() {
+                if accepting.over.load(Ordering::Relaxed) {
+                    return;
+                }
+                let shared = accepting.clone();
+                if let Ok(stream) = stream {
+                    // a connection that ends is the client's business
+                    std::thread::spawn(move || drop(shared.serve(stream)));
+                }
+            }
+        })?;
+        Ok(Server { address, shared })
+    }
+
+    /// How many requests were swallowed.
+    #[cfg(test)]
+    pub fn swallowed(&self) -> u64 {
+        self.shared.swallowed.load(Ordering::Relaxed)
+    }
+
+    /// How many requests arrived.
+    #[cfg(test)]
+    pub fn requests(&self) -> u64 {
+        self.shared.requests.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.shared.over.store(true, Ordering::Relaxed);
+        // wakes the accepting thread; if that fails it is gone already
+        let _ = TcpStream::connect(self.address);
+    }
+}
+
+impl Shared {
+    fn serve(&self, mut stream: TcpStream) -> io::Result<()> {
+        const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nx-pod: loopback\r\nx-attempt: 1\r\n\r\nok";
+        stream.set_nodelay(true)?;
+        let mut buffer = [0; 4096];
+        let mut filled = 0;
+        loop {
+            let count = stream.read(&mut buffer[filled..])?;
+            if count == 0 || self.over.load(Ordering::Relaxed) {
+                return Ok(());
+            }
+            filled += count;
+            if !buffer[..filled].ends_with(b"\r\n\r\n") {
+                continue;
+            }
+            filled = 0;
+            let number = self.requests.fetch_add(1, Ordering::Relaxed) + 1;
+            if self.misbehaviour.swallow_every.is_some_and(|every| number.is_multiple_of(every)) {
+                self.swallowed.fetch_add(1, Ordering::Relaxed);
+                return Ok(());
+            }
+            std::thread::sleep(self.misbehaviour.delay);
+            if let Some((at, lasts)) = self.misbehaviour.freeze
+                && self.started.elapsed() >= at
+            {
+                std::thread::sleep((at + lasts).saturating_sub(self.started.elapsed()));
+            }
+            stream.write_all(ANSWER)?;
+        }
+    }
+}

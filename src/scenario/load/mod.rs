@@ -1,0 +1,168 @@
+//! The load: an open loop of HTTP/1.1 requests, paced to microseconds, that hides nothing.
+//!
+//! - Requests are due on a [schedule](Arrivals) that knows nothing of the answers; latency counts from there.
+//! - One thread does everything: it sleeps until just before the next request by an absolute timer, spins the rest,
+//!   and reads answers in between. How late it was itself is recorded with every request.
+//! - A connection carries one request at a time. Nothing is ever sent twice, no answer is ever dropped:
+//!   every request that was due ends as one [`Entry`] of the [`Ledger`].
+
+mod arrivals;
+mod calibrate;
+mod connection;
+mod distribution;
+mod generator;
+mod http;
+mod ledger;
+mod loopback;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use tokio::sync::{mpsc, oneshot};
+
+pub use arrivals::Arrivals;
+pub use calibrate::{Calibration, calibrate};
+pub use distribution::Distribution;
+pub use ledger::{Batch, Entry, Ledger, Outcome, request_id};
+
+use crate::error::{Explain, Family};
+
+/// Longest load: times are kept as microseconds in 32 bits.
+pub const LONGEST: Duration = Duration::from_secs(3600);
+
+/// What is sent, where and when.
+#[derive(Debug, Clone)]
+pub struct LoadPlan {
+    /// Where connections go.
+    pub address: SocketAddr,
+    /// Host header.
+    pub host: String,
+    /// Path and query.
+    pub path: String,
+    /// The status of a good answer.
+    pub status: u16,
+    /// When requests are due.
+    pub arrivals: Arrivals,
+    /// Connections kept open.
+    pub connections: u32,
+    /// A request without a whole answer this long after it was due has failed.
+    pub timeout: Duration,
+    /// How long requests in flight at the end are waited for.
+    pub drain: Duration,
+    /// Beginning of every request id.
+    pub run: String,
+    /// Failure injection for tests of honesty: at this time the generator itself stops for this long.
+    pub stall: Option<(Duration, Duration)>,
+}
+
+/// The load could not start, or its thread died.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The target accepts no connection.
+    #[error("cannot connect to {address}")]
+    Connect {
+        /// The target.
+        address: SocketAddr,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A call of the system failed.
+    #[error("the load generator cannot {action}")]
+    System {
+        /// What it attempted.
+        action: &'static str,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The generator's thread ended without a result.
+    #[error("the load generator's thread ended")]
+    Thread,
+}
+
+impl Explain for LoadError {
+    fn family(&self) -> Family {
+        match self {
+            LoadError::Connect { .. } => Family::NotReady,
+            _ => Family::Preflight,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            LoadError::Connect { address, .. } => Some(format!("check that {address} answers: curl -i http://{address}/")),
+            LoadError::System { .. } => Some("check the limits on open files and threads".into()),
+            LoadError::Thread => None,
+        }
+    }
+}
+
+/// A load that is running.
+#[derive(Debug)]
+pub struct Running {
+    /// When its schedule began.
+    pub started: Instant,
+    /// What was seen so far.
+    pub ledger: Ledger,
+    batches: mpsc::UnboundedReceiver<Batch>,
+    stop: Arc<AtomicBool>,
+}
+
+/// Opens the connections, then starts the schedule.
+///
+/// # Errors
+/// When the target accepts no connection, or the thread cannot be set up.
+pub async fn start(plan: LoadPlan) -> Result<Running, LoadError> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let (sender, batches) = mpsc::unbounded_channel();
+    let (ready, started) = oneshot::channel();
+    let flag = stop.clone();
+    std::thread::Builder::new()
+        .name("load".into())
+        .spawn(move || generator::run(plan, sender, flag, ready))
+        .map_err(|source| LoadError::System { action: "start its thread", source })?;
+    let started = started.await.map_err(|_| LoadError::Thread)??;
+    Ok(Running { started, ledger: Ledger::default(), batches, stop })
+}
+
+impl Running {
+    /// Takes over what the generator has handed in; returns without waiting.
+    pub fn catch_up(&mut self) {
+        while let Ok(batch) = self.batches.try_recv() {
+            self.ledger.absorb(batch);
+        }
+    }
+
+    /// Microseconds since the start.
+    pub fn now(&self) -> u32 {
+        micros(self.started.elapsed())
+    }
+
+    /// Ends the schedule, waits for requests in flight and returns all entries in the schedule's order.
+    pub async fn finish(mut self) -> Ledger {
+        self.stop.store(true, Ordering::Relaxed);
+        while let Some(batch) = self.batches.recv().await {
+            self.ledger.absorb(batch);
+        }
+        let mut ledger = std::mem::take(&mut self.ledger);
+        ledger.sort();
+        ledger
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+    }
+}
+
+/// A time span as the ledger keeps it; longer ones end at the largest.
+pub fn micros(span: Duration) -> u32 {
+    u32::try_from(span.as_micros()).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,146 @@
+//! Reading and changing objects whose types are known only at run time, and the few questions asked of pods and deployments.
+
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::Pod;
+use kube::api::{ListParams, PostParams};
+use kube::core::{DynamicObject, GroupVersionKind};
+use kube::{Api, Client, ResourceExt};
+use serde_json::Value;
+
+use super::error::ScenarioError;
+use super::schema::{ObjectRef, Set};
+
+/// How often a change is tried when somebody else changes the object at the same time.
+const TRIES: u32 = 5;
+/// Field manager of changes.
+const MANAGER: &str = "hearth-scenario";
+
+impl std::fmt::Display for ObjectRef {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {}/{}", self.kind, self.namespace, self.name)
+    }
+}
+
+async fn api(client: &Client, object: &ObjectRef) -> Result<Api<DynamicObject>, ScenarioError> {
+    let (group, version) = object.api_version.split_once('/').unwrap_or(("", &object.api_version));
+    let kind = GroupVersionKind::gvk(group, version, &object.kind);
+    let (resource, _) = kube::discovery::pinned_kind(client, &kind)
+        .await
+        .map_err(ScenarioError::kube(format!("find kind {} in {}", object.kind, object.api_version)))?;
+    Ok(Api::namespaced_with(client.clone(), &object.namespace, &resource))
+}
+
+/// The object; none when it, or its kind, is not there.
+pub(super) async fn get(client: &Client, object: &ObjectRef) -> Result<Option<DynamicObject>, ScenarioError> {
+    let api = match api(client, object).await {
+        Err(ScenarioError::Kube { source, .. }) if is_absent(&source) => return Ok(None),
+        api => api?,
+    };
+    api.get_opt(&object.name).await.map_err(ScenarioError::kube(format!("read {object}")))
+}
+
+/// A kind that the API server does not serve is told as a missing path or by discovery.
+fn is_absent(error: &kube::Error) -> bool {
+    match error {
+        kube::Error::Api(status) => status.code == 404,
+        kube::Error::Discovery(_) => true,
+        _ => false,
+    }
+}
+
+/// Replaces the object's `spec` by what `change` makes of it; tries again when somebody else was faster. Does nothing and
+/// returns false when the object is gone, is another one by the same name, or is as wanted already.
+pub(super) async fn replace_spec(
+    client: &Client,
+    object: &ObjectRef,
+    uid: &str,
+    change: impl Fn(&mut Value) -> Result<(), ScenarioError>,
+) -> Result<bool, ScenarioError> {
+    let api = api(client, object).await?;
+    for _ in 0..TRIES {
+        let found = api.get_opt(&object.name).await.map_err(ScenarioError::kube(format!("read {object}")))?;
+        let Some(mut found) = found.filter(|found| found.uid().as_deref() == Some(uid)) else { return Ok(false) };
+        let spec = &mut found.data["spec"];
+        let before = spec.clone();
+        change(spec)?;
+        if *spec == before {
+            return Ok(false);
+        }
+        let parameters = PostParams { field_manager: Some(MANAGER.to_owned()), ..PostParams::default() };
+        // the object carries its resource version: a change in between is refused
+        match api.replace(&object.name, &parameters, &found).await {
+            Ok(_) => return Ok(true),
+            Err(kube::Error::Api(status)) if status.code == 409 => {}
+            Err(error) => return Err(ScenarioError::kube(format!("change {object}"))(error)),
+        }
+    }
+    Err(ScenarioError::Contended { object: object.to_string(), tries: TRIES })
+}
+
+/// Sets one field of a `spec`. The last part of the path may be new in a mapping.
+pub(super) fn set(spec: &mut Value, object: &ObjectRef, set: &Set) -> Result<(), ScenarioError> {
+    let missing = || ScenarioError::NoField { object: object.to_string(), path: format!("/spec{}", set.path) };
+    let (parent, key) = set.path.rsplit_once('/').ok_or_else(missing)?;
+    match spec.pointer_mut(parent).ok_or_else(missing)? {
+        Value::Object(map) => {
+            map.insert(key.replace("~1", "/").replace("~0", "~"), set.value.clone());
+        }
+        Value::Array(items) => {
+            let index: usize = key.parse().map_err(|_| missing())?;
+            *items.get_mut(index).ok_or_else(missing)? = set.value.clone();
+        }
+        _ => return Err(missing()),
+    }
+    Ok(())
+}
+
+/// Pods that match a label selector.
+pub(super) async fn pods(client: &Client, namespace: &str, selector: &str) -> Result<Vec<Pod>, ScenarioError> {
+    let api: Api<Pod> = Api::namespaced(client.clone(), namespace);
+    let list = api.list(&ListParams::default().labels(selector)).await;
+    Ok(list.map_err(ScenarioError::kube(format!("list pods of {selector} in {namespace}")))?.items)
+}
+
+/// True for a pod that serves: ready, and nobody has asked it to go.
+pub(super) fn is_ready(pod: &Pod) -> bool {
+    let conditions = pod.status.as_ref().and_then(|status| status.conditions.as_ref());
+    let ready = conditions.is_some_and(|all| all.iter().any(|one| one.type_ == "Ready" && one.status == "True"));
+    ready && pod.metadata.deletion_timestamp.is_none()
+}
+
+/// Ready and wanted pods of a deployment; none when there is no such deployment.
+pub(super) async fn availability(client: &Client, namespace: &str, name: &str) -> Result<Option<(i32, i32)>, ScenarioError> {
+    let api: Api<Deployment> = Api::namespaced(client.clone(), namespace);
+    let found = api.get_opt(name).await.map_err(ScenarioError::kube(format!("read deployment {namespace}/{name}")))?;
+    Ok(found.map(|deployment| {
+        let ready = deployment.status.as_ref().and_then(|status| status.ready_replicas).unwrap_or(0);
+        (ready, deployment.spec.and_then(|spec| spec.replicas).unwrap_or(1))
+    }))
+}
+
+/// Images of a pod's containers.
+pub(super) fn images(pod: &Pod) -> impl Iterator<Item = String> {
+    pod.spec
+        .iter()
+        .flat_map(|spec| spec.containers.iter().chain(spec.init_containers.iter().flatten()))
+        .filter_map(|c| c.image.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn fields_are_set_by_pointer_and_nothing_is_invented() {
+        let object = ObjectRef { api_version: "v1".into(), kind: "X".into(), namespace: "n".into(), name: "x".into() };
+        let mut spec = json!({"http": [{"retries": {"attempts": 3, "perTryTimeout": "3s"}}]});
+        let mut put = |path: &str, value| set(&mut spec, &object, &Set { path: path.into(), value }).map_err(|e| e.to_string());
+        assert_eq!(put("/http/0/retries", json!({"attempts": 0})), Ok(()));
+        assert_eq!(put("/http/0/timeout", json!("1s")), Ok(()));
+        assert_eq!(put("/http/1/timeout", json!("1s")), Err("X n/x has no field /spec/http/1/timeout".into()));
+        assert_eq!(put("/tcp/0", json!({})), Err("X n/x has no field /spec/tcp/0".into()));
+        assert_eq!(spec, json!({"http": [{"retries": {"attempts": 0}, "timeout": "1s"}]}));
+    }
+}

@@ -1,0 +1,348 @@
+//! The record of a run: plain values with their units in their names. Reports are made of it and of nothing else.
+//! Times within a trial are milliseconds after the load began.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::envoy::RetryCounters;
+use super::load::Calibration;
+use super::schema::{Arrivals, Death, Part, Validity};
+use crate::error::Family;
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// Every assertion holds, and the control failed as it must.
+    Pass,
+    /// The system under test broke an assertion or did not recover.
+    Fail,
+    /// The cluster lacks what the scenario needs.
+    Skipped,
+    /// The measurement does not count: no steady state to start from, or a generator that could not keep up.
+    Invalid,
+    /// The assertions hold, but they also hold without what the claim rests on: the test proves nothing.
+    Inconclusive,
+    /// The run itself went wrong or was interrupted.
+    Error,
+}
+
+impl Verdict {
+    /// As reports write it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Verdict::Pass => "PASS",
+            Verdict::Fail => "FAIL",
+            Verdict::Skipped => "SKIPPED",
+            Verdict::Invalid => "INVALID",
+            Verdict::Inconclusive => "INCONCLUSIVE",
+            Verdict::Error => "ERROR",
+        }
+    }
+}
+
+/// One run of one scenario.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RunRecord {
+    /// The scenario's name.
+    pub scenario: String,
+    /// Its claim.
+    pub title: String,
+    /// The file it was read from.
+    pub file: String,
+    /// The run's name.
+    pub run: String,
+    /// When it began.
+    #[schemars(with = "String")]
+    pub started: Timestamp,
+    /// When it ended, clean-up included.
+    #[schemars(with = "String")]
+    pub finished: Timestamp,
+    /// How it ended.
+    pub verdict: Verdict,
+    /// Why, one sentence each; empty for a pass.
+    pub reasons: Vec<String>,
+    /// The exit-code family of an error; none otherwise.
+    #[serde(skip)]
+    pub family: Option<Family>,
+    /// Where it ran.
+    pub environment: Environment,
+    /// How it was measured.
+    pub method: Method,
+    /// The generator on this machine, just before; none when the run did not get so far.
+    pub calibration: Option<Calibration>,
+    /// As the scenario is written; none when the run did not get so far.
+    pub trial: Option<TrialRecord>,
+    /// Without what the claim rests on; none when there is none or the run did not get so far.
+    pub control: Option<ControlRecord>,
+    /// What happened to changes of the cluster.
+    pub cleanup: Cleanup,
+}
+
+impl RunRecord {
+    /// The exit-code family; none for success. Only a failure of the system under test is [`Family::Scenario`].
+    pub fn exit_family(&self) -> Option<Family> {
+        match self.verdict {
+            Verdict::Pass | Verdict::Skipped => None,
+            Verdict::Fail => Some(Family::Scenario),
+            Verdict::Invalid | Verdict::Inconclusive => Some(Family::Preflight),
+            Verdict::Error => Some(self.family.unwrap_or(Family::NotReady)),
+        }
+    }
+}
+
+/// Where it ran.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Environment {
+    /// Hearth's version.
+    pub hearth: String,
+    /// The profile's name.
+    pub profile: Option<String>,
+    /// Kernel of the machine that the load came from.
+    pub kernel: String,
+    /// Its processors.
+    pub cpus: u32,
+    /// The API server's version.
+    pub kubernetes: Option<String>,
+    /// Images of the required deployments and observed proxies, sorted.
+    pub images: Vec<String>,
+}
+
+/// How it was measured.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Method {
+    /// Address, host and path.
+    pub target: String,
+    /// Offered load, an open loop.
+    pub rate_per_second: f64,
+    /// When requests were due.
+    pub arrivals: Arrivals,
+    /// Connections kept open, one request at a time on each.
+    pub connections: u32,
+    /// A request without a whole answer this long after it was due has failed.
+    pub timeout_ms: f64,
+    /// How often the client sends a request again: never.
+    pub client_retries: u32,
+    /// When the measurement counts.
+    pub validity: Validity,
+}
+
+/// One trial: load, faults, and what became of the requests.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TrialRecord {
+    /// Requests that were due; each is counted below.
+    pub requests: u64,
+    /// Those without a good answer.
+    pub failed: u64,
+    /// Upper end of the 95 % interval of the failure rate, when none failed.
+    pub failure_rate_upper95: Option<f64>,
+    /// Number of requests by what became of them.
+    pub outcomes: BTreeMap<String, u64>,
+    /// Number of responses by status.
+    pub statuses: BTreeMap<u16, u64>,
+    /// Number of responses by pod.
+    pub pods: BTreeMap<String, u64>,
+    /// Requests that reached a server only after a retry, as the response's headers tell.
+    pub repeated: u64,
+    /// The parts of the trial.
+    pub parts: Vec<PartRecord>,
+    /// Time from the last fault to the steady state; none when it did not come back.
+    pub recovery_ms: Option<f64>,
+    /// Why the steady state did not come back.
+    pub unrecovered: Option<String>,
+    /// What was killed.
+    pub kills: Vec<KillRecord>,
+    /// Retry counters of the proxies, per upstream cluster that had any.
+    pub proxies: Vec<ProxyRecord>,
+    /// What is odd about the counters.
+    pub proxy_notes: Vec<String>,
+    /// Assertions and what was measured.
+    pub assertions: Vec<AssertionRecord>,
+    /// Share of due requests that were sent.
+    pub offered_share: f64,
+    /// Every second of the load.
+    pub windows: Vec<WindowRecord>,
+    /// Why the trial does not count; empty when it does.
+    pub invalid: Vec<String>,
+    /// The first failed requests.
+    pub failures: Vec<FailureRecord>,
+    /// The file with all requests, in the run's directory.
+    pub ledger: String,
+}
+
+/// A part of a trial.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PartRecord {
+    /// Which.
+    pub part: Part,
+    /// Its begin.
+    pub from_ms: f64,
+    /// Its end.
+    pub to_ms: f64,
+    /// Requests that were due in it.
+    pub requests: u64,
+    /// Those without a good answer.
+    pub failed: u64,
+    /// From the moment each was due; failed ones count as slow as the timeout. Void seconds are left out.
+    pub latency: Quantiles,
+    /// From the moment each was sent.
+    pub service: Quantiles,
+}
+
+/// Quantiles of a time.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Quantiles {
+    /// How many times they are of.
+    pub count: u64,
+    /// Median.
+    pub p50_ms: f64,
+    /// 90th percentile.
+    pub p90_ms: f64,
+    /// 99th percentile.
+    pub p99_ms: f64,
+    /// 99.9th percentile.
+    pub p999_ms: f64,
+    /// Largest.
+    pub max_ms: f64,
+}
+
+/// A kill.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct KillRecord {
+    /// The victim.
+    pub pod: String,
+    /// Its node.
+    pub node: String,
+    /// How it died.
+    pub how: Death,
+    /// When the kill was begun.
+    pub at_ms: f64,
+    /// When it was done, the pod's deletion included.
+    pub done_ms: f64,
+    /// When as many pods were ready as before; none if not waited for or never.
+    pub replaced_ms: Option<f64>,
+    /// Requests in flight when the kill was begun, on all pods.
+    pub in_flight: u64,
+    /// Requests in flight during the kill that failed.
+    pub failed: u64,
+    /// Retries that the observed proxies counted until the next kill.
+    pub retries: Option<u64>,
+}
+
+/// Retry counters of one upstream cluster in one proxy.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ProxyRecord {
+    /// Name of the group in the scenario.
+    pub group: String,
+    /// Pod.
+    pub pod: String,
+    /// Envoy's name of the upstream cluster.
+    pub cluster: String,
+    /// Before the load.
+    pub before: RetryCounters,
+    /// After it.
+    pub after: RetryCounters,
+    /// The difference.
+    pub delta: RetryCounters,
+}
+
+/// An assertion and what was measured.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AssertionRecord {
+    /// Its id.
+    pub id: String,
+    /// What it says.
+    pub title: String,
+    /// What was measured; none when there was nothing to measure, which fails it.
+    pub measured: Option<Amount>,
+    /// The bound's comparison: `==`, `>=` or `<=`.
+    pub comparison: String,
+    /// The bound's value.
+    pub bound: Amount,
+    /// Whether it holds.
+    pub holds: bool,
+}
+
+/// A number and its unit.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Amount {
+    /// The number.
+    pub value: f64,
+    /// Its unit: `req` or `ms`.
+    pub unit: String,
+}
+
+/// One second of the load.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct WindowRecord {
+    /// Its begin.
+    pub from_ms: f64,
+    /// Requests that were due in it.
+    pub requests: u64,
+    /// Those without a good answer.
+    pub failed: u64,
+    /// Median latency.
+    pub latency_p50_ms: f64,
+    /// 99th percentile of latency.
+    pub latency_p99_ms: f64,
+    /// How late the generator was, 99th percentile.
+    pub release_error_p99_ms: f64,
+    /// The generator was too late: its latencies do not count. Its failures do.
+    pub void: bool,
+}
+
+/// A failed request.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct FailureRecord {
+    /// Its `x-request-id`.
+    pub request_id: String,
+    /// When it was due.
+    pub scheduled_ms: f64,
+    /// When its fate was known.
+    pub done_ms: f64,
+    /// What became of it.
+    pub outcome: String,
+    /// The response's status, if there was one.
+    pub status: Option<u16>,
+}
+
+/// The negative control.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ControlRecord {
+    /// What was taken away.
+    pub title: String,
+    /// Assertions that had to fail.
+    pub must_fail: Vec<String>,
+    /// Those of them that did not.
+    pub held: Vec<String>,
+    /// The trial.
+    pub trial: TrialRecord,
+}
+
+/// What happened to changes of the cluster.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Cleanup {
+    /// Changes of earlier runs that were taken back first.
+    pub healed: Vec<String>,
+    /// Changes of this run that were taken back.
+    pub undone: Vec<String>,
+    /// What could not be taken back, and why.
+    pub left: Vec<String>,
+}

@@ -1,0 +1,96 @@
+//! The steady state: conditions that have to hold, second by second, for a while.
+
+use std::time::Duration;
+
+use kube::Client;
+use tokio::time::sleep;
+
+use super::error::ScenarioError;
+use super::load::{Distribution, Ledger, Running, micros};
+use super::objects;
+use super::progress::{ProgressEvent, Sink};
+use super::quantity::Requests;
+use super::schema::{Condition, Hold};
+use super::verdict::{within_requests, within_span};
+
+/// Width of the windows that conditions are held against, in microseconds.
+pub(super) const WINDOW: u32 = 1_000_000;
+/// How often new answers are looked at.
+const LOOK: Duration = Duration::from_millis(200);
+/// How many looks between two questions to the API server.
+const LOOKS_PER_QUESTION: u32 = 5;
+
+/// When the steady state began, in microseconds of the load's time, once it has held; none when it did not begin in time.
+/// Nothing before `from` counts. Why it did not hold last is added to `broken`.
+pub(super) async fn reach(
+    client: &Client,
+    sink: &dyn Sink,
+    running: &mut Running,
+    (conditions, timeout): (&[Condition], u32),
+    hold: &Hold,
+    from: u32,
+    broken: &mut Option<String>,
+) -> Result<Option<u32>, ScenarioError> {
+    let (length, within) = (micros(hold.hold.0), micros(hold.within.0));
+    let mut since = from;
+    let mut checked = from;
+    let mut looks = 0;
+    loop {
+        running.catch_up();
+        let ledger = &running.ledger;
+        sink.event(ProgressEvent::Load { requests: ledger.entries.len() as u64, failed: ledger.failed() });
+        while ledger.settled >= checked.saturating_add(WINDOW) {
+            let end = checked + WINDOW;
+            if let Some(reason) = conditions.iter().find_map(|condition| violated(ledger, condition, checked, end, timeout)) {
+                since = end;
+                *broken = Some(format!("at {:.0} s: {reason}", f64::from(checked) / 1e6));
+            }
+            checked = end;
+        }
+        if looks % LOOKS_PER_QUESTION == 0 {
+            for condition in conditions {
+                if let Some(reason) = unavailable(client, condition).await? {
+                    since = running.now();
+                    *broken = Some(format!("at {:.0} s: {reason}", f64::from(since) / 1e6));
+                }
+            }
+        }
+        looks += 1;
+        // both views must have reached the end of the hold
+        if checked >= since.saturating_add(length) && running.now() >= since.saturating_add(length) {
+            return Ok(Some(since));
+        }
+        let latest = from.saturating_add(within);
+        if since > latest || running.now() > latest.saturating_add(length).saturating_add(timeout) {
+            return Ok(None);
+        }
+        sleep(LOOK).await;
+    }
+}
+
+/// Why a condition on requests does not hold in a window.
+fn violated(ledger: &Ledger, condition: &Condition, from: u32, to: u32, timeout: u32) -> Option<String> {
+    match condition {
+        Condition::Failed(bound) => {
+            let failed = ledger.between(from, to).filter(|entry| entry.outcome.failed()).count() as u64;
+            (!within_requests(bound, failed)).then(|| format!("{} failed within a second", Requests(failed)))
+        }
+        Condition::Latency(latency) => {
+            let times = Distribution::of(ledger.between(from, to).map(|entry| entry.latency(timeout)));
+            let measured = times.quantile_ms(latency.quantile.0);
+            (!within_span(&latency.is, measured)).then(|| format!("latency at {} was {measured:.1} ms", latency.quantile))
+        }
+        Condition::Available(_) => None,
+    }
+}
+
+/// Why a condition on the cluster does not hold now.
+async fn unavailable(client: &Client, condition: &Condition) -> Result<Option<String>, ScenarioError> {
+    let Condition::Available(deployment) = condition else { return Ok(None) };
+    let (namespace, name) = (&deployment.namespace, &deployment.name);
+    Ok(match objects::availability(client, namespace, name).await? {
+        Some((ready, wanted)) if ready >= wanted => None,
+        Some((ready, wanted)) => Some(format!("{ready} of {wanted} pods of deployment {namespace}/{name} were ready")),
+        None => Some(format!("there was no deployment {namespace}/{name}")),
+    })
+}

@@ -1,0 +1,119 @@
+//! One trial: load, steady state, faults, steady state, and what became of it all.
+
+use tokio::time::{Instant, sleep_until};
+
+use super::envoy;
+use super::fault::pod_kill;
+use super::load::{Arrivals, Ledger, LoadPlan, Running, micros, start};
+use super::progress::{Phase, ProgressEvent, Trial};
+use super::record::TrialRecord;
+use super::schema::Fault;
+use super::steady::reach;
+use super::verdict::{Marks, judge};
+use super::{Context, Scenario, ScenarioError};
+
+/// What the load is, as the scenario says.
+pub(super) fn load_plan(context: &Context, scenario: &Scenario, run: String) -> LoadPlan {
+    let (target, load) = (&scenario.spec.target, &scenario.spec.load);
+    LoadPlan {
+        address: context.gateway,
+        host: target.host.clone().unwrap_or_else(|| context.gateway.ip().to_string()),
+        path: target.path.clone(),
+        status: target.status,
+        arrivals: Arrivals::new(load.rate.0, load.arrivals.jitter.0, load.arrivals.seed),
+        connections: load.connections,
+        timeout: load.timeout.0,
+        drain: load.drain.0,
+        run,
+        stall: None,
+    }
+}
+
+/// Runs one trial; the cluster must be set up already. When it is interrupted the load still ends in order.
+pub(super) async fn run(context: &Context, scenario: &Scenario, trial: Trial) -> Result<TrialRecord, ScenarioError> {
+    let proxies = &scenario.spec.observe.proxies;
+    let name = match trial {
+        Trial::Claim => format!("{}-a", context.run),
+        Trial::Control => format!("{}-b", context.run),
+    };
+    let before = envoy::snapshot(&context.client, proxies).await?;
+    let mut running = start(load_plan(context, scenario, name.clone())).await?;
+    let mut record = TrialRecord::default();
+    let outcome = tokio::select! {
+        outcome = under_load(context, scenario, &mut running, &mut record) => outcome,
+        () = context.cancel.cancelled() => Err(ScenarioError::Cancelled),
+    };
+    context.sink.event(ProgressEvent::Phase { phase: Phase::Drain });
+    let end = running.now();
+    let ledger = running.finish().await;
+    record.ledger = write_ledger(context, scenario, &ledger, &name)?;
+    let marks = Marks { end, ..outcome? };
+    let after = envoy::snapshot(&context.client, proxies).await?;
+    (record.proxies, record.proxy_notes) = envoy::growth(&before, &after);
+    if !proxies.is_empty() && !after.tells() {
+        let why = "no observed proxy tells retry counters: the mesh's proxyStatsMatcher must include .*upstream_rq_retry.*";
+        record.invalid.push(why.to_owned());
+    }
+    judge(&mut record, &scenario.spec, &ledger, &name, &marks);
+    Ok(record)
+}
+
+/// Everything that happens while requests flow.
+async fn under_load(
+    context: &Context,
+    scenario: &Scenario,
+    running: &mut Running,
+    record: &mut TrialRecord,
+) -> Result<Marks, ScenarioError> {
+    let (spec, sink) = (&scenario.spec, context.sink.as_ref());
+    let conditions = (spec.steady_state.conditions.as_slice(), micros(spec.load.timeout.0));
+    let mut marks = Marks::default();
+    let mut broken = None;
+    sink.event(ProgressEvent::Phase { phase: Phase::Before });
+    let before = &spec.steady_state.before;
+    let Some(steady) = reach(&context.client, sink, running, conditions, before, 0, &mut broken).await? else {
+        record.invalid.push(not_steady("did not begin", before.within, broken));
+        return Ok(marks);
+    };
+    sink.event(ProgressEvent::Steady { after_ms: f64::from(steady) / 1e3 });
+    marks.steady = steady;
+    sink.event(ProgressEvent::Phase { phase: Phase::Faults });
+    for moment in &spec.timeline {
+        sleep_until(Instant::now() + moment.at.0).await;
+        marks.faults.get_or_insert(running.now());
+        let Fault::PodKill(kill) = &moment.fault;
+        match pod_kill(context, kill, &spec.observe.proxies, running.started, &mut record.kills).await {
+            // what does not come back is the system's failure: it shows in the steady state after
+            Err(error @ ScenarioError::NotReplaced { .. }) => record.proxy_notes.push(error.to_string()),
+            result => result?,
+        }
+        marks.faults_end = running.now();
+    }
+    sink.event(ProgressEvent::Phase { phase: Phase::After });
+    let after = &spec.steady_state.after;
+    let mut broken = None;
+    // recovery counts from the last kill itself, not from the pause behind it
+    if let Some(last) = record.kills.last() {
+        marks.faults_end = (last.at_ms * 1e3) as u32;
+    }
+    marks.recovered = reach(&context.client, sink, running, conditions, after, marks.faults_end, &mut broken).await?;
+    match marks.recovered {
+        Some(at) => sink.event(ProgressEvent::Steady { after_ms: f64::from(at - marks.faults_end) / 1e3 }),
+        None => record.unrecovered = Some(not_steady("did not come back", after.within, broken)),
+    }
+    Ok(marks)
+}
+
+fn not_steady(what: &str, within: super::quantity::Span, broken: Option<String>) -> String {
+    let why = broken.map(|why| format!("; last broken {why}")).unwrap_or_default();
+    format!("the steady state {what} within {within}{why}")
+}
+
+/// Keeps every request as evidence; the file's name.
+fn write_ledger(context: &Context, scenario: &Scenario, ledger: &Ledger, run: &str) -> Result<String, ScenarioError> {
+    let name = format!("{}-{run}.csv", scenario.metadata.name);
+    let path = context.run_dir.join(&name);
+    let written = std::fs::write(&path, ledger.to_csv(run));
+    written.map_err(|source| ScenarioError::File { action: "write", path, source })?;
+    Ok(name)
+}
