@@ -25,7 +25,8 @@ pub enum Way {
 pub struct Run {
     /// The lock; released when dropped.
     pub lock: Lock,
-    id: RunId,
+    /// Its name.
+    pub id: RunId,
 }
 
 /// Takes the cluster's lock and starts the run's log.
