@@ -80,7 +80,10 @@ fn the_graph_is_drawn() {
     let ran = hearth(&["plan", "--dot", "-f", "profiles/minimal.yaml"]);
     assert_eq!(ran.code, Some(0));
     assert!(ran.out.starts_with("digraph"), "{}", ran.out);
-    assert!(ran.out.contains("\"control-plane\" -> \"node/minimal-control-plane\"") || ran.out.contains("\"node/minimal-control-plane\" ->"));
+    assert!(
+        ran.out.contains("\"control-plane\" -> \"node/minimal-control-plane\"")
+            || ran.out.contains("\"node/minimal-control-plane\" ->")
+    );
 }
 
 #[test]

@@ -67,7 +67,8 @@ impl World {
     fn nothing_is_left(&self) {
         assert_eq!(inventory(), self.before, "containers, volumes and networks are as before");
         let state = self.folder.path().join("hearth");
-        let left: Vec<_> = std::fs::read_dir(&state).map(|entries| entries.flatten().map(|e| e.path()).collect()).unwrap_or_default();
+        let left: Vec<_> =
+            std::fs::read_dir(&state).map(|entries| entries.flatten().map(|e| e.path()).collect()).unwrap_or_default();
         assert!(left.is_empty(), "state is left: {left:?}");
         if let Ok(text) = std::fs::read_to_string(self.kubeconfig()) {
             assert!(!text.contains("kind-e2e"), "{text}");
@@ -81,7 +82,9 @@ fn sh(script: &str) -> String {
 }
 
 fn inventory() -> String {
-    sh("docker ps -a --format '{{.Names}}' | sort; echo --; docker volume ls -q | sort; echo --; docker network ls --format '{{.Name}}' | sort")
+    sh(
+        "docker ps -a --format '{{.Names}}' | sort; echo --; docker volume ls -q | sort; echo --; docker network ls --format '{{.Name}}' | sort",
+    )
 }
 
 /// kind's own CLI, from PATH or the bundle.
@@ -145,15 +148,28 @@ fn the_full_stack_comes_up_proves_itself_and_goes() {
     assert!(std::fs::read_to_string(world.kubeconfig()).unwrap().contains("kind-e2e"), "merged on request");
 
     // what MySQL keeps survives its pod
-    let post = sh(&format!("curl -s -m 5 -X POST -H 'content-type: application/json' -d '{{\"name\":\"kept\"}}' http://{vip}/api/items"));
+    let post = sh(&format!(
+        "curl -s -m 5 -X POST -H 'content-type: application/json' -d '{{\"name\":\"kept\"}}' http://{vip}/api/items"
+    ));
     assert!(post.contains("id"), "{post}");
     sh("docker exec e2e-control-plane kubectl -n blog-system delete pod mysql-0 --wait=true");
-    eventually("MySQL answers again with its data", Duration::from_secs(90), || get(&format!("http://{vip}/api/items")).1.contains("kept"));
+    eventually("MySQL answers again with its data", Duration::from_secs(90), || {
+        get(&format!("http://{vip}/api/items")).1.contains("kept")
+    });
 
     // the scenario, with its negative control
     let reports = world.folder.path().join("reports");
     let reports = reports.to_str().unwrap().to_owned();
-    let test = world.hearth(&["test", "scenarios/pod-kill-retry.yaml", "-f", "profiles/quick.yaml", "--name", "e2e", "--report-dir", &reports]);
+    let test = world.hearth(&[
+        "test",
+        "scenarios/pod-kill-retry.yaml",
+        "-f",
+        "profiles/quick.yaml",
+        "--name",
+        "e2e",
+        "--report-dir",
+        &reports,
+    ]);
     eprintln!("{}", test.out);
     test.expect(0);
     assert!(sh(&format!("find {reports} -name '*.json' | wc -l")).parse::<u32>().unwrap() >= 1);
@@ -225,7 +241,8 @@ fn two_runs_of_one_name_do_not_meet_and_two_names_do_not_mind() {
 fn bad_input_costs_nothing() {
     let world = World::new();
     let up = |set: &[&str], code: i32, says: &str| {
-        let args: Vec<&str> = ["up", "-f", "profiles/quick.yaml", "--name", "e2e-bad", "--yes"].iter().chain(set).copied().collect();
+        let args: Vec<&str> =
+            ["up", "-f", "profiles/quick.yaml", "--name", "e2e-bad", "--yes"].iter().chain(set).copied().collect();
         let ran = world.hearth(&args).expect(code);
         assert!(ran.err.contains(says), "{says}: {}", ran.err);
         assert_eq!(inventory(), world.before);
@@ -237,7 +254,9 @@ fn bad_input_costs_nothing() {
     up(&["--set", &format!("spec.provider.docker.apiPort={port}")], 20, &port.to_string());
     up(&["--set", "spec.provider.docker.nodes.workers=0", "--set", "spec.components.workloads.was.replicas=0"], 10, "replicas");
 
-    sh("docker run -d --name e2e-foreign --label io.x-k8s.kind.cluster=e2e-bad --label io.x-k8s.kind.role=worker --entrypoint sleep kindest/node:v1.36.4 60");
+    sh(
+        "docker run -d --name e2e-foreign --label io.x-k8s.kind.cluster=e2e-bad --label io.x-k8s.kind.role=worker --entrypoint sleep kindest/node:v1.36.4 60",
+    );
     let foreign = world.hearth(&["up", "-f", "profiles/quick.yaml", "--name", "e2e-bad", "--yes"]).expect(20);
     assert!(foreign.err.contains("e2e-foreign"), "{}", foreign.err);
     sh("docker rm -fv e2e-foreign");

@@ -253,7 +253,10 @@ impl DockerActor {
 pub async fn gateway_answers(vip: Ipv4Addr) -> bool {
     let answer = async {
         let mut stream = TcpStream::connect((vip, 80)).await.ok()?;
-        stream.write_all(format!("GET /api/whoami HTTP/1.1\r\nHost: {vip}\r\nConnection: close\r\n\r\n").as_bytes()).await.ok()?;
+        stream
+            .write_all(format!("GET /api/whoami HTTP/1.1\r\nHost: {vip}\r\nConnection: close\r\n\r\n").as_bytes())
+            .await
+            .ok()?;
         let mut head = [0; 12];
         stream.read_exact(&mut head).await.ok()?;
         head.ends_with(b" 200").then_some(())

@@ -57,7 +57,9 @@ pub fn existing(args: &ProfileArgs) -> Result<Profile> {
         Some(profile) => Ok(profile),
         // a cluster whose state is lost can still be looked at and removed: its containers carry its name
         None => profile::load(
-            &[Source::Stdin("{apiVersion: hearth.dev/v1alpha1, kind: ClusterProfile, metadata: {}, spec: {provider: {docker: {}}}}".into())],
+            &[Source::Stdin(
+                "{apiVersion: hearth.dev/v1alpha1, kind: ClusterProfile, metadata: {}, spec: {provider: {docker: {}}}}".into(),
+            )],
             &[format!("metadata.name=\"{name}\"")],
         ),
     }

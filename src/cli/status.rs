@@ -148,7 +148,9 @@ fn text(status: &Status) -> String {
     }
     match status.problems.as_slice() {
         [] => text.push_str("\nall is well"),
-        problems => text.push_str(&format!("\nwrong:\n{}", problems.iter().map(|p| format!("  {p}")).collect::<Vec<_>>().join("\n"))),
+        problems => {
+            text.push_str(&format!("\nwrong:\n{}", problems.iter().map(|p| format!("  {p}")).collect::<Vec<_>>().join("\n")))
+        }
     }
     text
 }

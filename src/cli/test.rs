@@ -89,10 +89,16 @@ fn load(paths: &[PathBuf]) -> Result<Vec<Scenario>> {
     Ok(scenarios)
 }
 
-async fn scenario_context(context: &Context, session: &Arc<Session>, running: &run::Run, dir: &Path) -> Result<scenario::Context> {
+async fn scenario_context(
+    context: &Context,
+    session: &Arc<Session>,
+    running: &run::Run,
+    dir: &Path,
+) -> Result<scenario::Context> {
     let printer = context.printer.clone();
-    let cancel = interrupt::install(move || printer.error("stopped at once: the next `hearth test` takes back what this one changed"))
-        .map_err(|source| UsageError::Write { path: "signal handler".into(), source })?;
+    let cancel =
+        interrupt::install(move || printer.error("stopped at once: the next `hearth test` takes back what this one changed"))
+            .map_err(|source| UsageError::Write { path: "signal handler".into(), source })?;
     let printer = context.printer.clone();
     Ok(scenario::Context {
         client: session.client().await?.clone(),

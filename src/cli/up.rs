@@ -16,7 +16,13 @@ use crate::plan::build;
 
 pub async fn run(context: &Context, args: UpArgs) -> Result<u8> {
     if args.dry_run {
-        let plan_args = super::args::PlanArgs { profile: args.profile, bundle: args.bundle, dot: false, offline: false, detailed_exitcode: false };
+        let plan_args = super::args::PlanArgs {
+            profile: args.profile,
+            bundle: args.bundle,
+            dot: false,
+            offline: false,
+            detailed_exitcode: false,
+        };
         return super::plan::run(context, plan_args).await;
     }
     let profile = cluster::load(&args.profile)?;

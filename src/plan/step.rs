@@ -163,7 +163,11 @@ impl Kind for StepKind {
         };
         // what a node or the API refused once may work a moment later: nothing here is harmed by a second try
         let attempts = match self {
-            StepKind::ClusterServices | StepKind::ClusterConfiguration | StepKind::Kubelet { .. } | StepKind::Register { .. } | StepKind::Connectivity => 3,
+            StepKind::ClusterServices
+            | StepKind::ClusterConfiguration
+            | StepKind::Kubelet { .. }
+            | StepKind::Register { .. }
+            | StepKind::Connectivity => 3,
             _ => 1,
         };
         StepLimits { deadline, attempts, ..StepLimits::default() }
@@ -172,7 +176,11 @@ impl Kind for StepKind {
     fn interruptible(&self) -> bool {
         matches!(
             self,
-            StepKind::ApiServer | StepKind::NodesReady { .. } | StepKind::ServiceNetwork | StepKind::Healthy { .. } | StepKind::Gateway
+            StepKind::ApiServer
+                | StepKind::NodesReady { .. }
+                | StepKind::ServiceNetwork
+                | StepKind::Healthy { .. }
+                | StepKind::Gateway
         )
     }
 }
