@@ -1,14 +1,20 @@
 //! Whether objects work: rollouts are complete, services have their address, definitions are served, injection injects.
 //! Everything is watched; only what gives no notice (a served group, a webhook that begins to answer) is asked for.
 
+use std::collections::BTreeSet;
+use std::fmt::Debug;
+use std::pin::pin;
 use std::time::Duration;
 
 use futures_util::stream::{FuturesUnordered, TryStreamExt};
 use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::discovery::v1::EndpointSlice;
 use kube::api::PostParams;
 use kube::core::DynamicObject;
-use kube::runtime::wait::await_condition;
+use kube::runtime::wait::{self, await_condition};
+use kube::runtime::watcher::{self, watcher};
 use kube::{Api, Client};
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep, timeout_at};
 
@@ -43,24 +49,78 @@ pub async fn wait(client: &Client, objects: &[Value], deadline: Instant) -> Resu
 }
 
 async fn wait_one(client: &Client, object: &Value) -> Result<(), ComponentError> {
+    let reference = ObjectRef::of(object);
     match object["kind"].as_str() {
-        Some("CustomResourceDefinition") => {
-            ask(|| async { served(client, object).await.is_none() }).await;
-            Ok(())
-        }
+        Some("CustomResourceDefinition") => ask(|| async { served(client, object).await.is_none() }).await,
         Some("MutatingWebhookConfiguration") => {
+            // a trial before there is anybody to ask would only cost the API server its time
+            for service in webhook_services(object) {
+                let has_endpoint =
+                    |slice: &EndpointSlice| slice.endpoints.iter().flatten().any(|endpoint| !endpoint.addresses.is_empty());
+                let label = format!("kubernetes.io/service-name={}", service.name);
+                let slices = Api::namespaced(client.clone(), &service.namespace);
+                watch_until(&reference, || until_one(slices.clone(), &label, has_endpoint)).await?;
+            }
             ask(|| async { injects(client).await.is_none() }).await;
-            Ok(())
         }
-        _ if !has_state(object) => Ok(()),
+        _ if !has_state(object) => {}
         _ => {
-            let reference = ObjectRef::of(object);
             let api = reference.api(client)?;
             let healthy = |live: Option<&DynamicObject>| live.is_some_and(|live| trouble(&reference.kind, live).is_none());
-            let waited = await_condition(api, &reference.name, healthy).await;
-            waited.map(drop).map_err(|error| ComponentError::Watch { object: Box::new(reference), source: Box::new(error) })
+            watch_until(&reference, || await_condition(api.clone(), &reference.name, healthy)).await?;
         }
     }
+    Ok(())
+}
+
+/// Watches again when a watch breaks off, which happens whenever the API server is busy; gives up when it says no.
+async fn watch_until<T, F>(object: &ObjectRef, watch: impl Fn() -> F) -> Result<(), ComponentError>
+where
+    F: Future<Output = Result<T, wait::Error>>,
+{
+    loop {
+        let Err(wait::Error::ProbeFailed(error)) = watch().await else { return Ok(()) };
+        if let watcher::Error::InitialListFailed(kube::Error::Api(status)) = &error
+            && matches!(status.code, 401 | 403)
+        {
+            return Err(ComponentError::Watch { object: Box::new(object.clone()), source: Box::new(error) });
+        }
+        tracing::debug!(%object, %error, "will be watched again");
+        sleep(Duration::from_millis(200)).await;
+    }
+}
+
+/// Waits until one of the labelled objects is as it should be.
+async fn until_one<K>(api: Api<K>, label: &str, matches: impl Fn(&K) -> bool) -> Result<(), wait::Error>
+where
+    K: kube::Resource + Clone + Debug + DeserializeOwned + Send + 'static,
+{
+    let mut events = pin!(watcher(api, watcher::Config::default().labels(label)));
+    while let Some(event) = events.try_next().await.map_err(wait::Error::ProbeFailed)? {
+        if let watcher::Event::Apply(object) | watcher::Event::InitApply(object) = event
+            && matches(&object)
+        {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Where a webhook configuration sends its questions, each place once.
+fn webhook_services(configuration: &Value) -> BTreeSet<Service> {
+    let webhooks = configuration["webhooks"].as_array().into_iter().flatten();
+    let service = |webhook: &Value| {
+        let text = |key: &str| webhook.pointer(&format!("/clientConfig/service/{key}"))?.as_str().map(str::to_owned);
+        Some(Service { namespace: text("namespace")?, name: text("name")? })
+    };
+    webhooks.filter_map(service).collect()
+}
+
+/// A service by name.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Service {
+    namespace: String,
+    name: String,
 }
 
 /// Asks until the answer is yes.

@@ -69,9 +69,6 @@ pub fn up(profile: &Profile) -> Result<Plan<StepKind>, PlanError> {
                 after.push(service_network.clone());
             }
         }
-        if *part == Part::Mysql {
-            after.push(storage.clone());
-        }
         let step = plan.add(applied(*part), StepKind::Apply { part: *part }, &after);
         finished.push(plan.add(healthy(*part), StepKind::Healthy { part: *part }, [&step]));
     }
@@ -80,7 +77,7 @@ pub fn up(profile: &Profile) -> Result<Plan<StepKind>, PlanError> {
         finished.push(plan.add("gateway", StepKind::Gateway, &way));
     }
     // the proof runs pods on every node, so it stands back until the application answers
-    finished.extend([ready, loaded, kubeconfig, configuration]);
+    finished.extend([ready, loaded, kubeconfig, configuration, storage]);
     plan.add("connectivity", StepKind::Connectivity, &finished);
     plan.build()
 }
