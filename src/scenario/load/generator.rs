@@ -3,7 +3,6 @@
 use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::net::TcpStream;
-use std::num::NonZeroU64;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,6 +14,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::connection::{Exchange, Progress, Request, State, begin_connect, connect_outcome, is_quiet};
 use super::ledger::{Batch, Entry, Outcome};
+use super::priority::Priority;
 use super::{LoadError, LoadPlan, http, request_id};
 
 /// The thread wakes this long before a request is due and spins the rest: waking up takes about half of it.
@@ -33,14 +33,12 @@ pub(super) fn run(
     plan: LoadPlan,
     batches: mpsc::UnboundedSender<Batch>,
     stop: Arc<AtomicBool>,
-    ready: oneshot::Sender<Result<Instant, LoadError>>,
+    ready: oneshot::Sender<Result<(Instant, Priority), LoadError>>,
 ) {
-    // Precision is a matter of best effort; what came of it is measured with every request.
-    let _ = rustix::thread::set_current_timer_slack(NonZeroU64::new(1));
-    let _ = rustix::process::setpriority_process(None, -15);
+    let priority = Priority::raise();
     match Generator::new(plan, batches, stop) {
         Ok(mut generator) => {
-            let told = ready.send(Ok(generator.start()));
+            let told = ready.send(Ok((generator.start(), priority)));
             if told.is_ok() {
                 generator.run();
             }
