@@ -12,20 +12,20 @@
 //! 7. [`state`] is what Hearth keeps on this machine; [`cli`] is one file per verb, [`ui`] the only writer to
 //!    the terminal, and [`was`] the sample application server that the same binary carries.
 
-pub mod error;
-pub mod yaml;
-pub mod profile;
-pub mod plan;
-pub mod engine;
-pub mod state;
+pub mod actor;
 pub mod artifact;
-pub mod provider;
+pub mod cli;
 pub mod cluster;
 pub mod components;
 pub mod doctor;
-pub mod scenario;
+pub mod engine;
+pub mod error;
+pub mod plan;
+pub mod profile;
+pub mod provider;
 pub mod report;
-pub mod was;
-pub mod actor;
+pub mod scenario;
+pub mod state;
 pub mod ui;
-pub mod cli;
+pub mod was;
+pub mod yaml;

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use k8s_openapi::api::apps::v1::{DaemonSet, Deployment};
+use k8s_openapi::api::core::v1::ConfigMap;
 use k8s_openapi::api::storage::v1::StorageClass;
 use kube::api::Api;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
@@ -63,6 +64,8 @@ impl Actor<StepKind> for DockerActor {
             }
             StepKind::Kubelet { node } => kubelet::is_running(&provider.node(node).await?).await?,
             StepKind::ClusterServices => self.cluster_services().await?,
+            StepKind::ServiceNetwork => health::unhealthy(session.client().await?, &[kube_proxy()]).await?.is_empty(),
+            StepKind::ClusterConfiguration => self.cluster_configuration().await?,
             StepKind::NodesReady { nodes } => {
                 let problems = ready::node_problems(session.client().await?, nodes).await?;
                 return Ok(needed_unless(problems.is_empty(), || problems.join("; ")));
@@ -129,7 +132,9 @@ impl Actor<StepKind> for DockerActor {
                 node.put(kubelet::worker_files(&node, session.pki().await?, &session.endpoint(), &id, &config)?).await?;
                 kubelet::start(&node).await?;
             }
-            StepKind::ClusterServices => kubeadm::finish(&session.control_plane().await?).await?,
+            StepKind::ClusterServices => kubeadm::install_services(&session.control_plane().await?).await?,
+            StepKind::ServiceNetwork => health::wait(session.client().await?, &[kube_proxy()], Instant::now() + limit).await?,
+            StepKind::ClusterConfiguration => kubeadm::finish(&session.control_plane().await?).await?,
             StepKind::NodesReady { nodes } => ready::wait_nodes(session.client().await?, nodes, limit).await?,
             StepKind::Storage => {
                 let manifest = session.control_plane().await?.run(Command::new(["cat", STORAGE_MANIFEST])).await?;
@@ -160,6 +165,15 @@ impl Actor<StepKind> for DockerActor {
 
 /// The node image's own storage manifest (kind's contract).
 const STORAGE_MANIFEST: &str = "/kind/manifests/default-storage.yaml";
+
+/// An object that kubeadm installs, as the health rules know it.
+fn system_object(kind: &str, name: &str) -> Value {
+    json!({"apiVersion": "apps/v1", "kind": kind, "metadata": {"namespace": "kube-system", "name": name}})
+}
+
+fn kube_proxy() -> Value {
+    system_object("DaemonSet", "kube-proxy")
+}
 
 fn needed_unless(done: bool, why: impl FnOnce() -> String) -> Check {
     if done { Check::Satisfied } else { Check::Needed(why()) }
@@ -198,6 +212,13 @@ impl DockerActor {
         Ok(proxy.is_some() && dns.is_some())
     }
 
+    /// kubelet-finalize is the last of kubeadm's phases, and the stored configuration the first.
+    async fn cluster_configuration(&self) -> Result<bool> {
+        let maps = Api::<ConfigMap>::namespaced(self.0.client().await?.clone(), "kube-system");
+        let stored = maps.get_opt("kubelet-config").await.map_err(ClusterError::api("read the stored configuration"))?;
+        Ok(stored.is_some())
+    }
+
     async fn has_storage_class(&self) -> Result<bool> {
         let classes = Api::<StorageClass>::all(self.0.client().await?.clone());
         Ok(classes.get_opt("standard").await.map_err(ClusterError::api("read storage classes"))?.is_some())
@@ -206,11 +227,8 @@ impl DockerActor {
     async fn prove_connectivity(&self, limit: Duration, progress: &Progress) -> Result<()> {
         let client = self.0.client().await?;
         let deadline = Instant::now() + limit;
-        let system = [("Deployment", "coredns"), ("DaemonSet", "kube-proxy")].map(|(kind, name)| {
-            json!({"apiVersion": "apps/v1", "kind": kind, "metadata": {"namespace": "kube-system", "name": name}})
-        });
         progress.say("system pods");
-        health::wait(client, &system, deadline).await?;
+        health::wait(client, &[system_object("Deployment", "coredns"), kube_proxy()], deadline).await?;
         progress.say("probe pods");
         self.apply_part(Part::Probe, deadline).await?;
         self.wait_part(Part::Probe, deadline).await?;
@@ -232,10 +250,13 @@ impl DockerActor {
 }
 
 /// True when the application answers 200 at the gateway's address.
-async fn gateway_answers(vip: Ipv4Addr) -> bool {
+pub async fn gateway_answers(vip: Ipv4Addr) -> bool {
     let answer = async {
         let mut stream = TcpStream::connect((vip, 80)).await.ok()?;
-        stream.write_all(format!("GET /api/whoami HTTP/1.1\r\nHost: {vip}\r\nConnection: close\r\n\r\n").as_bytes()).await.ok()?;
+        stream
+            .write_all(format!("GET /api/whoami HTTP/1.1\r\nHost: {vip}\r\nConnection: close\r\n\r\n").as_bytes())
+            .await
+            .ok()?;
         let mut head = [0; 12];
         stream.read_exact(&mut head).await.ok()?;
         head.ends_with(b" 200").then_some(())

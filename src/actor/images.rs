@@ -32,6 +32,24 @@ impl Session {
         Ok(missing)
     }
 
+    /// Images that an `up` would need and that are nowhere to be had: neither in the engine nor in the bundle, and
+    /// their registry does not even answer. Nodes that exist have theirs.
+    pub async fn images_nowhere(&self) -> Result<Vec<String>> {
+        if !self.provider.own_containers().await?.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut images = build::images(&self.profile);
+        images.push(self.provider.node_base().to_owned());
+        let mut nowhere = Vec::new();
+        for image in self.images_missing_in_engine(&images).await? {
+            let bundled = self.bundle.as_ref().is_some_and(|bundle| bundle.image(&image).is_ok());
+            if !bundled && !registry_answers(&image).await {
+                nowhere.push(image);
+            }
+        }
+        Ok(nowhere)
+    }
+
     /// Brings an image into the engine: from the bundle, else from its registry.
     pub async fn fetch_image(&self, image: &str, progress: &Progress) -> Result<()> {
         if let Some(bundle) = &self.bundle
@@ -98,6 +116,17 @@ impl Session {
         let lock = lock("pool.lock").await?;
         Ok(Some(Reserved { range: self.pool().await?, _lock: lock }))
     }
+}
+
+/// True when the host that a reference names takes connections. (Docker's short names mean its own registry.)
+async fn registry_answers(image: &str) -> bool {
+    let host = match image.split_once('/') {
+        Some((host, _)) if host != "docker.io" && (host.contains('.') || host.contains(':')) => host,
+        _ => "registry-1.docker.io",
+    };
+    let address = if host.contains(':') { host.to_owned() } else { format!("{host}:443") };
+    let connect = tokio::net::TcpStream::connect(address);
+    tokio::time::timeout(std::time::Duration::from_secs(3), connect).await.is_ok_and(|connected| connected.is_ok())
 }
 
 /// Takes an exclusive lock on a file of the cache, waiting for its holder.

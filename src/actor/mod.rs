@@ -6,5 +6,5 @@ mod docker;
 mod images;
 mod session;
 
-pub use docker::DockerActor;
+pub use docker::{DockerActor, gateway_answers};
 pub use session::Session;

@@ -40,7 +40,13 @@ pub struct Session {
 
 impl Session {
     /// Nothing is looked up yet.
-    pub fn new(profile: Profile, provider: DockerProvider, bundle: Option<Bundle>, state: State, merge_into: Option<PathBuf>) -> Self {
+    pub fn new(
+        profile: Profile,
+        provider: DockerProvider,
+        bundle: Option<Bundle>,
+        state: State,
+        merge_into: Option<PathBuf>,
+    ) -> Self {
         Session {
             profile,
             provider,
@@ -269,8 +275,12 @@ impl Explain for SessionError {
 
     fn hint(&self) -> Option<String> {
         match self {
-            SessionError::NoImage { .. } => Some("load it with `docker load`, or name a directory with --bundle DIR (HEARTH_BUNDLE)".into()),
-            SessionError::VipOutsidePool { .. } => Some("leave out spec.components.istio.gateway.vip, or give a pool that holds it".into()),
+            SessionError::NoImage { .. } => {
+                Some("load it with `docker load`, or name a directory with --bundle DIR (HEARTH_BUNDLE)".into())
+            }
+            SessionError::VipOutsidePool { .. } => {
+                Some("leave out spec.components.istio.gateway.vip, or give a pool that holds it".into())
+            }
             _ => None,
         }
     }

@@ -152,8 +152,12 @@ pub enum Template {
 /// `hearth plan`
 #[derive(Debug, Args)]
 pub struct PlanArgs {
+    /// Which cluster.
     #[command(flatten)]
     pub profile: ProfileArgs,
+    /// Where artifacts come from.
+    #[command(flatten)]
+    pub bundle: BundleArgs,
     /// Print the graph for Graphviz instead
     #[arg(long)]
     pub dot: bool,
@@ -168,8 +172,10 @@ pub struct PlanArgs {
 /// `hearth up`
 #[derive(Debug, Args)]
 pub struct UpArgs {
+    /// Which cluster.
     #[command(flatten)]
     pub profile: ProfileArgs,
+    /// Where artifacts come from.
     #[command(flatten)]
     pub bundle: BundleArgs,
     /// Do not ask
@@ -195,6 +201,7 @@ pub struct UpArgs {
 /// `hearth status`
 #[derive(Debug, Args)]
 pub struct StatusArgs {
+    /// Which cluster.
     #[command(flatten)]
     pub profile: ProfileArgs,
 }
@@ -205,6 +212,7 @@ pub struct TestArgs {
     /// Scenario files, or directories of them
     #[arg(required = true)]
     pub scenarios: Vec<PathBuf>,
+    /// Which cluster.
     #[command(flatten)]
     pub profile: ProfileArgs,
     /// Where reports go [default: the run's directory]
@@ -215,6 +223,7 @@ pub struct TestArgs {
 /// `hearth kubeconfig`
 #[derive(Debug, Args)]
 pub struct KubeconfigArgs {
+    /// Which cluster.
     #[command(flatten)]
     pub profile: ProfileArgs,
     /// Merge it into this file instead of printing (without a value: the one kubectl uses)
@@ -230,6 +239,7 @@ pub struct KubeconfigArgs {
 pub struct LogsArgs {
     /// A node, or a pod as NAMESPACE/NAME; without one, what there is
     pub target: Option<String>,
+    /// Which cluster.
     #[command(flatten)]
     pub profile: ProfileArgs,
     /// Lines from the end
@@ -243,6 +253,7 @@ pub struct LogsArgs {
 /// `hearth down`
 #[derive(Debug, Args)]
 pub struct DownArgs {
+    /// Which cluster.
     #[command(flatten)]
     pub profile: ProfileArgs,
     /// Do not ask

@@ -57,7 +57,9 @@ pub fn existing(args: &ProfileArgs) -> Result<Profile> {
         Some(profile) => Ok(profile),
         // a cluster whose state is lost can still be looked at and removed: its containers carry its name
         None => profile::load(
-            &[Source::Stdin("{apiVersion: hearth.dev/v1alpha1, kind: ClusterProfile, metadata: {}, spec: {provider: {docker: {}}}}".into())],
+            &[Source::Stdin(
+                "{apiVersion: hearth.dev/v1alpha1, kind: ClusterProfile, metadata: {}, spec: {provider: {docker: {}}}}".into(),
+            )],
             &[format!("metadata.name=\"{name}\"")],
         ),
     }
@@ -84,6 +86,8 @@ pub fn docker(profile: &Profile) -> Result<&DockerNodes> {
 pub fn session(profile: Profile, bundle: Option<&BundleArgs>, merge_into: Option<PathBuf>) -> Result<Arc<Session>> {
     let provider = DockerProvider::new(&profile.name, docker(&profile)?)?;
     let state = State::of(&profile.name)?;
-    let bundle = bundle.and_then(|args| args.bundle.as_ref()).map(Bundle::open).transpose()?;
+    // an empty HEARTH_BUNDLE means none
+    let named = bundle.and_then(|args| args.bundle.as_ref()).filter(|path| !path.as_os_str().is_empty());
+    let bundle = named.map(Bundle::open).transpose()?;
     Ok(Arc::new(Session::new(profile, provider, bundle, state, merge_into)))
 }

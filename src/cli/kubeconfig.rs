@@ -20,7 +20,8 @@ pub async fn run(context: &Context, args: KubeconfigArgs) -> Result<u8> {
             let path = if path.as_os_str().is_empty() { kubeconfig::user_file() } else { path };
             kubeconfig::merge(&path, &config)?;
             let name = kubeconfig::context(&session.profile.name);
-            context.result(&json!({"merged": path, "context": name}), || format!("Merged context {name} into {}", path.display()))?;
+            context
+                .result(&json!({"merged": path, "context": name}), || format!("Merged context {name} into {}", path.display()))?;
         }
         None if context.output.output == Format::Json => context.printer.json(&config),
         None => context.printer.raw(&crate::yaml::to_string(&config)?),

@@ -1,3 +1,34 @@
-//! stub
-use super::Context; use super::args::LogsArgs; use crate::error::Result;
-pub async fn run(_context: &Context, _args: LogsArgs) -> Result<u8> { Ok(0) }
+//! `hearth logs`: a node's journal, or a pod's log.
+
+use k8s_openapi::api::core::v1::Pod;
+use kube::api::{Api, LogParams};
+
+use super::args::LogsArgs;
+use super::{Context, cluster};
+use crate::cluster::ClusterError;
+use crate::error::Result;
+use crate::provider::{Command, Node};
+
+pub async fn run(context: &Context, args: LogsArgs) -> Result<u8> {
+    let session = cluster::session(cluster::existing(&args.profile)?, None, None)?;
+    let Some(target) = args.target else {
+        let nodes: Vec<String> = session.provider.own_containers().await?.into_iter().map(|container| container.name).collect();
+        context
+            .result(&nodes, || format!("nodes (hearth logs NODE, or hearth logs NAMESPACE/POD):\n  {}", nodes.join("\n  ")))?;
+        return Ok(0);
+    };
+    let text = match target.split_once('/') {
+        Some((namespace, pod)) => {
+            let parameters = LogParams { tail_lines: Some(args.tail.into()), container: args.container, ..Default::default() };
+            let pods = Api::<Pod>::namespaced(session.client().await?.clone(), namespace);
+            pods.logs(pod, &parameters).await.map_err(ClusterError::api(format!("read the log of {target}")))?
+        }
+        None => {
+            let lines = args.tail.to_string();
+            let journal = ["journalctl", "--no-pager", "--lines", &lines, "--unit", "kubelet", "--unit", "containerd"];
+            session.provider.node(&target).await?.run(Command::new(journal)).await.map(|output| output.text())?
+        }
+    };
+    context.result(&text.lines().collect::<Vec<_>>(), || text.trim_end().to_owned())?;
+    Ok(0)
+}

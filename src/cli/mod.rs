@@ -127,6 +127,12 @@ enum UsageError {
         #[source]
         source: std::io::Error,
     },
+    #[error("cannot read {path}")]
+    Read {
+        path: String,
+        #[source]
+        source: std::io::Error,
+    },
     #[error("cannot read standard input")]
     Stdin(#[source] std::io::Error),
 }

@@ -17,7 +17,7 @@ pub async fn run(context: &Context, args: PlanArgs) -> Result<u8> {
     cluster::docker(&profile)?;
     let mut checks = Vec::new();
     if !args.offline {
-        let session = cluster::session(profile, None, None)?;
+        let session = cluster::session(profile, Some(&args.bundle), None)?;
         match session.engine().await {
             Ok(_) => checks = engine::check_all(&plan, &std::sync::Arc::new(DockerActor(session)), &Options::default()).await,
             Err(error) => context.printer.err(format!("not checked against the live world: {error}")),

@@ -6,10 +6,10 @@ use std::time::Duration;
 use super::Context;
 use super::args::LogFormat;
 use crate::actor::{DockerActor, Session};
-use crate::engine::{self, Collector, Event, Events, Journal, LogSink, Options, Outcome, Sink};
+use crate::engine::{self, Collector, Event, Events, Journal, LogSink, Options, Outcome, Sink, StepOutcome};
 use crate::error::Result;
 use crate::plan::{Plan, StepKind};
-use crate::state::{Lock, RunDir, RunId};
+use crate::state::{Lock, RunId};
 use crate::ui::{Display, JsonLines, logging, timing_table};
 
 /// Which way a plan is run.
@@ -23,11 +23,10 @@ pub enum Way {
 
 /// A run that holds the cluster's lock.
 pub struct Run {
-    /// Its files.
-    pub dir: RunDir,
     /// The lock; released when dropped.
     pub lock: Lock,
-    id: RunId,
+    /// Its name.
+    pub id: RunId,
 }
 
 /// Takes the cluster's lock and starts the run's log.
@@ -37,7 +36,7 @@ pub async fn begin(context: &Context, session: &Session, wait: Option<Duration>)
     let dir = session.state.run(&id)?;
     logging::init(&dir.log(), context.printer.verbosity())?;
     let _already = context.log.set(dir.log());
-    Ok(Run { dir, lock, id })
+    Ok(Run { lock, id })
 }
 
 /// Runs a plan to its end, or until Ctrl-C or `timeout`.
@@ -85,9 +84,8 @@ pub async fn execute(
         context.printer.err(table);
     }
     for record in &records {
-        if let Event::StepFinished { id, seconds, .. } = &record.event
+        if let Event::StepFinished { id, outcome: StepOutcome::Applied, .. } = &record.event
             && id.as_str() == "gateway"
-            && *seconds > 0.0
         {
             context.printer.err(format!("first 200 after {:.1} s", record.at));
         }

@@ -1,3 +1,162 @@
-//! stub
-use super::Context; use super::args::StatusArgs; use crate::error::Result;
-pub async fn run(_context: &Context, _args: StatusArgs) -> Result<u8> { Ok(0) }
+//! `hearth status`: what runs, where, and what is wrong.
+
+use comfy_table::{Table, presets};
+use serde::Serialize;
+
+use super::args::StatusArgs;
+use super::{Context, UsageError, cluster};
+use crate::actor::Session;
+use crate::cluster::ready;
+use crate::components::{catalogue, health};
+use crate::error::{Explain, Family, Result};
+use std::sync::Arc;
+
+/// What `status` prints; the JSON form is this very value.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Status {
+    name: String,
+    vip: Option<std::net::Ipv4Addr>,
+    nodes: Vec<NodeStatus>,
+    components: Vec<ComponentStatus>,
+    /// Everything that is wrong, in one list; empty when all is well.
+    problems: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct NodeStatus {
+    name: String,
+    role: String,
+    address: Option<std::net::Ipv4Addr>,
+    state: String,
+}
+
+#[derive(Debug, Serialize)]
+struct ComponentStatus {
+    component: String,
+    state: String,
+}
+
+/// The cluster is not as it should be.
+#[derive(Debug, thiserror::Error)]
+#[error("{} things are wrong with cluster `{name}`", .problems)]
+struct Unwell {
+    name: String,
+    problems: usize,
+}
+
+impl Explain for Unwell {
+    fn family(&self) -> Family {
+        Family::NotReady
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some("`hearth up` repairs what it can; `hearth logs NODE` shows a node's log".into())
+    }
+}
+
+pub async fn run(context: &Context, args: StatusArgs) -> Result<u8> {
+    let session = cluster::session(cluster::existing(&args.profile)?, None, None)?;
+    let status = look(&session).await?;
+    let problems = status.problems.len();
+    context.result(&status, || text(&status))?;
+    match problems {
+        0 => Ok(0),
+        _ => Err(Unwell { name: status.name, problems }.into()),
+    }
+}
+
+async fn look(session: &Arc<Session>) -> Result<Status> {
+    let containers = session.provider.own_containers().await?;
+    if containers.is_empty() {
+        return Err(UsageError::NoCluster { name: session.profile.name.clone() }.into());
+    }
+    let mut status =
+        Status { name: session.profile.name.clone(), vip: None, nodes: Vec::new(), components: Vec::new(), problems: Vec::new() };
+    let wanted = session.provider.wanted();
+    for (name, _) in wanted.iter().filter(|(name, _)| containers.iter().all(|container| container.name != *name)) {
+        status.problems.push(format!("node {name}: does not exist"));
+    }
+    for container in containers.iter().filter(|container| !container.running) {
+        status.problems.push(format!("node {}: its container is stopped: {}", container.name, container.status));
+    }
+    let names: Vec<String> = containers.iter().filter(|container| container.running).map(|c| c.name.clone()).collect();
+    let not_ready = match session.client().await {
+        Ok(client) => ready::node_problems(client, &names).await.map_err(Into::into),
+        Err(error) => Err(error),
+    };
+    let reachable = not_ready.is_ok();
+    let not_ready = not_ready.unwrap_or_else(|error| {
+        status.problems.push(format!("API server: {}", crate::error::chain(&*error).replace('\n', ";")));
+        Vec::new()
+    });
+    for container in &containers {
+        let problem = not_ready.iter().find(|problem| problem.starts_with(&format!("{}:", container.name)));
+        let state = match (container.running, problem) {
+            (false, _) => format!("stopped: {}", container.status),
+            (true, Some(_)) => "not Ready".into(),
+            (true, None) if reachable => "Ready".into(),
+            (true, None) => "running".into(),
+        };
+        let (name, role) = (container.name.clone(), container.role.to_string());
+        status.nodes.push(NodeStatus { name, role, address: container.address, state });
+    }
+    status.problems.extend(not_ready.into_iter().map(|problem| format!("node {problem}")));
+    if reachable {
+        components(session, &mut status).await?;
+    }
+    Ok(status)
+}
+
+/// Components and the gateway's address, by the health rules that `up` waits for.
+async fn components(session: &Arc<Session>, status: &mut Status) -> Result<()> {
+    if session.profile.components.istio.is_some() {
+        status.vip = Some(session.vip().await?);
+    }
+    let client = session.client().await?;
+    for part in catalogue::parts(&session.profile).into_iter().filter(|part| part.definitions().is_none()) {
+        let unhealthy = health::unhealthy(client, &session.objects(part).await?).await?;
+        let state = if unhealthy.is_empty() { "works" } else { "does not work" };
+        status.components.push(ComponentStatus { component: part.to_string(), state: state.into() });
+        status.problems.extend(unhealthy.into_iter().map(|one| format!("{part}: {}: {}", one.object, one.why)));
+    }
+    if session.profile.components.workloads.is_some()
+        && let Some(vip) = status.vip
+        && !crate::actor::gateway_answers(vip).await
+    {
+        status.problems.push(format!("gateway: http://{vip}/api/whoami does not answer 200"));
+    }
+    Ok(())
+}
+
+fn text(status: &Status) -> String {
+    let mut nodes = table(&["node", "role", "address", "state"]);
+    for node in &status.nodes {
+        let address = node.address.map(|address| address.to_string()).unwrap_or_default();
+        nodes.add_row([&node.name, &node.role, &address, &node.state]);
+    }
+    let mut text = format!("{nodes}\n");
+    if !status.components.is_empty() {
+        let mut components = table(&["component", "state"]);
+        for component in &status.components {
+            components.add_row([&component.component, &component.state]);
+        }
+        text.push_str(&format!("\n{components}\n"));
+    }
+    if let Some(vip) = status.vip {
+        text.push_str(&format!("\ngateway   http://{vip}/\n"));
+    }
+    match status.problems.as_slice() {
+        [] => text.push_str("\nall is well"),
+        problems => {
+            text.push_str(&format!("\nwrong:\n{}", problems.iter().map(|p| format!("  {p}")).collect::<Vec<_>>().join("\n")))
+        }
+    }
+    text
+}
+
+fn table(header: &[&str]) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_header(header.to_vec());
+    table
+}

@@ -9,20 +9,30 @@ use super::args::UpArgs;
 use super::run::{self, Way};
 use super::{Context, UsageError, cluster};
 use crate::cluster::kubeconfig;
+use crate::doctor;
 use crate::engine::Outcome;
 use crate::error::Result;
 use crate::plan::build;
 
 pub async fn run(context: &Context, args: UpArgs) -> Result<u8> {
     if args.dry_run {
-        let plan_args = super::args::PlanArgs { profile: args.profile, dot: false, offline: false, detailed_exitcode: false };
+        let plan_args = super::args::PlanArgs {
+            profile: args.profile,
+            bundle: args.bundle,
+            dot: false,
+            offline: false,
+            detailed_exitcode: false,
+        };
         return super::plan::run(context, plan_args).await;
     }
     let profile = cluster::load(&args.profile)?;
     let plan = build::up(&profile)?;
     let merge_into = args.kubeconfig.map(|path| if path.as_os_str().is_empty() { kubeconfig::user_file() } else { path });
     let session = cluster::session(profile, Some(&args.bundle), merge_into)?;
-    session.engine().await?;
+    let missing = session.images_nowhere().await.unwrap_or_default();
+    for finding in doctor::preflight(&session.profile, &missing, session.merge_into.as_deref()).await?.iter() {
+        context.printer.detail(finding);
+    }
     if !args.yes {
         confirm(context, &format!("{} steps. Go on?", plan.steps().len()))?;
     }

@@ -90,7 +90,9 @@ impl Explain for ClusterError {
 
     fn hint(&self) -> Option<String> {
         match self {
-            ClusterError::NotReady { .. } => Some("`hearth status` tells what is wrong; `hearth logs NODE` shows a node's log".into()),
+            ClusterError::NotReady { .. } => {
+                Some("`hearth status` tells what is wrong; `hearth logs NODE` shows a node's log".into())
+            }
             ClusterError::Kubeconfig { .. } => Some("check the file's permissions, or name another with --kubeconfig".into()),
             _ => None,
         }

@@ -1,4 +1,4 @@
-//! The control plane, by kubeadm. Its phases are run in two calls, so that the moment in between, when the
+//! The control plane, by kubeadm. Its phases are run in three calls, so that the moment in between, when the
 //! API starts to answer, is ours: workers and components start then instead of after kubeadm's own waits.
 //! (Phases: kubeadm reference, "kubeadm init"; configuration: kubeadm.k8s.io/v1beta4.)
 
@@ -15,10 +15,11 @@ use crate::provider::{Command, FileSpec, Node};
 const CONFIG: &str = "/kind/kubeadm.conf";
 /// What must be done before the API can answer.
 const BEFORE_API: &str = "certs,kubeconfig,etcd,control-plane/apiserver,kubelet-start";
-/// What needs the API. The controller manager and the scheduler too: started together with etcd and the API server
-/// they would only slow them down, and then sit out the pauses after their failed first attempts.
-const AFTER_API: &str =
-    "control-plane/controller-manager,control-plane/scheduler,upload-config,mark-control-plane,bootstrap-token,kubelet-finalize,addon";
+/// What pods wait for. The controller manager and the scheduler are among it: started together with etcd and the API
+/// server they would only slow them down, and then sit out the pauses after their failed first attempts.
+const FOR_PODS: &str = "control-plane/controller-manager,control-plane/scheduler,addon";
+/// What only later joins and upgrades need.
+const FOR_LATER: &str = "upload-config,mark-control-plane,bootstrap-token,kubelet-finalize";
 /// What nobody needs: checks made for bare machines, waits that ours replace, and advice to a reader.
 const NEVER: &str = "preflight,wait-control-plane,upload-certs,show-join-command";
 /// kind's fixed token; its joins use it, so a worker added by kind's way works too.
@@ -90,12 +91,17 @@ pub fn config_file(settings: &Settings) -> Result<FileSpec, ClusterError> {
 
 /// Everything up to the start of the kubelet; the API answers some seconds later.
 pub async fn start(node: &impl Node) -> Result<(), ClusterError> {
-    init(node, &[NEVER, AFTER_API], Duration::from_secs(120)).await
+    init(node, &[NEVER, FOR_PODS, FOR_LATER], Duration::from_secs(120)).await
 }
 
-/// Everything that needs the API: stored configuration, bootstrap token rules, CoreDNS and kube-proxy.
+/// Controller manager, scheduler, kube-proxy and CoreDNS. Needs the API.
+pub async fn install_services(node: &impl Node) -> Result<(), ClusterError> {
+    init(node, &[NEVER, BEFORE_API, FOR_LATER], Duration::from_secs(180)).await
+}
+
+/// Stored configuration, bootstrap token rules, the control plane's labels and taint. Needs the API.
 pub async fn finish(node: &impl Node) -> Result<(), ClusterError> {
-    init(node, &[NEVER, BEFORE_API], Duration::from_secs(180)).await
+    init(node, &[NEVER, BEFORE_API, FOR_PODS], Duration::from_secs(180)).await
 }
 
 /// Runs `kubeadm init` without some phases. A run of an earlier, killed Hearth may still be at it: two at once

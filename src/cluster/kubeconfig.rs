@@ -16,8 +16,11 @@ pub fn context(cluster: &str) -> String {
 
 /// The user's kubeconfig by kubectl's rule: the first of `$KUBECONFIG` that exists, else its last, else `~/.kube/config`.
 pub fn user_file() -> PathBuf {
-    let listed: Vec<PathBuf> =
-        std::env::var_os("KUBECONFIG").iter().flat_map(std::env::split_paths).filter(|path| !path.as_os_str().is_empty()).collect();
+    let listed: Vec<PathBuf> = std::env::var_os("KUBECONFIG")
+        .iter()
+        .flat_map(std::env::split_paths)
+        .filter(|path| !path.as_os_str().is_empty())
+        .collect();
     let existing = listed.iter().find(|path| path.exists()).or(listed.last()).cloned();
     existing.unwrap_or_else(|| PathBuf::from(std::env::var_os("HOME").unwrap_or_default()).join(".kube/config"))
 }
@@ -44,9 +47,9 @@ pub fn merge(path: &Path, kubeconfig: &Value) -> Result<(), ClusterError> {
 /// True when `path` has an entry of that name.
 pub fn contains(path: &Path, name: &str) -> Result<bool, ClusterError> {
     let config = read(path).map_err(failed("read", path))?;
-    Ok(["clusters", "users", "contexts"].iter().any(|list| {
-        config[list].as_array().is_some_and(|entries| entries.iter().any(|entry| entry["name"] == name))
-    }))
+    Ok(["clusters", "users", "contexts"]
+        .iter()
+        .any(|list| config[list].as_array().is_some_and(|entries| entries.iter().any(|entry| entry["name"] == name))))
 }
 
 /// Takes the entries of that name out of `path`; other entries stay as they are.

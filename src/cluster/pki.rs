@@ -57,7 +57,8 @@ impl Pki {
             return Ok(None);
         }
         let text = output.text();
-        let parts: Vec<String> = text.split("=====\n").map(|part| format!("{}\n", part.trim_end_matches("=====").trim())).collect();
+        let parts: Vec<String> =
+            text.split("=====\n").map(|part| format!("{}\n", part.trim_end_matches("=====").trim())).collect();
         let part = |index: usize| parts.get(index).cloned().unwrap_or_default();
         let pair = |index: usize| KeyedCertificate { certificate: part(index), key: part(index + 1) };
         Ok(Some(Pki {

@@ -43,15 +43,21 @@ pub fn pod_problem(pod: &Pod) -> Option<String> {
 /// Waits by a watch until every node in `names` is Ready.
 pub async fn wait_nodes(client: &Client, names: &[String], limit: Duration) -> Result<(), ClusterError> {
     let nodes = Api::<NodeObject>::all(client.clone());
-    wait_all(nodes, watcher::Config::default(), "nodes", limit, |node| node_problem(node), |seen| {
-        names.iter().all(|name| seen.contains_key(name))
-    })
+    wait_all(
+        nodes,
+        watcher::Config::default(),
+        "nodes",
+        limit,
+        |node| node_problem(node),
+        |seen| names.iter().all(|name| seen.contains_key(name)),
+    )
     .await
 }
 
 /// What keeps the nodes in `names` from being Ready, one line each.
 pub async fn node_problems(client: &Client, names: &[String]) -> Result<Vec<String>, ClusterError> {
-    let list = Api::<NodeObject>::all(client.clone()).list(&ListParams::default()).await.map_err(ClusterError::api("list nodes"))?;
+    let list =
+        Api::<NodeObject>::all(client.clone()).list(&ListParams::default()).await.map_err(ClusterError::api("list nodes"))?;
     let problem = |name: &String| match list.iter().find(|node| node.name_any() == *name) {
         Some(node) => node_problem(node).map(|problem| format!("{name}: {problem}")),
         None => Some(format!("{name}: not registered")),
@@ -110,8 +116,10 @@ const PROOF: &str = "hearth-connectivity";
 
 /// The nodes as the proof names them: a node that was made anew has another uid, so it has to be proven again.
 async fn node_identities(client: &Client) -> Result<String, ClusterError> {
-    let list = Api::<NodeObject>::all(client.clone()).list(&ListParams::default()).await.map_err(ClusterError::api("list nodes"))?;
-    let mut identities: Vec<String> = list.iter().map(|node| format!("{} {}", node.name_any(), node.uid().unwrap_or_default())).collect();
+    let list =
+        Api::<NodeObject>::all(client.clone()).list(&ListParams::default()).await.map_err(ClusterError::api("list nodes"))?;
+    let mut identities: Vec<String> =
+        list.iter().map(|node| format!("{} {}", node.name_any(), node.uid().unwrap_or_default())).collect();
     identities.sort();
     Ok(identities.join("\n"))
 }
@@ -160,7 +168,8 @@ pub async fn prove_connectivity(client: &Client, namespace: &str, selector: &str
             return Err(unreachable(format!("pod {name} cannot reach {}: {reason}", failed.url)));
         }
         made += reached.len();
-        let resolved: serde_json::Value = get(client, &format!("{base}/resolve?name=kubernetes.default.svc.cluster.local")).await?;
+        let resolved: serde_json::Value =
+            get(client, &format!("{base}/resolve?name=kubernetes.default.svc.cluster.local")).await?;
         if let Some(error) = resolved.get("error").and_then(|error| error.as_str()) {
             return Err(unreachable(format!("pod {name} cannot resolve kubernetes.default.svc.cluster.local: {error}")));
         }
@@ -174,6 +183,7 @@ fn unreachable(state: String) -> ClusterError {
 
 /// One GET through the API server's proxy to a pod.
 async fn get<T: serde::de::DeserializeOwned>(client: &Client, path: &str) -> Result<T, ClusterError> {
-    let request = http::Request::get(path).body(Vec::new()).map_err(|error| ClusterError::Connect { reason: error.to_string() })?;
+    let request =
+        http::Request::get(path).body(Vec::new()).map_err(|error| ClusterError::Connect { reason: error.to_string() })?;
     client.request(request).await.map_err(ClusterError::api("reach a probe pod"))
 }

@@ -61,9 +61,7 @@ pub async fn register(client: &Client, name: &str, cidr: Ipv4Net, provider_id: &
 
 /// Every node's podCIDR as the API has it.
 pub async fn pod_cidrs(client: &Client) -> Result<BTreeMap<String, Ipv4Net>, ClusterError> {
-    let nodes = Api::<NodeObject>::all(client.clone()).list(&Default::default()).await.map_err(ClusterError::api("list nodes"))?;
-    Ok(nodes
-        .into_iter()
-        .filter_map(|node| Some((node.name_any(), node.spec?.pod_cidr?.parse().ok()?)))
-        .collect())
+    let nodes =
+        Api::<NodeObject>::all(client.clone()).list(&Default::default()).await.map_err(ClusterError::api("list nodes"))?;
+    Ok(nodes.into_iter().filter_map(|node| Some((node.name_any(), node.spec?.pod_cidr?.parse().ok()?))).collect())
 }

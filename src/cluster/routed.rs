@@ -40,18 +40,16 @@ pub fn files(pod_subnet: Ipv4Net, own: Ipv4Net, others: &[Segment]) -> Vec<FileS
     for Segment { address, cidr } in others {
         script.push_str(&format!("ip route replace {cidr} via {address}\n"));
     }
-    let rule = format!("POSTROUTING -s {pod_subnet} ! -d {pod_subnet} -m addrtype ! --dst-type LOCAL -m comment --comment hearth -j MASQUERADE");
+    let rule = format!(
+        "POSTROUTING -s {pod_subnet} ! -d {pod_subnet} -m addrtype ! --dst-type LOCAL -m comment --comment hearth -j MASQUERADE"
+    );
     script.push_str(&format!("iptables -w -t nat -C {rule} 2>/dev/null || iptables -w -t nat -A {rule}\n"));
     let unit = format!(
         "[Unit]\nDescription=Routes of the pod network (Hearth)\nAfter=network.target\nBefore=kubelet.service\n\n\
          [Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart={SCRIPT}\n\n[Install]\nWantedBy=multi-user.target\n"
     );
     let file = |path: &str, text: String, mode| FileSpec { path: path.to_owned(), bytes: text.into_bytes(), mode };
-    vec![
-        file(CONFLIST, format!("{conflist:#}\n"), 0o644),
-        file(SCRIPT, script, 0o755),
-        file(UNIT, unit, 0o644),
-    ]
+    vec![file(CONFLIST, format!("{conflist:#}\n"), 0o644), file(SCRIPT, script, 0o755), file(UNIT, unit, 0o644)]
 }
 
 /// True when the node has these very files and its routes are in place.

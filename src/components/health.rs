@@ -56,7 +56,7 @@ async fn wait_one(client: &Client, object: &Value) -> Result<(), ComponentError>
         _ => {
             let reference = ObjectRef::of(object);
             let api = reference.api(client)?;
-            let healthy = |live: Option<&DynamicObject>| live.is_some_and(|live| trouble(live).is_none());
+            let healthy = |live: Option<&DynamicObject>| live.is_some_and(|live| trouble(&reference.kind, live).is_none());
             let waited = await_condition(api, &reference.name, healthy).await;
             waited.map(drop).map_err(|error| ComponentError::Watch { object: Box::new(reference), source: Box::new(error) })
         }
@@ -83,7 +83,7 @@ pub async fn unhealthy(client: &Client, objects: &[Value]) -> Result<Vec<Unhealt
             _ if !has_state(object) => None,
             _ => match reference.api(client)?.get_opt(&reference.name).await {
                 Ok(None) => Some("does not exist".to_owned()),
-                Ok(Some(live)) => trouble(&live),
+                Ok(Some(live)) => trouble(&reference.kind, &live),
                 Err(source) => {
                     let source = Box::new(source);
                     return Err(ComponentError::Api { action: "read", object: Box::new(reference), source });
@@ -107,9 +107,8 @@ fn has_state(object: &Value) -> bool {
     }
 }
 
-/// Why an object is not ready, from its own status.
-fn trouble(live: &DynamicObject) -> Option<String> {
-    let kind = live.types.as_ref().map(|types| types.kind.as_str()).unwrap_or_default();
+/// Why an object of that kind is not ready, from its own status. (Objects out of a list do not carry their kind.)
+fn trouble(kind: &str, live: &DynamicObject) -> Option<String> {
     let count = |pointer: &str| live.data.pointer(pointer).and_then(Value::as_i64).unwrap_or(0);
     if kind == "Service" {
         let address = live.data.pointer("/status/loadBalancer/ingress/0");
@@ -187,22 +186,22 @@ mod tests {
             json!({"spec": {"replicas": 2},
                 "status": {"observedGeneration": observed, "updatedReplicas": updated, "availableReplicas": available}})
         };
-        assert!(trouble(&live("Deployment", status(1, 2, 2))).is_some_and(|why| why.contains("not seen")));
-        assert_eq!(trouble(&live("Deployment", status(2, 1, 2))).as_deref(), Some("1 of 2 replicas up to date"));
-        assert_eq!(trouble(&live("Deployment", status(2, 2, 1))).as_deref(), Some("1 of 2 replicas available"));
-        assert_eq!(trouble(&live("Deployment", status(2, 2, 2))), None);
+        assert!(trouble("Deployment", &live("Deployment", status(1, 2, 2))).is_some_and(|why| why.contains("not seen")));
+        assert_eq!(trouble("Deployment", &live("Deployment", status(2, 1, 2))).as_deref(), Some("1 of 2 replicas up to date"));
+        assert_eq!(trouble("Deployment", &live("Deployment", status(2, 2, 1))).as_deref(), Some("1 of 2 replicas available"));
+        assert_eq!(trouble("Deployment", &live("Deployment", status(2, 2, 2))), None);
     }
 
     #[test]
     fn a_daemon_set_without_nodes_is_not_ready() {
         let empty = json!({"status": {"observedGeneration": 2, "desiredNumberScheduled": 0}});
-        assert!(trouble(&live("DaemonSet", empty)).is_some());
+        assert!(trouble("DaemonSet", &live("DaemonSet", empty)).is_some());
     }
 
     #[test]
     fn a_service_is_ready_with_its_address() {
-        assert!(trouble(&live("Service", json!({"status": {"loadBalancer": {}}}))).is_some());
+        assert!(trouble("Service", &live("Service", json!({"status": {"loadBalancer": {}}}))).is_some());
         let with = json!({"status": {"loadBalancer": {"ingress": [{"ip": "10.0.0.1"}]}}});
-        assert_eq!(trouble(&live("Service", with)), None);
+        assert_eq!(trouble("Service", &live("Service", with)), None);
     }
 }

@@ -26,6 +26,7 @@ pub fn up(profile: &Profile) -> Result<Plan<StepKind>, PlanError> {
     let control = plan.add("control-plane", StepKind::ControlPlane { node: control_plane }, [&booted[0]]);
     let api = plan.add("api", StepKind::ApiServer, [&control]);
     let services = plan.add("cluster-services", StepKind::ClusterServices, [&api]);
+    let configuration = plan.add("cluster-configuration", StepKind::ClusterConfiguration, [&services]);
     let mut started = Vec::new();
     for (index, name) in names.iter().enumerate() {
         let registered = plan.add(format!("register/{name}"), StepKind::Register { node: name.clone(), index }, [&api]);
@@ -44,10 +45,12 @@ pub fn up(profile: &Profile) -> Result<Plan<StepKind>, PlanError> {
         // nodes become Ready when the user has brought a pod network; nothing that runs in pods can be waited for
         return plan.build();
     }
-    let mut cluster: Vec<&StepId> = started.iter().collect();
-    cluster.push(&services);
-    let ready = plan.add("nodes-ready", StepKind::NodesReady { nodes: names }, cluster);
-    let storage = plan.add("storage", StepKind::Storage, [&api]);
+    let ready = plan.add("nodes-ready", StepKind::NodesReady { nodes: names }, &started);
+    started.push(services);
+    // a pod that asks the API before kube-proxy has written its rules asks whoever has that address outside, fails,
+    // and comes back only after its back-off
+    let service_network = plan.add("service-network", StepKind::ServiceNetwork, &started);
+    let storage = plan.add("storage", StepKind::Storage, [&service_network]);
     all_nodes.push(&was);
     let loaded = plan.add("load-images", StepKind::LoadImage, all_nodes);
 
@@ -61,6 +64,10 @@ pub fn up(profile: &Profile) -> Result<Plan<StepKind>, PlanError> {
         }));
         if runs_pods(*part) {
             after.push(loaded.clone());
+            // the database is the one that asks nobody
+            if *part != Part::Mysql {
+                after.push(service_network.clone());
+            }
         }
         if *part == Part::Mysql {
             after.push(storage.clone());
@@ -73,7 +80,7 @@ pub fn up(profile: &Profile) -> Result<Plan<StepKind>, PlanError> {
         finished.push(plan.add("gateway", StepKind::Gateway, &way));
     }
     // the proof runs pods on every node, so it stands back until the application answers
-    finished.extend([ready, loaded, kubeconfig]);
+    finished.extend([ready, loaded, kubeconfig, configuration]);
     plan.add("connectivity", StepKind::Connectivity, &finished);
     plan.build()
 }

@@ -61,8 +61,12 @@ pub enum StepKind {
         /// The worker.
         node: String,
     },
-    /// kube-proxy, CoreDNS and what kubeadm keeps in the cluster.
+    /// Controller manager, scheduler, kube-proxy and CoreDNS.
     ClusterServices,
+    /// Service addresses lead to pods, on every node.
+    ServiceNetwork,
+    /// What kubeadm keeps in the cluster for later joins and upgrades.
+    ClusterConfiguration,
     /// All nodes are Ready.
     NodesReady {
         /// Their names.
@@ -102,7 +106,9 @@ impl Kind for StepKind {
             StepKind::Register { node, .. } => format!("Register node `{node}`"),
             StepKind::PodNetwork { node } => format!("Write the pod network of `{node}`"),
             StepKind::Kubelet { node } => format!("Start the kubelet of `{node}`"),
-            StepKind::ClusterServices => "Install kube-proxy and CoreDNS".into(),
+            StepKind::ClusterServices => "Install controllers, scheduler, kube-proxy and CoreDNS".into(),
+            StepKind::ServiceNetwork => "Wait for kube-proxy on every node".into(),
+            StepKind::ClusterConfiguration => "Store the cluster's configuration".into(),
             StepKind::NodesReady { nodes } => format!("Wait for {} nodes to be Ready", nodes.len()),
             StepKind::Storage => "Install the local-path storage class".into(),
             StepKind::Apply { part } => format!("Apply {part}"),
@@ -157,7 +163,11 @@ impl Kind for StepKind {
         };
         // what a node or the API refused once may work a moment later: nothing here is harmed by a second try
         let attempts = match self {
-            StepKind::ClusterServices | StepKind::Kubelet { .. } | StepKind::Register { .. } | StepKind::Connectivity => 3,
+            StepKind::ClusterServices
+            | StepKind::ClusterConfiguration
+            | StepKind::Kubelet { .. }
+            | StepKind::Register { .. }
+            | StepKind::Connectivity => 3,
             _ => 1,
         };
         StepLimits { deadline, attempts, ..StepLimits::default() }
@@ -166,7 +176,11 @@ impl Kind for StepKind {
     fn interruptible(&self) -> bool {
         matches!(
             self,
-            StepKind::ApiServer | StepKind::NodesReady { .. } | StepKind::Healthy { .. } | StepKind::Gateway
+            StepKind::ApiServer
+                | StepKind::NodesReady { .. }
+                | StepKind::ServiceNetwork
+                | StepKind::Healthy { .. }
+                | StepKind::Gateway
         )
     }
 }

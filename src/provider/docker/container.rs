@@ -11,7 +11,9 @@ use bollard::query_parameters::{
     CreateContainerOptionsBuilder, ListContainersOptionsBuilder, RemoveContainerOptionsBuilder, StartContainerOptions,
 };
 
-use super::{CLUSTER_LABEL, DockerError, DockerNode, DockerProvider, NETWORK, OWNER_LABEL, POOL_LABEL, ROLE_LABEL, call, is_absent};
+use super::{
+    CLUSTER_LABEL, DockerError, DockerNode, DockerProvider, NETWORK, OWNER_LABEL, POOL_LABEL, ROLE_LABEL, call, is_absent,
+};
 use crate::profile::{AddressRange, Role};
 
 /// A node container as the engine lists it.
@@ -78,10 +80,7 @@ impl DockerProvider {
             let body = container_body(&self.cluster, name, role, image, port, pool);
             self.docker.create_container(Some(options), body).await.map_err(call(format!("create container `{name}`")))?;
         }
-        self.docker
-            .start_container(name, None::<StartContainerOptions>)
-            .await
-            .map_err(call(format!("start container `{name}`")))
+        self.docker.start_container(name, None::<StartContainerOptions>).await.map_err(call(format!("start container `{name}`")))
     }
 
     /// Removes the container and its anonymous volumes; fine when it is gone already.
@@ -156,10 +155,7 @@ fn container_body(
             tmpfs: Some(HashMap::from([("/tmp".to_owned(), String::new()), ("/run".to_owned(), String::new())])),
             binds: Some(vec!["/lib/modules:/lib/modules:ro".to_owned()]),
             network_mode: Some(NETWORK.to_owned()),
-            restart_policy: Some(RestartPolicy {
-                name: Some(RestartPolicyNameEnum::ON_FAILURE),
-                maximum_retry_count: Some(1),
-            }),
+            restart_policy: Some(RestartPolicy { name: Some(RestartPolicyNameEnum::ON_FAILURE), maximum_retry_count: Some(1) }),
             init: Some(false),
             cgroupns_mode: Some(HostConfigCgroupnsModeEnum::PRIVATE),
             port_bindings: published.map(|binding| HashMap::from([(api, Some(vec![binding]))])),

@@ -67,7 +67,9 @@ impl DockerProvider {
     /// Builds the derived image.
     pub async fn derive_image(&self, reference: &str, images: &[String], progress: &Progress) -> Result<()> {
         let builder = format!("hearth-build-{}", reference.rsplit(':').next().unwrap_or_default());
-        let mut built = Err(NodeError::Failed { node: builder.clone(), command: String::new(), status: NOT_THE_SAME, output: String::new() }.into());
+        let mut built =
+            Err(NodeError::Failed { node: builder.clone(), command: String::new(), status: NOT_THE_SAME, output: String::new() }
+                .into());
         for form in [Form::Unpacked, Form::Packed] {
             // one that a killed run left behind is in the way
             self.remove_node(&builder).await?;
@@ -122,10 +124,8 @@ impl DockerProvider {
         node.run(script("finish")).await?;
         progress.say("keeping the image");
         let (repository, tag) = reference.rsplit_once(':').unwrap_or((reference, "latest"));
-        let changes = format!(
-            "ENTRYPOINT [\"/usr/local/bin/entrypoint\",\"/sbin/init\"]\nLABEL {BASE_LABEL}=\"{}\"",
-            self.nodes.image
-        );
+        let changes =
+            format!("ENTRYPOINT [\"/usr/local/bin/entrypoint\",\"/sbin/init\"]\nLABEL {BASE_LABEL}=\"{}\"", self.nodes.image);
         let options = CommitContainerOptionsBuilder::new().container(builder).repo(repository).tag(tag).changes(&changes).build();
         self.docker.commit_container(options, ContainerConfig::default()).await.map_err(call("keep the derived node image"))?;
         Ok(())

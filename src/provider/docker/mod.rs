@@ -213,7 +213,12 @@ impl DockerProvider {
         node_names(&self.cluster, self.nodes.workers)
     }
 
-    /// The engine's client, for artifacts.
+    /// The node image that the profile names.
+    pub fn node_base(&self) -> &str {
+        &self.nodes.image
+    }
+
+    /// The engine's client.
     pub fn engine(&self) -> &Docker {
         &self.docker
     }

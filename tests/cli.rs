@@ -1,0 +1,134 @@
+//! The real binary without Docker: what a user sees of mistakes, and which exit code a script gets.
+
+use std::process::{Command, Output};
+use std::time::Instant;
+
+struct Ran {
+    code: Option<i32>,
+    out: String,
+    err: String,
+}
+
+fn hearth(args: &[&str]) -> Ran {
+    let state = tempfile::tempdir().unwrap();
+    let Output { status, stdout, stderr } = Command::new(env!("CARGO_BIN_EXE_hearth"))
+        .args(args)
+        .env("XDG_STATE_HOME", state.path())
+        .env("XDG_CACHE_HOME", state.path())
+        .env("DOCKER_HOST", "unix:///nowhere/docker.sock")
+        .env_remove("HEARTH_BUNDLE")
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    Ran { code: status.code(), out: text(stdout), err: text(stderr) }
+}
+
+/// Validates a profile given as text.
+fn validate(profile: &str) -> Ran {
+    let file = tempfile::Builder::new().suffix(".yaml").tempfile().unwrap();
+    std::fs::write(file.path(), profile).unwrap();
+    hearth(&["validate", "-f", file.path().to_str().unwrap()])
+}
+
+#[test]
+fn starter_profiles_are_valid() {
+    for name in ["quick", "minimal", "homelab"] {
+        let ran = hearth(&["validate", "-f", &format!("profiles/{name}.yaml")]);
+        assert_eq!(ran.code, Some(0), "{name}: {}", ran.err);
+    }
+}
+
+#[test]
+fn every_problem_is_told_at_once_with_its_place() {
+    let ran = validate(
+        "apiVersion: hearth.dev/v1alpha1\nkind: ClusterProfile\nmetadata: {name: x}\nspec:\n  kubernets: {}\n  provider:\n    docker: {nodes: {workers: two}}\n",
+    );
+    assert_eq!(ran.code, Some(10), "{}", ran.err);
+    assert!(ran.err.contains(":5:3"), "{}", ran.err);
+    assert!(ran.err.contains("did you mean `kubernetes`"), "{}", ran.err);
+    assert!(ran.err.contains(":7:"), "{}", ran.err);
+    assert!(ran.err.contains("2 problems"), "{}", ran.err);
+}
+
+#[test]
+fn overlapping_subnets_are_refused() {
+    let ran = validate(
+        "apiVersion: hearth.dev/v1alpha1\nkind: ClusterProfile\nmetadata: {name: x}\nspec:\n  kubernetes: {podSubnet: 10.96.0.0/16}\n  provider: {docker: {}}\n",
+    );
+    assert_eq!(ran.code, Some(10));
+    assert!(ran.err.contains("overlap"), "{}", ran.err);
+}
+
+#[test]
+fn a_plan_needs_nobody_and_little_time() {
+    let started = Instant::now();
+    let ran = hearth(&["plan", "--offline", "-f", "profiles/quick.yaml", "-o", "json"]);
+    let took = started.elapsed();
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    let plan: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
+    let steps = plan["steps"].as_array().unwrap();
+    let step = |id: &str| steps.iter().find(|step| step["id"] == id).unwrap_or_else(|| panic!("no step {id}"));
+    assert_eq!(step("node/quick-worker")["target"], "quick-worker");
+    assert!(step("connectivity")["after"].as_array().unwrap().iter().any(|id| id == "gateway"));
+    // generous for a busy machine: it takes about 10 ms
+    assert!(took.as_millis() < 500, "{took:?}");
+}
+
+#[test]
+fn the_graph_is_drawn() {
+    let ran = hearth(&["plan", "--dot", "-f", "profiles/minimal.yaml"]);
+    assert_eq!(ran.code, Some(0));
+    assert!(ran.out.starts_with("digraph"), "{}", ran.out);
+    assert!(
+        ran.out.contains("\"control-plane\" -> \"node/minimal-control-plane\"")
+            || ran.out.contains("\"node/minimal-control-plane\" ->")
+    );
+}
+
+#[test]
+fn no_docker_has_its_own_exit_code() {
+    let ran = hearth(&["up", "-f", "profiles/minimal.yaml", "--yes"]);
+    assert_eq!(ran.code, Some(30), "{}", ran.err);
+    assert!(ran.err.contains("nowhere/docker.sock"), "{}", ran.err);
+}
+
+#[test]
+fn without_a_terminal_nothing_is_asked() {
+    let ran = hearth(&["down", "--name", "nobody"]);
+    assert_eq!(ran.code, Some(30), "no engine to look at: {}", ran.err);
+    let ran = hearth(&["frobnicate"]);
+    assert_eq!(ran.code, Some(2));
+}
+
+#[test]
+fn ssh_profiles_are_valid_and_wait_for_their_provider() {
+    let ran = hearth(&["up", "-f", "profiles/homelab.yaml", "--yes"]);
+    assert_eq!(ran.code, Some(50), "{}", ran.err);
+    assert!(ran.err.contains("SSH"), "{}", ran.err);
+}
+
+#[test]
+fn schemas_completions_and_versions_are_printed() {
+    for of in ["profile", "scenario"] {
+        let schema: serde_json::Value = serde_json::from_str(&hearth(&["schema", of]).out).unwrap();
+        assert_eq!(schema["type"], "object", "{of}");
+    }
+    for shell in ["bash", "zsh", "fish"] {
+        assert!(hearth(&["completions", shell]).out.contains("hearth"), "{shell}");
+    }
+    assert!(hearth(&["version"]).out.starts_with("hearth "));
+}
+
+#[test]
+fn init_writes_a_valid_profile_and_overwrites_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("mine.yaml");
+    let path = path.to_str().unwrap();
+    assert_eq!(hearth(&["init", path, "--name", "mine"]).code, Some(0));
+    let ran = hearth(&["validate", "-f", path, "-o", "json"]);
+    let profile: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!(profile["name"], "mine");
+    let again = hearth(&["init", path]);
+    assert_eq!(again.code, Some(20), "{}", again.err);
+}

@@ -1,0 +1,264 @@
+//! The real binary on a real Docker engine: clusters come up, break, are repaired, and leave nothing behind.
+//! Run by `make test-e2e`, one test at a time. Uses names that start with `e2e`, and its own state directory.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+/// A place of its own: state and kubeconfig; the cache is shared, so that the node image is derived once.
+struct World {
+    folder: tempfile::TempDir,
+    before: String,
+}
+
+struct Ran {
+    code: Option<i32>,
+    out: String,
+    err: String,
+}
+
+impl Ran {
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}\n{}\n{}", self.out, self.err))
+    }
+
+    #[track_caller]
+    fn expect(self, code: i32) -> Ran {
+        assert_eq!(self.code, Some(code), "stdout:\n{}\nstderr:\n{}", self.out, self.err);
+        self
+    }
+}
+
+impl World {
+    fn new() -> World {
+        World { folder: tempfile::tempdir().unwrap(), before: inventory() }
+    }
+
+    fn kubeconfig(&self) -> PathBuf {
+        self.folder.path().join("config")
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_hearth"));
+        command.args(args).env("XDG_STATE_HOME", self.folder.path()).env("KUBECONFIG", self.kubeconfig());
+        command.current_dir(env!("CARGO_MANIFEST_DIR")).stdin(Stdio::null());
+        command
+    }
+
+    fn hearth(&self, args: &[&str]) -> Ran {
+        eprintln!("$ hearth {}", args.join(" "));
+        let started = Instant::now();
+        let Output { status, stdout, stderr } = self.command(args).output().unwrap();
+        eprintln!("  exit {:?} after {:.1} s", status.code(), started.elapsed().as_secs_f64());
+        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+        Ran { code: status.code(), out: text(stdout), err: text(stderr) }
+    }
+
+    fn start(&self, args: &[&str]) -> Child {
+        eprintln!("$ hearth {} &", args.join(" "));
+        self.command(args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+    }
+
+    /// After everything: the engine as it was.
+    #[track_caller]
+    fn nothing_is_left(&self) {
+        assert_eq!(inventory(), self.before, "containers, volumes and networks are as before");
+        let state = self.folder.path().join("hearth");
+        let left: Vec<_> =
+            std::fs::read_dir(&state).map(|entries| entries.flatten().map(|e| e.path()).collect()).unwrap_or_default();
+        assert!(left.is_empty(), "state is left: {left:?}");
+        if let Ok(text) = std::fs::read_to_string(self.kubeconfig()) {
+            assert!(!text.contains("kind-e2e"), "{text}");
+        }
+    }
+}
+
+fn sh(script: &str) -> String {
+    let output = Command::new("sh").args(["-c", script]).output().unwrap();
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
+}
+
+fn inventory() -> String {
+    sh(
+        "docker ps -a --format '{{.Names}}' | sort; echo --; docker volume ls -q | sort; echo --; docker network ls --format '{{.Name}}' | sort",
+    )
+}
+
+/// kind's own CLI, from PATH or the bundle.
+fn kind(args: &str) -> String {
+    let bundle = std::env::var("HEARTH_BUNDLE").unwrap_or_default();
+    sh(&format!("PATH=$PATH:{bundle}/bin kind {args} 2>&1"))
+}
+
+fn get(url: &str) -> (u16, String) {
+    let text = sh(&format!("curl -s -m 5 -w '\\n%{{http_code}}' {url}"));
+    let (body, code) = text.rsplit_once('\n').unwrap_or(("", &text));
+    (code.parse().unwrap_or(0), body.to_owned())
+}
+
+#[track_caller]
+fn eventually(what: &str, limit: Duration, check: impl Fn() -> bool) {
+    let started = Instant::now();
+    while !check() {
+        assert!(started.elapsed() < limit, "{what}: not within {limit:?}");
+        sleep(Duration::from_millis(200));
+    }
+}
+
+#[test]
+fn the_full_stack_comes_up_proves_itself_and_goes() {
+    let world = World::new();
+    let profile = ["-f", "profiles/quick.yaml", "--name", "e2e"];
+    let with = |head: &[&'static str], tail: &[&'static str]| -> Vec<&'static str> { [head, &profile, tail].concat() };
+
+    // a dry run changes nothing
+    world.hearth(&with(&["up", "--dry-run"], &[])).expect(0);
+    assert_eq!(inventory(), world.before);
+
+    let up = world.hearth(&with(&["up", "--yes", "-o", "json", "--kubeconfig"], &[])).expect(0).json();
+    let vip = up["vip"].as_str().unwrap().to_owned();
+    let (code, body) = get(&format!("http://{vip}/api/whoami"));
+    assert_eq!(code, 200, "{body}");
+    assert!(body.contains("\"pod\":\"was-"), "{body}");
+    assert_eq!(get(&format!("http://{vip}/")).0, 200, "the web page");
+
+    // again: nothing changes, and quickly
+    let started = Instant::now();
+    let again = world.hearth(&with(&["up", "--yes", "-o", "json"], &[])).expect(0).json();
+    assert_eq!(again["changed"], false, "{again}");
+    assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
+    let plan = world.hearth(&with(&["plan", "--detailed-exitcode"], &[]));
+    plan.expect(0);
+
+    // kind's own CLI works on our cluster
+    assert!(kind("get clusters").lines().any(|line| line == "e2e"), "{}", kind("get clusters"));
+    let mut nodes: Vec<String> = kind("get nodes --name e2e").lines().map(str::to_owned).collect();
+    nodes.sort();
+    assert_eq!(nodes, ["e2e-control-plane", "e2e-worker", "e2e-worker2"]);
+    assert!(kind("get kubeconfig --name e2e").contains("kind-e2e"));
+    let bundle = std::env::var("HEARTH_BUNDLE").unwrap_or_default();
+    if Path::new(&bundle).join("images").is_dir() {
+        let archive = sh(&format!("ls {bundle}/images/*metrics-server* | head -1"));
+        kind(&format!("load image-archive --name e2e {archive}"));
+        assert!(sh("docker exec e2e-worker ctr -n k8s.io images ls -q").contains("metrics-server"));
+    }
+    assert!(std::fs::read_to_string(world.kubeconfig()).unwrap().contains("kind-e2e"), "merged on request");
+
+    // what MySQL keeps survives its pod
+    let post = sh(&format!(
+        "curl -s -m 5 -X POST -H 'content-type: application/json' -d '{{\"name\":\"kept\"}}' http://{vip}/api/items"
+    ));
+    assert!(post.contains("id"), "{post}");
+    sh("docker exec e2e-control-plane kubectl -n blog-system delete pod mysql-0 --wait=true");
+    eventually("MySQL answers again with its data", Duration::from_secs(90), || {
+        get(&format!("http://{vip}/api/items")).1.contains("kept")
+    });
+
+    // the scenario, with its negative control
+    let reports = world.folder.path().join("reports");
+    let reports = reports.to_str().unwrap().to_owned();
+    let test = world.hearth(&[
+        "test",
+        "scenarios/pod-kill-retry.yaml",
+        "-f",
+        "profiles/quick.yaml",
+        "--name",
+        "e2e",
+        "--report-dir",
+        &reports,
+    ]);
+    eprintln!("{}", test.out);
+    test.expect(0);
+    assert!(sh(&format!("find {reports} -name '*.json' | wc -l")).parse::<u32>().unwrap() >= 1);
+    assert!(sh(&format!("find {reports} -name '*.md' | wc -l")).parse::<u32>().unwrap() >= 1);
+
+    // a worker that stopped: status names it, up repairs it
+    sh("docker stop e2e-worker2");
+    let status = world.hearth(&["status", "--name", "e2e", "-o", "json"]);
+    assert_eq!(status.code, Some(70), "{}", status.err);
+    assert!(status.out.contains("e2e-worker2: its container is stopped"), "{}", status.out);
+    world.hearth(&with(&["up", "--yes"], &[])).expect(0);
+    eventually("all is well again", Duration::from_secs(60), || world.hearth(&["status", "--name", "e2e"]).code == Some(0));
+
+    world.hearth(&["down", "--name", "e2e", "--yes"]).expect(0);
+    world.nothing_is_left();
+}
+
+#[test]
+fn killed_runs_are_taken_up_or_taken_away() {
+    let world = World::new();
+    let up = ["up", "-f", "profiles/minimal.yaml", "--name", "e2e-kill", "--yes"];
+    for seconds in [1.0, 4.0, 8.0] {
+        let mut run = world.start(&up);
+        sleep(Duration::from_secs_f64(seconds));
+        run.kill().unwrap();
+        run.wait().unwrap();
+    }
+    world.hearth(&up).expect(0);
+    world.hearth(&["status", "--name", "e2e-kill"]).expect(0);
+    world.hearth(&["down", "--name", "e2e-kill", "--yes"]).expect(0);
+    world.nothing_is_left();
+
+    let mut run = world.start(&up);
+    sleep(Duration::from_secs(5));
+    run.kill().unwrap();
+    run.wait().unwrap();
+    world.hearth(&["down", "--name", "e2e-kill", "--yes"]).expect(0);
+    world.nothing_is_left();
+}
+
+#[test]
+fn interrupted_once_it_stops_in_order() {
+    let world = World::new();
+    let mut run = world.start(&["up", "-f", "profiles/minimal.yaml", "--name", "e2e-int", "--yes"]);
+    sleep(Duration::from_secs(5));
+    sh(&format!("kill -INT {}", run.id()));
+    assert_eq!(run.wait().unwrap().code(), Some(130));
+    world.hearth(&["down", "--name", "e2e-int", "--yes"]).expect(0);
+    world.nothing_is_left();
+}
+
+#[test]
+fn two_runs_of_one_name_do_not_meet_and_two_names_do_not_mind() {
+    let world = World::new();
+    let mut first = world.start(&["up", "-f", "profiles/minimal.yaml", "--name", "e2e-a", "--yes"]);
+    eventually("the first holds its lock", Duration::from_secs(10), || world.folder.path().join("hearth/e2e-a/lock").exists());
+    sleep(Duration::from_millis(500));
+    let second = world.hearth(&["up", "-f", "profiles/minimal.yaml", "--name", "e2e-a", "--yes"]).expect(20);
+    assert!(second.err.contains(&first.id().to_string()), "names the first: {}", second.err);
+    world.hearth(&["up", "-f", "profiles/minimal.yaml", "--name", "e2e-b", "--yes"]).expect(0);
+    assert!(first.wait().unwrap().success());
+    for name in ["e2e-a", "e2e-b"] {
+        world.hearth(&["down", "--name", name, "--yes"]).expect(0);
+    }
+    world.nothing_is_left();
+}
+
+#[test]
+fn bad_input_costs_nothing() {
+    let world = World::new();
+    let up = |set: &[&str], code: i32, says: &str| {
+        let args: Vec<&str> =
+            ["up", "-f", "profiles/quick.yaml", "--name", "e2e-bad", "--yes"].iter().chain(set).copied().collect();
+        let ran = world.hearth(&args).expect(code);
+        assert!(ran.err.contains(says), "{says}: {}", ran.err);
+        assert_eq!(inventory(), world.before);
+    };
+    up(&["--set", "spec.provider.docker.image=registry.invalid/nobody/node:v1"], 40, "registry.invalid/nobody/node:v1");
+    up(&["--set", "spec.components.metallb.pool=10.1.2.3-10.1.2.9"], 10, "10.1.2.3-10.1.2.9");
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    up(&["--set", &format!("spec.provider.docker.apiPort={port}")], 20, &port.to_string());
+    up(&["--set", "spec.provider.docker.nodes.workers=0", "--set", "spec.components.workloads.was.replicas=0"], 10, "replicas");
+
+    sh(
+        "docker run -d --name e2e-foreign --label io.x-k8s.kind.cluster=e2e-bad --label io.x-k8s.kind.role=worker --entrypoint sleep kindest/node:v1.36.4 60",
+    );
+    let foreign = world.hearth(&["up", "-f", "profiles/quick.yaml", "--name", "e2e-bad", "--yes"]).expect(20);
+    assert!(foreign.err.contains("e2e-foreign"), "{}", foreign.err);
+    sh("docker rm -fv e2e-foreign");
+    world.nothing_is_left();
+}
