@@ -19,6 +19,8 @@ use super::{LoadError, LoadPlan, http, request_id};
 
 /// The thread wakes this long before a request is due and spins the rest: waking up takes about half of it.
 const SPIN_NS: u64 = 60_000;
+/// At most this part of the time is spun away: the thread comes before all others, and must leave them the processor.
+const SPIN_PART: u64 = 10;
 /// How often time limits are looked at and entries handed over.
 const TICK_NS: u64 = 10_000_000;
 /// Ticks between two batches.
@@ -70,6 +72,8 @@ struct Generator {
     stop: Arc<AtomicBool>,
     stopped: Option<u64>,
     scratch: Vec<u8>,
+    /// How long before a request is due spinning begins.
+    spin_ns: u64,
 }
 
 fn system(action: &'static str) -> impl Fn(rustix::io::Errno) -> LoadError {
@@ -100,6 +104,7 @@ impl Generator {
             stop,
             stopped: None,
             scratch: vec![0; 64 * 1024],
+            spin_ns: SPIN_NS.min(plan.arrivals.interval_ns() / SPIN_PART),
             plan,
         };
         generator.open_all()?;
@@ -157,7 +162,7 @@ impl Generator {
                     }
                 }
             }
-            let due = if self.stopped.is_some() { u64::MAX } else { self.next.scheduled.saturating_sub(SPIN_NS) };
+            let due = if self.stopped.is_some() { u64::MAX } else { self.next.scheduled.saturating_sub(self.spin_ns) };
             let wake = due.min(next_tick);
             let spin = Timespec { tv_sec: 0, tv_nsec: 0 };
             let patience = if self.now() >= wake { Some(&spin) } else { self.arm(wake) };
