@@ -37,7 +37,7 @@ fn write_report(out: &mut String, report: &Report) -> fmt::Result {
 fn write_run(out: &mut String, run: &RunRecord) -> fmt::Result {
     writeln!(out, "# {}: {}\n", run.verdict.name(), run.title)?;
     for reason in &run.reasons {
-        writeln!(out, "- {}", reason.replace('\n', " "))?;
+        writeln!(out, "- {}", reason.replace("\n  caused by", "; caused by"))?;
     }
     if !run.reasons.is_empty() {
         writeln!(out)?;
@@ -68,10 +68,8 @@ fn write_trial(out: &mut String, trial: &TrialRecord) -> fmt::Result {
             writeln!(out, "The steady state was back {} after the last kill.\n", time(recovery))?;
         }
     }
-    if !trial.proxies.is_empty() {
-        writeln!(out, "## Retries, as the proxies count them\n")?;
-        write_proxies(out, &trial.proxies)?;
-    }
+    writeln!(out, "## Retries, as the proxies count them\n")?;
+    write_proxies(out, &trial.proxies)?;
     write_notes(out, &trial.proxy_notes)?;
     writeln!(out, "## Latency\n")?;
     write_parts(out, &trial.parts)?;
@@ -124,20 +122,21 @@ fn write_kills(out: &mut String, kills: &[KillRecord]) -> fmt::Result {
 }
 
 fn write_proxies(out: &mut String, proxies: &[ProxyRecord]) -> fmt::Result {
-    writeln!(out, "| Proxy | Upstream | Counter | Before | After | Growth |\n|---|---|---|--:|--:|--:|")?;
     let counters = [
         (Counter::Retry, "upstream_rq_retry"),
         (Counter::RetrySuccess, "upstream_rq_retry_success"),
         (Counter::RetryLimitExceeded, "upstream_rq_retry_limit_exceeded"),
         (Counter::RetryOverflow, "upstream_rq_retry_overflow"),
     ];
-    for proxy in proxies {
-        for (counter, name) in counters.iter().filter(|(counter, _)| proxy.after.get(*counter) > 0) {
-            let (before, after) = (proxy.before.get(*counter), proxy.after.get(*counter));
-            let delta = proxy.delta.get(*counter);
-            let (group, pod, cluster) = (&proxy.group, &proxy.pod, cell(&proxy.cluster));
-            writeln!(out, "| {group}: {pod} | `{cluster}` | {name} | {before} | {after} | {delta} |")?;
-        }
+    let rows = proxies.iter().flat_map(|proxy| counters.map(|(counter, name)| (proxy, counter, name)));
+    let mut grown = rows.filter(|(proxy, counter, _)| proxy.delta.get(*counter) > 0).peekable();
+    if grown.peek().is_none() {
+        return writeln!(out, "No counter grew.\n");
+    }
+    writeln!(out, "| Proxy | Upstream | Counter | Before | After | Growth |\n|---|---|---|--:|--:|--:|")?;
+    for (ProxyRecord { group, pod, cluster, before, after, delta }, counter, name) in grown {
+        let [before, after, delta] = [before, after, delta].map(|counters| counters.get(counter));
+        writeln!(out, "| {group}: {pod} | `{}` | {name} | {before} | {after} | {delta} |", cell(cluster))?;
     }
     writeln!(out)
 }
@@ -195,7 +194,8 @@ fn write_validity(out: &mut String, run: &RunRecord) -> fmt::Result {
     writeln!(out, "## Validity\n")?;
     writeln!(
         out,
-        "- The generator alone, against a server that does nothing: late by {} (median) and {} (p99); smallest latency that can be told: {}.",
+        "- The generator alone ({} priority), against a server that does nothing: late by {} (median) and {} (p99); smallest latency that can be told: {}.",
+        calibration.priority.name(),
         time(calibration.release_error_p50_ms),
         time(calibration.release_error_p99_ms),
         time(calibration.latency_p50_ms)
@@ -271,12 +271,12 @@ fn amount(amount: &Amount) -> String {
 /// A time with three significant digits.
 fn time(ms: f64) -> String {
     match ms {
-        0.0 => "0 ms".to_owned(),
         ms if ms >= 1000.0 => format!("{:.1} s", ms / 1e3),
         ms if ms >= 100.0 => format!("{ms:.0} ms"),
         ms if ms >= 10.0 => format!("{ms:.1} ms"),
         ms if ms >= 1.0 => format!("{ms:.2} ms"),
-        ms => format!("{:.0} us", ms * 1e3),
+        ms if ms >= 0.001 => format!("{:.0} us", ms * 1e3),
+        _ => "under 1 us".to_owned(),
     }
 }
 

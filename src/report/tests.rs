@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use super::*;
 use crate::scenario::Verdict;
 use crate::scenario::envoy::RetryCounters;
-use crate::scenario::load::Calibration;
+use crate::scenario::load::{Calibration, Priority};
 use crate::scenario::record::*;
 use crate::scenario::schema::{Arrivals, Death, Part, Validity};
 
@@ -106,6 +106,7 @@ fn run() -> RunRecord {
         calibration: Some(Calibration {
             requests: 200,
             failed: 0,
+            priority: Priority::RealTime,
             release_error_p50_ms: 0.004,
             release_error_p99_ms: 0.079,
             latency_p50_ms: 0.06,

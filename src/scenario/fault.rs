@@ -90,7 +90,9 @@ pub(super) async fn pod_kill(
             record.replaced_ms = Some(now_ms());
             context.sink.event(ProgressEvent::Replaced { after_ms: now_ms() - record.at_ms });
         }
-        sleep(fault.every.0.saturating_sub(begun.elapsed())).await;
+        if number < fault.count {
+            sleep(fault.every.0.saturating_sub(begun.elapsed())).await;
+        }
         let counts = counters(context, proxies).await;
         record.retries = counts.as_ref().zip(counted.as_ref()).map(|(now, then)| now.retries().saturating_sub(then.retries()));
         counted = counts;
@@ -132,17 +134,17 @@ async fn kill(context: &Context, fault: &PodKill, victim: &Pod, node: &str) -> R
 
 /// Waits until as many pods are ready as before.
 async fn replaced(context: &Context, fault: &PodKill, wanted: usize, since: Instant) -> Result<(), ScenarioError> {
-    loop {
+    let mut seen = Ok(0);
+    while since.elapsed() <= fault.ready_within.0 {
         sleep(LOOK).await;
-        let ready = ready_pods(context, fault).await?.len();
-        if ready >= wanted {
+        // an API server that does not answer for a moment is asked again
+        seen = ready_pods(context, fault).await.map(|ready| ready.len());
+        if seen.as_ref().is_ok_and(|ready| *ready >= wanted) {
             return Ok(());
         }
-        if since.elapsed() > fault.ready_within.0 {
-            let (selector, limit) = (fault.selector.clone(), fault.ready_within.0);
-            return Err(ScenarioError::NotReplaced { selector, ready, wanted, limit });
-        }
     }
+    let (selector, limit) = (fault.selector.clone(), fault.ready_within.0);
+    Err(ScenarioError::NotReplaced { selector, ready: seen?, wanted, limit })
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@
 //! ledger and the counters against the assertions. Every change of the cluster goes through the [`undo`] journal first.
 //! All that was seen is a [`record::RunRecord`], the only thing reports are made of.
 
+mod defaults;
 pub mod envoy;
 mod error;
 mod fault;

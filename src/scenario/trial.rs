@@ -71,7 +71,7 @@ async fn under_load(
     let mut broken = None;
     sink.event(ProgressEvent::Phase { phase: Phase::Before });
     let before = &spec.steady_state.before;
-    let Some(steady) = reach(&context.client, sink, running, conditions, before, 0, &mut broken).await? else {
+    let Some(steady) = reach(&context.client, sink, running, conditions, before, 0, &mut broken).await else {
         record.invalid.push(not_steady("did not begin", before.within, broken));
         return Ok(marks);
     };
@@ -92,11 +92,13 @@ async fn under_load(
     sink.event(ProgressEvent::Phase { phase: Phase::After });
     let after = &spec.steady_state.after;
     let mut broken = None;
-    // recovery counts from the last kill itself, not from the pause behind it
+    // recovery counts from the last kill; the steady state cannot have begun before its replacement was there
+    let mut from = marks.faults_end;
     if let Some(last) = record.kills.last() {
         marks.faults_end = (last.at_ms * 1e3) as u32;
+        from = (last.replaced_ms.unwrap_or(last.done_ms) * 1e3) as u32;
     }
-    marks.recovered = reach(&context.client, sink, running, conditions, after, marks.faults_end, &mut broken).await?;
+    marks.recovered = reach(&context.client, sink, running, conditions, after, from, &mut broken).await;
     match marks.recovered {
         Some(at) => sink.event(ProgressEvent::Steady { after_ms: f64::from(at - marks.faults_end) / 1e3 }),
         None => record.unrecovered = Some(not_steady("did not come back", after.within, broken)),

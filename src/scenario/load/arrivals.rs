@@ -14,6 +14,11 @@ impl Arrivals {
         Arrivals { interval_ns: 1e9 / rate, jitter: jitter.clamp(0.0, 0.5), seed }
     }
 
+    /// Mean time between two requests, in nanoseconds.
+    pub fn interval_ns(&self) -> u64 {
+        self.interval_ns as u64
+    }
+
     /// When request `sequence` (from 0) is due, in nanoseconds after the start.
     pub fn due(&self, sequence: u32) -> u64 {
         let uniform = (mix(self.seed.wrapping_add(u64::from(sequence))) >> 11) as f64 / (1u64 << 53) as f64;

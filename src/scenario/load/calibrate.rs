@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::loopback::{Misbehaviour, Server};
-use super::{Arrivals, Distribution, LoadError, LoadPlan, start};
+use super::{Arrivals, Distribution, LoadError, LoadPlan, Priority, start};
 
 /// Connections of a calibration.
 const CONNECTIONS: u32 = 4;
@@ -19,6 +19,8 @@ pub struct Calibration {
     pub requests: u64,
     /// Of them, without a good answer; not 0 means the machine cannot be measured on.
     pub failed: u64,
+    /// How the generator's thread is scheduled.
+    pub priority: Priority,
     /// How late requests were sent, median.
     pub release_error_p50_ms: f64,
     /// How late requests were sent, 99th percentile.
@@ -49,6 +51,7 @@ pub async fn calibrate(arrivals: Arrivals, lasts: Duration) -> Result<Calibratio
         stall: None,
     })
     .await?;
+    let priority = running.priority;
     tokio::time::sleep(lasts).await;
     let ledger = running.finish().await;
     let release = Distribution::of(ledger.entries.iter().map(super::Entry::release_error));
@@ -56,6 +59,7 @@ pub async fn calibrate(arrivals: Arrivals, lasts: Duration) -> Result<Calibratio
     Ok(Calibration {
         requests: ledger.entries.len() as u64,
         failed: ledger.failed(),
+        priority,
         release_error_p50_ms: release.quantile_ms(0.5),
         release_error_p99_ms: release.quantile_ms(0.99),
         latency_p50_ms: latency.quantile_ms(0.5),

@@ -3,7 +3,6 @@
 use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::net::TcpStream;
-use std::num::NonZeroU64;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,10 +14,13 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::connection::{Exchange, Progress, Request, State, begin_connect, connect_outcome, is_quiet};
 use super::ledger::{Batch, Entry, Outcome};
+use super::priority::Priority;
 use super::{LoadError, LoadPlan, http, request_id};
 
 /// The thread wakes this long before a request is due and spins the rest: waking up takes about half of it.
 const SPIN_NS: u64 = 60_000;
+/// At most this part of the time is spun away: the thread comes before all others, and must leave them the processor.
+const SPIN_PART: u64 = 10;
 /// How often time limits are looked at and entries handed over.
 const TICK_NS: u64 = 10_000_000;
 /// Ticks between two batches.
@@ -33,14 +35,12 @@ pub(super) fn run(
     plan: LoadPlan,
     batches: mpsc::UnboundedSender<Batch>,
     stop: Arc<AtomicBool>,
-    ready: oneshot::Sender<Result<Instant, LoadError>>,
+    ready: oneshot::Sender<Result<(Instant, Priority), LoadError>>,
 ) {
-    // Precision is a matter of best effort; what came of it is measured with every request.
-    let _ = rustix::thread::set_current_timer_slack(NonZeroU64::new(1));
-    let _ = rustix::process::setpriority_process(None, -15);
+    let priority = Priority::raise();
     match Generator::new(plan, batches, stop) {
         Ok(mut generator) => {
-            let told = ready.send(Ok(generator.start()));
+            let told = ready.send(Ok((generator.start(), priority)));
             if told.is_ok() {
                 generator.run();
             }
@@ -72,6 +72,8 @@ struct Generator {
     stop: Arc<AtomicBool>,
     stopped: Option<u64>,
     scratch: Vec<u8>,
+    /// How long before a request is due spinning begins.
+    spin_ns: u64,
 }
 
 fn system(action: &'static str) -> impl Fn(rustix::io::Errno) -> LoadError {
@@ -102,6 +104,7 @@ impl Generator {
             stop,
             stopped: None,
             scratch: vec![0; 64 * 1024],
+            spin_ns: SPIN_NS.min(plan.arrivals.interval_ns() / SPIN_PART),
             plan,
         };
         generator.open_all()?;
@@ -159,7 +162,7 @@ impl Generator {
                     }
                 }
             }
-            let due = if self.stopped.is_some() { u64::MAX } else { self.next.scheduled.saturating_sub(SPIN_NS) };
+            let due = if self.stopped.is_some() { u64::MAX } else { self.next.scheduled.saturating_sub(self.spin_ns) };
             let wake = due.min(next_tick);
             let spin = Timespec { tv_sec: 0, tv_nsec: 0 };
             let patience = if self.now() >= wake { Some(&spin) } else { self.arm(wake) };

@@ -14,6 +14,7 @@ mod generator;
 mod http;
 mod ledger;
 mod loopback;
+mod priority;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -26,6 +27,7 @@ pub use arrivals::Arrivals;
 pub use calibrate::{Calibration, calibrate};
 pub use distribution::Distribution;
 pub use ledger::{Batch, Entry, Ledger, Outcome, request_id};
+pub use priority::Priority;
 
 use crate::error::{Explain, Family};
 
@@ -105,6 +107,8 @@ impl Explain for LoadError {
 pub struct Running {
     /// When its schedule began.
     pub started: Instant,
+    /// How its thread is scheduled.
+    pub priority: Priority,
     /// What was seen so far.
     pub ledger: Ledger,
     batches: mpsc::UnboundedReceiver<Batch>,
@@ -124,8 +128,8 @@ pub async fn start(plan: LoadPlan) -> Result<Running, LoadError> {
         .name("load".into())
         .spawn(move || generator::run(plan, sender, flag, ready))
         .map_err(|source| LoadError::System { action: "start its thread", source })?;
-    let started = started.await.map_err(|_| LoadError::Thread)??;
-    Ok(Running { started, ledger: Ledger::default(), batches, stop })
+    let (started, priority) = started.await.map_err(|_| LoadError::Thread)??;
+    Ok(Running { started, priority, ledger: Ledger::default(), batches, stop })
 }
 
 impl Running {

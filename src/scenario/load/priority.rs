@@ -1,0 +1,46 @@
+//! The generator's thread comes first: on a machine that also runs the cluster it would otherwise be late whenever
+//! the cluster is busy, which is when it matters. It sleeps nearly all the time and spins for microseconds.
+
+use std::num::NonZeroU64;
+
+use serde::{Deserialize, Serialize};
+
+/// How the thread is scheduled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Priority {
+    /// `SCHED_FIFO`: before everything that is not real-time.
+    RealTime,
+    /// A higher share, by niceness -15; within the session only where the kernel groups processes by session.
+    Nice,
+    /// As any other thread: the system grants no more.
+    Normal,
+}
+
+impl Priority {
+    /// Asks for the best there is, for the calling thread. What came of it is measured with every request.
+    pub(super) fn raise() -> Self {
+        // exact timers; refused by no system that has them
+        let _ = rustix::thread::set_current_timer_slack(NonZeroU64::new(1));
+        let lowest = libc::sched_param { sched_priority: 1 };
+        // SAFETY: 0 is the calling thread, and the parameters outlive the call, which only reads them.
+        let real_time = unsafe { libc::sched_setscheduler(0, libc::SCHED_FIFO | libc::SCHED_RESET_ON_FORK, &lowest) };
+        if real_time == 0 {
+            return Priority::RealTime;
+        }
+        // on Linux no process means the calling thread
+        match rustix::process::setpriority_process(None, -15) {
+            Ok(()) => Priority::Nice,
+            Err(_) => Priority::Normal,
+        }
+    }
+
+    /// As reports write it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Priority::RealTime => "real-time",
+            Priority::Nice => "raised",
+            Priority::Normal => "normal",
+        }
+    }
+}
