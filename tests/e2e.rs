@@ -1,6 +1,8 @@
 //! The real binary on a real Docker engine: clusters come up, break, are repaired, and leave nothing behind.
 //! Run by `make test-e2e`, one test at a time. Uses names that start with `e2e`, and its own state directory.
 
+#![allow(clippy::unwrap_used, clippy::print_stderr)]
+
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::thread::sleep;
