@@ -25,7 +25,7 @@ lint:      ## formatting and clippy
 	cargo clippy --release --all-targets -- -D warnings
 
 test-quick: ## no Docker, under two minutes once built
-	cargo test --release --lib --test cli
+	cargo test --release --lib --test cli --test workload_templates
 
 test-e2e: engine ## the real binary on a real cluster
 	cargo test --release --test e2e -- --test-threads=1 --nocapture
