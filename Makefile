@@ -1,7 +1,6 @@
 # Targets a newcomer needs. `make` lists them.
 export HEARTH_BUNDLE ?= $(shell scripts/lab bundle)
 BIN := target/x86_64-unknown-linux-gnu/release/hearth
-STATIC := RUSTFLAGS="-C target-feature=+crt-static"
 
 .PHONY: help build demo test test-quick test-e2e lint engine
 help:      ## this list
@@ -28,5 +27,5 @@ lint:      ## formatting and clippy
 test-quick: ## no Docker, under two minutes once built
 	cargo test --release --lib --test cli
 
-test-e2e: engine build ## the real binary on a real cluster
+test-e2e: engine ## the real binary on a real cluster
 	cargo test --release --test e2e -- --test-threads=1 --nocapture

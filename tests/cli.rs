@@ -1,5 +1,7 @@
 //! The real binary without Docker: what a user sees of mistakes, and which exit code a script gets.
 
+#![allow(clippy::unwrap_used, clippy::print_stderr)]
+
 use std::process::{Command, Output};
 use std::time::Instant;
 

@@ -60,6 +60,7 @@ impl Session {
     pub async fn leftovers(&self, volumes: &[String]) -> Result<Vec<String>> {
         let mut left: Vec<String> =
             self.provider.own_containers().await?.into_iter().map(|c| format!("container {} ({})", c.name, c.status)).collect();
+        left.extend(self.provider.builders().await?.into_iter().map(|name| format!("container {name}")));
         for volume in volumes {
             if self.provider.has_volume(volume).await? {
                 left.push(format!("volume {volume}"));

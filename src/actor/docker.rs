@@ -155,6 +155,7 @@ impl Actor<StepKind> for DockerActor {
         match kind {
             StepKind::Node { node, .. } => session.provider.remove_node(node).await?,
             StepKind::Network => session.provider.remove_network().await?,
+            StepKind::NodeImage { .. } => session.provider.remove_builders().await?,
             StepKind::Kubeconfig => session.remove_kubeconfig()?,
             // lives in the nodes and goes with them, or is a cache that later runs use
             _ => {}

@@ -185,8 +185,8 @@ pub struct UpArgs {
     #[arg(long)]
     pub dry_run: bool,
     /// Merge the kubeconfig into this file too (without a value: the one kubectl uses)
-    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "")]
-    pub kubeconfig: Option<PathBuf>,
+    #[arg(long, value_name = "FILE", num_args = 0..=1)]
+    pub kubeconfig: Option<Option<PathBuf>>,
     /// Give up after this long, for example 10m
     #[arg(long, value_name = "TIME", default_value = "15m", value_parser = duration)]
     pub timeout: Duration,
@@ -227,8 +227,8 @@ pub struct KubeconfigArgs {
     #[command(flatten)]
     pub profile: ProfileArgs,
     /// Merge it into this file instead of printing (without a value: the one kubectl uses)
-    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "")]
-    pub merge: Option<PathBuf>,
+    #[arg(long, value_name = "FILE", num_args = 0..=1)]
+    pub merge: Option<Option<PathBuf>>,
     /// Print the file's path instead of its content
     #[arg(long, conflicts_with = "merge")]
     pub path: bool,

@@ -17,7 +17,7 @@ pub async fn run(context: &Context, args: KubeconfigArgs) -> Result<u8> {
     let config = session.kubeconfig().await?;
     match args.merge {
         Some(path) => {
-            let path = if path.as_os_str().is_empty() { kubeconfig::user_file() } else { path };
+            let path = path.unwrap_or_else(kubeconfig::user_file);
             kubeconfig::merge(&path, &config)?;
             let name = kubeconfig::context(&session.profile.name);
             context

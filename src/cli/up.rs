@@ -27,7 +27,7 @@ pub async fn run(context: &Context, args: UpArgs) -> Result<u8> {
     }
     let profile = cluster::load(&args.profile)?;
     let plan = build::up(&profile)?;
-    let merge_into = args.kubeconfig.map(|path| if path.as_os_str().is_empty() { kubeconfig::user_file() } else { path });
+    let merge_into = args.kubeconfig.map(|path| path.unwrap_or_else(kubeconfig::user_file));
     let session = cluster::session(profile, Some(&args.bundle), merge_into)?;
     let missing = session.images_nowhere().await.unwrap_or_default();
     for finding in doctor::preflight(&session.profile, &missing, session.merge_into.as_deref()).await?.iter() {

@@ -43,14 +43,9 @@ pub fn pod_problem(pod: &Pod) -> Option<String> {
 /// Waits by a watch until every node in `names` is Ready.
 pub async fn wait_nodes(client: &Client, names: &[String], limit: Duration) -> Result<(), ClusterError> {
     let nodes = Api::<NodeObject>::all(client.clone());
-    wait_all(
-        nodes,
-        watcher::Config::default(),
-        "nodes",
-        limit,
-        |node| node_problem(node),
-        |seen| names.iter().all(|name| seen.contains_key(name)),
-    )
+    wait_all(nodes, watcher::Config::default(), "nodes", limit, node_problem, |seen| {
+        names.iter().all(|name| seen.contains_key(name))
+    })
     .await
 }
 

@@ -80,6 +80,7 @@ pub fn up(profile: &Profile) -> Result<Plan<StepKind>, PlanError> {
 pub fn down(name: &str, nodes: &[(String, Role)]) -> Result<Plan<StepKind>, PlanError> {
     let mut plan = Plan::builder(name);
     let network = plan.add("network", StepKind::Network, []);
+    plan.add("node-image", StepKind::NodeImage { base: String::new(), images: Vec::new() }, []);
     let mut all = Vec::new();
     for (node, role) in nodes {
         all.push(plan.add(format!("node/{node}"), StepKind::Node { node: node.clone(), role: *role }, [&network]));

@@ -123,6 +123,7 @@ impl Kind for StepKind {
         match self {
             StepKind::Network => "Remove Docker network `kind`, if ours and unused".into(),
             StepKind::Node { node, .. } => format!("Remove node `{node}` and its volume"),
+            StepKind::NodeImage { .. } => "Remove what a killed run left of building a node image".into(),
             StepKind::Kubeconfig => "Remove the kubeconfig and its entries".into(),
             other => format!("Forget: {}", other.sentence()),
         }

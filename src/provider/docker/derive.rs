@@ -25,6 +25,8 @@ use crate::provider::{Command, Node, NodeError};
 
 /// Repository of derived images.
 const REPOSITORY: &str = "hearth.dev/node";
+/// Beginning of the names of containers in which derived images are built.
+const BUILDER: &str = "hearth-build-";
 /// Label of derived images; its value is the node image they come from.
 const BASE_LABEL: &str = "hearth.dev/node-base";
 /// What happens inside.
@@ -66,7 +68,7 @@ impl DockerProvider {
 
     /// Builds the derived image.
     pub async fn derive_image(&self, reference: &str, images: &[String], progress: &Progress) -> Result<()> {
-        let builder = format!("hearth-build-{}", reference.rsplit(':').next().unwrap_or_default());
+        let builder = format!("{BUILDER}{}", reference.rsplit(':').next().unwrap_or_default());
         let mut built =
             Err(NodeError::Failed { node: builder.clone(), command: String::new(), status: NOT_THE_SAME, output: String::new() }
                 .into());
@@ -148,6 +150,21 @@ impl DockerProvider {
         let (fed, imported) = tokio::join!(feed, node.feed(&argv, receiver));
         fed?;
         node.expect_success(&argv, imported?)?;
+        Ok(())
+    }
+
+    /// Builders that killed runs of this cluster left behind.
+    pub async fn builders(&self) -> Result<Vec<String>, DockerError> {
+        let listed = self.containers_labelled(&format!("{OWNER_LABEL}={}", self.cluster)).await?;
+        let names = listed.into_iter().flat_map(|container| container.names.unwrap_or_default());
+        Ok(names.map(|name| name.trim_start_matches('/').to_owned()).filter(|name| name.starts_with(BUILDER)).collect())
+    }
+
+    /// Removes them.
+    pub async fn remove_builders(&self) -> Result<(), DockerError> {
+        for builder in self.builders().await? {
+            self.remove_node(&builder).await?;
+        }
         Ok(())
     }
 
