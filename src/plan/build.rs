@@ -48,7 +48,6 @@ pub fn up(profile: &Profile) -> Result<Plan<StepKind>, PlanError> {
     let ready = plan.add("nodes-ready", StepKind::NodesReady { nodes: names }, &started);
     started.push(services);
     let service_network = plan.add("service-network", StepKind::ServiceNetwork, &started);
-    let storage = plan.add("storage", StepKind::Storage, [&api]);
     all_nodes.push(&was);
     let loaded = plan.add("load-images", StepKind::LoadImage, all_nodes);
 
@@ -66,12 +65,16 @@ pub fn up(profile: &Profile) -> Result<Plan<StepKind>, PlanError> {
         let step = plan.add(applied(*part), StepKind::Apply { part: *part }, &after);
         finished.push(plan.add(healthy(*part), StepKind::Healthy { part: *part }, [&step]));
     }
+    let mut answered = vec![service_network];
     if profile.components.workloads.is_some() {
         let way = [Part::Routes, Part::Was, Part::Web, Part::IstioGateway, Part::MetallbPool].map(applied);
-        finished.push(plan.add("gateway", StepKind::Gateway, &way));
+        answered.push(plan.add("gateway", StepKind::Gateway, &way));
     }
+    // the one volume of the workloads is made without the provisioner, so it need not compete with them
+    let storage = plan.add("storage", StepKind::Storage, &answered);
+    finished.extend(answered);
     // the proof runs pods on every node, so it stands back until the application answers
-    finished.extend([ready, loaded, kubeconfig, configuration, storage, service_network]);
+    finished.extend([ready, loaded, kubeconfig, configuration, storage]);
     plan.add("connectivity", StepKind::Connectivity, &finished);
     plan.build()
 }
