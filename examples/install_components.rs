@@ -41,6 +41,7 @@ async fn main() {
     let inputs = Inputs {
         vip: pool.first,
         pool,
+        istiod_address: Ipv4Addr::new(10, 96, 0, 15),
         telemetry: Telemetry::Envoy,
         was_image: variable("WAS_IMAGE"),
         domain: None,

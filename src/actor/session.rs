@@ -149,7 +149,9 @@ impl Session {
         let names: Vec<String> = self.provider.wanted().into_iter().map(|(name, _)| name).collect();
         let index = names.iter().position(|name| name == node).unwrap_or_default();
         let others: Vec<routed::Segment> = segments.iter().enumerate().filter(|(at, _)| *at != index).map(|(_, s)| *s).collect();
-        Ok(routed::files(self.profile.kubernetes.pod_subnet, segments[index].cidr, &others))
+        let service = self.profile.kubernetes.service_subnet.hosts().next().unwrap_or(Ipv4Addr::UNSPECIFIED);
+        let api = routed::ApiService { service, control_plane: segments[0].address };
+        Ok(routed::files(self.profile.kubernetes.pod_subnet, segments[index].cidr, &others, api))
     }
 
     /// The address pool: the profile's, or the one recorded on the control plane, or one planned now.

@@ -23,8 +23,17 @@ pub struct Segment {
     pub cidr: Ipv4Net,
 }
 
+/// Where pods find the API server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ApiService {
+    /// The address of the service `kubernetes`: the first of the service subnet.
+    pub service: Ipv4Addr,
+    /// The control plane's, where the API server listens on port 6443.
+    pub control_plane: Ipv4Addr,
+}
+
 /// The files of the node that owns `own`; `others` are all other nodes'.
-pub fn files(pod_subnet: Ipv4Net, own: Ipv4Net, others: &[Segment]) -> Vec<FileSpec> {
+pub fn files(pod_subnet: Ipv4Net, own: Ipv4Net, others: &[Segment], api: ApiService) -> Vec<FileSpec> {
     let conflist = json!({"cniVersion": "1.0.0", "name": "hearth", "plugins": [
         {"type": "ptp", "ipMasq": false, "ipam": {
             "type": "host-local", "dataDir": "/run/cni-ipam-state",
@@ -39,6 +48,15 @@ pub fn files(pod_subnet: Ipv4Net, own: Ipv4Net, others: &[Segment]) -> Vec<FileS
     );
     for Segment { address, cidr } in others {
         script.push_str(&format!("ip route replace {cidr} via {address}\n"));
+    }
+    // until kube-proxy has written its rules, which come before these, pods would ask whoever has the service's address
+    // outside, fail, and come back only after their back-off
+    for chain in ["PREROUTING", "OUTPUT"] {
+        let ApiService { service, control_plane } = api;
+        let rule = format!(
+            "{chain} -d {service} -p tcp --dport 443 -m comment --comment hearth -j DNAT --to-destination {control_plane}:6443"
+        );
+        script.push_str(&format!("iptables -w -t nat -C {rule} 2>/dev/null || iptables -w -t nat -A {rule}\n"));
     }
     let rule = format!(
         "POSTROUTING -s {pod_subnet} ! -d {pod_subnet} -m addrtype ! --dst-type LOCAL -m comment --comment hearth -j MASQUERADE"
@@ -76,10 +94,12 @@ mod tests {
     fn routes_lead_to_every_other_node() {
         let net = |text: &str| text.parse().unwrap();
         let others = [Segment { address: Ipv4Addr::new(172, 18, 0, 3), cidr: net("10.244.1.0/24") }];
-        let files = files(net("10.244.0.0/16"), net("10.244.0.0/24"), &others);
+        let api = ApiService { service: Ipv4Addr::new(10, 96, 0, 1), control_plane: Ipv4Addr::new(172, 18, 0, 2) };
+        let files = files(net("10.244.0.0/16"), net("10.244.0.0/24"), &others, api);
         let script = String::from_utf8(files[1].bytes.clone()).unwrap();
         assert!(script.contains("ip route replace 10.244.1.0/24 via 172.18.0.3\n"));
         assert!(script.contains("ip route replace unreachable 10.244.0.0/24\n"));
+        assert!(script.contains("-A OUTPUT -d 10.96.0.1 -p tcp --dport 443") && script.contains("172.18.0.2:6443"));
         assert_eq!(files[1].mode, 0o755);
     }
 }

@@ -40,6 +40,8 @@ pub struct Inputs {
     pub vip: Ipv4Addr,
     /// What MetalLB hands out; it holds the gateway's address.
     pub pool: AddressRange,
+    /// The address of istiod's service, in the part of the service subnet that is kept for fixed ones.
+    pub istiod_address: Ipv4Addr,
     /// Which telemetry the proxies produce.
     pub telemetry: Telemetry,
     /// Reference of the WAS image, as nodes know it.
@@ -66,6 +68,7 @@ impl Inputs {
         Inputs {
             vip,
             pool,
+            istiod_address: profile.kubernetes.service_subnet.hosts().nth(ISTIOD_HOST).unwrap_or(Ipv4Addr::UNSPECIFIED),
             telemetry: components.istio.as_ref().map_or(Telemetry::Envoy, |istio| istio.telemetry),
             was_image: was_image.to_owned(),
             domain: workloads.and_then(|workloads| workloads.domain.clone()),
@@ -81,6 +84,7 @@ impl Inputs {
         json!({
             "vip": self.vip,
             "pool": self.pool.to_string(),
+            "istiod_address": self.istiod_address,
             "telemetry": self.telemetry,
             "was_image": self.was_image,
             "domain": self.domain,
@@ -107,6 +111,10 @@ impl Inputs {
         })
     }
 }
+
+/// Which of the service subnet's hosts istiod's service is, counted from 0: 10.96.0.15 of 10.96.0.0/16, near DNS, which is
+/// 10.96.0.10 by kubeadm's convention. Kubernetes gives out the first addresses of the subnet last.
+const ISTIOD_HOST: usize = 14;
 
 /// The node that holds volumes: the first worker, or the control plane of a cluster without workers.
 fn storage_node(profile: &Profile) -> String {
@@ -204,6 +212,7 @@ mod tests {
         Inputs {
             vip: [172, 18, 255, 200].into(),
             pool: AddressRange { first: [172, 18, 255, 200].into(), last: [172, 18, 255, 220].into() },
+            istiod_address: [10, 96, 0, 15].into(),
             telemetry,
             was_image: "hearth.dev/was:1".into(),
             domain: Some("example.test".into()),

@@ -47,10 +47,7 @@ pub fn up(profile: &Profile) -> Result<Plan<StepKind>, PlanError> {
     }
     let ready = plan.add("nodes-ready", StepKind::NodesReady { nodes: names }, &started);
     started.push(services);
-    // a pod that asks the API before kube-proxy has written its rules asks whoever has that address outside, fails,
-    // and comes back only after its back-off
     let service_network = plan.add("service-network", StepKind::ServiceNetwork, &started);
-    let storage = plan.add("storage", StepKind::Storage, [&service_network]);
     all_nodes.push(&was);
     let loaded = plan.add("load-images", StepKind::LoadImage, all_nodes);
 
@@ -64,18 +61,18 @@ pub fn up(profile: &Profile) -> Result<Plan<StepKind>, PlanError> {
         }));
         if runs_pods(*part) {
             after.push(loaded.clone());
-            // the database is the one that asks nobody
-            if *part != Part::Mysql {
-                after.push(service_network.clone());
-            }
         }
         let step = plan.add(applied(*part), StepKind::Apply { part: *part }, &after);
         finished.push(plan.add(healthy(*part), StepKind::Healthy { part: *part }, [&step]));
     }
+    let mut answered = vec![service_network];
     if profile.components.workloads.is_some() {
         let way = [Part::Routes, Part::Was, Part::Web, Part::IstioGateway, Part::MetallbPool].map(applied);
-        finished.push(plan.add("gateway", StepKind::Gateway, &way));
+        answered.push(plan.add("gateway", StepKind::Gateway, &way));
     }
+    // the one volume of the workloads is made without the provisioner, so it need not compete with them
+    let storage = plan.add("storage", StepKind::Storage, &answered);
+    finished.extend(answered);
     // the proof runs pods on every node, so it stands back until the application answers
     finished.extend([ready, loaded, kubeconfig, configuration, storage]);
     plan.add("connectivity", StepKind::Connectivity, &finished);
