@@ -14,8 +14,8 @@ use tokio::net::TcpStream;
 use tokio::time::Instant;
 
 use super::Session;
-use crate::cluster::{self, ClusterError, kubeadm, kubelet, ready, registration, routed};
-use crate::components::{ObjectRef, Part, apply, health};
+use crate::cluster::{self, ClusterError, kubeadm, kubelet, leaving, ready, registration, routed};
+use crate::components::{ObjectRef, Part, apply, catalogue, health};
 use crate::engine::{Actor, Check, Progress};
 use crate::error::Result;
 use crate::plan::{Kind, StepKind};
@@ -58,7 +58,7 @@ impl Actor<StepKind> for DockerActor {
                 node.exec(Command::shell(script)).await?.success()
             }
             StepKind::ApiServer => cluster::api::is_ready(session.client().await?).await,
-            StepKind::Register { node, .. } => registration::is_registered(session.client().await?, node).await?,
+            StepKind::Register { node } => registration::is_registered(session.client().await?, node).await?,
             StepKind::PodNetwork { node } => {
                 routed::is_applied(&provider.node(node).await?, &session.pod_network(node).await?).await?
             }
@@ -82,7 +82,17 @@ impl Actor<StepKind> for DockerActor {
                 return Ok(needed_unless(unhealthy.is_empty(), list));
             }
             StepKind::Gateway => gateway_answers(session.vip().await?).await,
+            StepKind::Leave { .. } => false,
             StepKind::Connectivity => ready::is_proven(session.client().await?).await?,
+            StepKind::Prune => {
+                let stale = apply::stale(session.client().await?, &session.profile.name, &self.wanted_objects().await?).await?;
+                let list = || stale.iter().map(ObjectRef::to_string).collect::<Vec<_>>().join(", ");
+                return Ok(needed_unless(stale.is_empty(), list));
+            }
+            StepKind::Settled => {
+                let unsettled = session.unsettled().await?;
+                return Ok(needed_unless(unsettled.is_empty(), || unsettled.join("; ")));
+            }
             StepKind::Kubeconfig => session.kubeconfig_is_current().await?,
         };
         Ok(needed_unless(done, || "not there yet".into()))
@@ -118,9 +128,14 @@ impl Actor<StepKind> for DockerActor {
             StepKind::LoadImage => session.load_images(progress).await?,
             StepKind::ControlPlane { node } => self.control_plane(&provider.node(node).await?).await?,
             StepKind::ApiServer => cluster::api::wait_ready(session.client().await?, limit).await?,
-            StepKind::Register { node, index } => {
-                let cidr = registration::pod_cidr(session.profile.kubernetes.pod_subnet, *index, node)?;
+            StepKind::Register { node } => {
+                let cidr = session.segment(node).await?.cidr;
                 registration::register(session.client().await?, node, cidr, &session.provider_id(node)).await?;
+            }
+            StepKind::Leave { node, .. } => {
+                leaving::drain(session.client().await?, node, Instant::now() + limit, progress).await?;
+                provider.remove_node(node).await?;
+                leaving::forget(session.client().await?, node).await?;
             }
             StepKind::PodNetwork { node } => {
                 routed::apply(&provider.node(node).await?, session.pod_network(node).await?).await?;
@@ -137,14 +152,22 @@ impl Actor<StepKind> for DockerActor {
             StepKind::ClusterConfiguration => kubeadm::finish(&session.control_plane().await?).await?,
             StepKind::NodesReady { nodes } => ready::wait_nodes(session.client().await?, nodes, limit).await?,
             StepKind::Storage => {
-                let manifest = session.control_plane().await?.run(Command::new(["cat", STORAGE_MANIFEST])).await?;
-                let objects = crate::yaml::documents(&manifest.text())?;
+                let objects = self.storage_objects().await?;
                 apply::apply(session.client().await?, &session.owner(Part::Storage), &objects, Instant::now() + limit).await?;
             }
             StepKind::Apply { part } => self.apply_part(*part, Instant::now() + limit).await?,
             StepKind::Healthy { part } => self.wait_part(*part, Instant::now() + limit).await?,
             StepKind::Gateway => wait_gateway(session.vip().await?, limit).await?,
             StepKind::Connectivity => self.prove_connectivity(limit, progress).await?,
+            StepKind::Prune => {
+                let wanted = self.wanted_objects().await?;
+                for object in
+                    apply::prune(session.client().await?, &session.profile.name, &wanted, Instant::now() + limit).await?
+                {
+                    progress.say(format!("removed {object}"));
+                }
+            }
+            StepKind::Settled => session.wait_settled(limit).await?,
             StepKind::Kubeconfig => session.write_kubeconfig().await?,
         }
         Ok(())
@@ -223,6 +246,22 @@ impl DockerActor {
     async fn has_storage_class(&self) -> Result<bool> {
         let classes = Api::<StorageClass>::all(self.0.client().await?.clone());
         Ok(classes.get_opt("standard").await.map_err(ClusterError::api("read storage classes"))?.is_some())
+    }
+
+    /// Everything that the profile asks for, and what the storage step applies.
+    async fn wanted_objects(&self) -> Result<Vec<ObjectRef>> {
+        let mut wanted = Vec::new();
+        for part in catalogue::parts(&self.0.profile).into_iter().chain([Part::Probe]) {
+            wanted.extend(self.0.objects(part).await?.iter().map(ObjectRef::of));
+        }
+        wanted.extend(self.storage_objects().await?.iter().map(ObjectRef::of));
+        Ok(wanted)
+    }
+
+    /// The storage class that the node image brings.
+    async fn storage_objects(&self) -> Result<Vec<Value>> {
+        let manifest = self.0.control_plane().await?.run(Command::new(["cat", STORAGE_MANIFEST])).await?;
+        Ok(crate::yaml::documents(&manifest.text())?)
     }
 
     async fn prove_connectivity(&self, limit: Duration, progress: &Progress) -> Result<()> {

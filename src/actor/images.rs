@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use super::Session;
 use super::session::SessionError;
+use crate::artifact::{self, FilePin};
+use crate::components::catalogue;
 use crate::engine::Progress;
 use crate::error::Result;
 use crate::plan::build;
@@ -32,9 +34,25 @@ impl Session {
         Ok(missing)
     }
 
-    /// Images that an `up` would need and that are nowhere to be had: neither in the engine nor in the bundle, and
-    /// their registry does not even answer. Nodes that exist have theirs.
-    pub async fn images_nowhere(&self) -> Result<Vec<String>> {
+    /// Images and files that an `up` would need and that are nowhere to be had.
+    pub async fn nowhere(&self) -> Result<Vec<String>> {
+        let mut nowhere = self.images_nowhere().await?;
+        let mut pins: Vec<FilePin> = catalogue::parts(&self.profile).iter().filter_map(|part| part.definitions()).collect();
+        pins.dedup_by_key(|pin| pin.name);
+        for pin in pins.into_iter().filter(|pin| !artifact::is_at_hand(pin, self.bundle.as_ref())) {
+            let host = pin.url.trim_start_matches("https://").split('/').next().unwrap_or_default();
+            if !answers(host).await {
+                nowhere.push(format!("{} ({})", pin.name, pin.url));
+            }
+        }
+        nowhere.sort();
+        nowhere.dedup();
+        Ok(nowhere)
+    }
+
+    /// Images that are neither in the engine nor in the bundle, and whose registry does not even answer. Nodes that
+    /// exist have theirs.
+    async fn images_nowhere(&self) -> Result<Vec<String>> {
         if !self.provider.own_containers().await?.is_empty() {
             return Ok(Vec::new());
         }
@@ -43,7 +61,7 @@ impl Session {
         let mut nowhere = Vec::new();
         for image in self.images_missing_in_engine(&images).await? {
             let bundled = self.bundle.as_ref().is_some_and(|bundle| bundle.image(&image).is_ok());
-            if !bundled && !registry_answers(&image).await {
+            if !bundled && !answers(registry(&image)).await {
                 nowhere.push(image);
             }
         }
@@ -118,12 +136,16 @@ impl Session {
     }
 }
 
-/// True when the host that a reference names takes connections. (Docker's short names mean its own registry.)
-async fn registry_answers(image: &str) -> bool {
-    let host = match image.split_once('/') {
+/// The host that a reference names. (Docker's short names mean its own registry.)
+fn registry(image: &str) -> &str {
+    match image.split_once('/') {
         Some((host, _)) if host != "docker.io" && (host.contains('.') || host.contains(':')) => host,
         _ => "registry-1.docker.io",
-    };
+    }
+}
+
+/// True when a host takes connections, on the port of HTTPS unless it names another.
+async fn answers(host: &str) -> bool {
     let address = if host.contains(':') { host.to_owned() } else { format!("{host}:443") };
     let connect = tokio::net::TcpStream::connect(address);
     tokio::time::timeout(std::time::Duration::from_secs(3), connect).await.is_ok_and(|connected| connected.is_ok())

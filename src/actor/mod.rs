@@ -5,6 +5,7 @@ mod access;
 mod docker;
 mod images;
 mod session;
+mod settled;
 
 pub use docker::{DockerActor, gateway_answers};
 pub use session::Session;

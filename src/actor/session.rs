@@ -10,7 +10,7 @@ use tokio::sync::OnceCell;
 
 use crate::artifact::{self, Bundle, oci};
 use crate::cluster::pki::Pki;
-use crate::cluster::{self, ClusterError, kubelet, registration, routed};
+use crate::cluster::{self, ClusterError, kubelet, leaving, routed};
 use crate::components::{Inputs, Owner, Part, Secrets, address_pool, render};
 use crate::error::{BoxError, Explain, Family, Result};
 use crate::profile::{AddressRange, Pool, Profile, Role};
@@ -36,6 +36,7 @@ pub struct Session {
     was: OnceCell<oci::Packed>,
     pool: OnceCell<AddressRange>,
     inputs: OnceCell<Inputs>,
+    segments: OnceCell<Vec<routed::Segment>>,
 }
 
 impl Session {
@@ -59,6 +60,7 @@ impl Session {
             was: OnceCell::new(),
             pool: OnceCell::new(),
             inputs: OnceCell::new(),
+            segments: OnceCell::new(),
         }
     }
 
@@ -88,6 +90,28 @@ impl Session {
             }
         }
         Ok(nodes)
+    }
+
+    /// Nodes of the cluster that the profile no longer asks for.
+    ///
+    /// # Errors
+    /// One of them holds a volume that would be lost with it.
+    pub async fn leaving(&self) -> Result<Vec<(String, Role)>> {
+        let wanted = self.provider.wanted();
+        let containers = self.provider.own_containers().await?;
+        let leaving: Vec<(String, Role)> = containers
+            .into_iter()
+            .filter(|container| wanted.iter().all(|(name, _)| *name != container.name))
+            .map(|container| (container.name, container.role))
+            .collect();
+        if !leaving.is_empty() {
+            let names: Vec<String> = leaving.iter().map(|(name, _)| name.clone()).collect();
+            let volumes = leaving::volumes_on(self.client().await?, &names).await?;
+            if !volumes.is_empty() {
+                return Err(SessionError::VolumeLost { volumes: volumes.join(", ") }.into());
+            }
+        }
+        Ok(leaving)
     }
 
     /// The cluster's authorities: those on its control plane, else new ones.
@@ -133,21 +157,33 @@ impl Session {
         format!("kind://docker/{}/{node}", self.profile.name)
     }
 
-    /// The share of the pod subnet of each node of the profile, in its order.
-    pub async fn segments(&self) -> Result<Vec<routed::Segment>> {
-        let subnet = self.profile.kubernetes.pod_subnet;
-        let nodes = self.nodes().await?;
-        let segments = nodes.iter().enumerate().map(|(index, node)| {
-            Ok(routed::Segment { address: node.address(), cidr: registration::pod_cidr(subnet, index, node.name())? })
+    /// The share of the pod subnet of each node of the profile, in its order: what they have, else what is free.
+    pub async fn segments(&self) -> Result<&[routed::Segment]> {
+        let segments = self.segments.get_or_try_init(|| async {
+            let nodes = self.nodes().await?;
+            let had = nodes.iter().map(|node| async { Ok((node.name().to_owned(), routed::segment(node).await?)) });
+            let had: Vec<_> = futures_util::future::try_join_all(had).await.map_err(|error: ClusterError| error)?;
+            let shares = routed::share(self.profile.kubernetes.pod_subnet, &had)?;
+            let segments = nodes.iter().zip(shares).map(|(node, cidr)| routed::Segment { address: node.address(), cidr });
+            Ok::<_, BoxError>(segments.collect())
         });
-        segments.collect()
+        segments.await.map(Vec::as_slice)
+    }
+
+    /// A node's position in the profile.
+    fn position(&self, node: &str) -> usize {
+        self.provider.wanted().iter().position(|(name, _)| name == node).unwrap_or_default()
+    }
+
+    /// One node's share of the pod subnet.
+    pub async fn segment(&self, node: &str) -> Result<routed::Segment> {
+        Ok(self.segments().await?[self.position(node)])
     }
 
     /// The pod network's files of one node.
     pub async fn pod_network(&self, node: &str) -> Result<Vec<crate::provider::FileSpec>> {
         let segments = self.segments().await?;
-        let names: Vec<String> = self.provider.wanted().into_iter().map(|(name, _)| name).collect();
-        let index = names.iter().position(|name| name == node).unwrap_or_default();
+        let index = self.position(node);
         let others: Vec<routed::Segment> = segments.iter().enumerate().filter(|(at, _)| *at != index).map(|(_, s)| *s).collect();
         let service = self.profile.kubernetes.service_subnet.hosts().next().unwrap_or(Ipv4Addr::UNSPECIFIED);
         let api = routed::ApiService { service, control_plane: segments[0].address };
@@ -256,6 +292,12 @@ pub enum SessionError {
         #[source]
         source: crate::provider::docker::DockerError,
     },
+    /// A node cannot leave without loss.
+    #[error("the profile no longer asks for nodes that hold volumes: {volumes}")]
+    VolumeLost {
+        /// Each volume with its node.
+        volumes: String,
+    },
     /// The pool and the VIP do not fit.
     #[error("address {vip} for the gateway is not in the address pool {pool}")]
     VipOutsidePool {
@@ -279,6 +321,9 @@ impl Explain for SessionError {
         match self {
             SessionError::NoImage { .. } => {
                 Some("load it with `docker load`, or name a directory with --bundle DIR (HEARTH_BUNDLE)".into())
+            }
+            SessionError::VolumeLost { .. } => {
+                Some("keep the node in the profile, or save the data and delete the volume's claim first".into())
             }
             SessionError::VipOutsidePool { .. } => {
                 Some("leave out spec.components.istio.gateway.vip, or give a pool that holds it".into())

@@ -15,8 +15,7 @@ const SIZE_LIMIT: u64 = 10 << 20;
 
 /// A pinned file's bytes out of `cache`, else from its URL into `cache`.
 pub fn cached(pin: &FilePin, cache: &Path) -> Result<Vec<u8>, ArtifactError> {
-    let path = place(pin, cache);
-    match std::fs::read(&path) {
+    match std::fs::read(place(pin, cache)) {
         // a damaged file in the cache is nobody's mistake: it is fetched again
         Ok(bytes) if verify(&bytes, pin.sha256, String::new).is_ok() => Ok(bytes),
         _ => {
@@ -25,6 +24,11 @@ pub fn cached(pin: &FilePin, cache: &Path) -> Result<Vec<u8>, ArtifactError> {
             Ok(bytes)
         }
     }
+}
+
+/// True when `cache` has the file, whole.
+pub(super) fn is_cached(pin: &FilePin, cache: &Path) -> bool {
+    std::fs::read(place(pin, cache)).is_ok_and(|bytes| verify(&bytes, pin.sha256, String::new).is_ok())
 }
 
 fn place(pin: &FilePin, cache: &Path) -> PathBuf {

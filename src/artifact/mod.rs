@@ -118,6 +118,12 @@ fn file_with(pin: &FilePin, bundle: Option<&Bundle>, cache: &Path) -> Result<Vec
     download::cached(pin, cache)
 }
 
+/// True when a file need not be downloaded: the bundle or the cache has it.
+pub fn is_at_hand(pin: &FilePin, bundle: Option<&Bundle>) -> bool {
+    bundle.is_some_and(|bundle| matches!(bundle.file(pin), Ok(Some(_))))
+        || cache_dir().is_ok_and(|cache| download::is_cached(pin, &cache))
+}
+
 /// Hearth's cache: `$XDG_CACHE_HOME/hearth`, else `~/.cache/hearth`.
 pub fn cache_dir() -> Result<PathBuf, ArtifactError> {
     let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);

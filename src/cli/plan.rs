@@ -9,7 +9,7 @@ use crate::plan::{build, render};
 
 pub async fn run(context: &Context, args: PlanArgs) -> Result<u8> {
     let profile = cluster::load(&args.profile)?;
-    let plan = build::up(&profile)?;
+    let mut plan = build::up(&profile, &[])?;
     if args.dot {
         context.printer.raw(&render::dot(&plan));
         return Ok(0);
@@ -19,7 +19,10 @@ pub async fn run(context: &Context, args: PlanArgs) -> Result<u8> {
     if !args.offline {
         let session = cluster::session(profile, Some(&args.bundle), None)?;
         match session.engine().await {
-            Ok(_) => checks = engine::check_all(&plan, &std::sync::Arc::new(DockerActor(session)), &Options::default()).await,
+            Ok(_) => {
+                plan = build::up(&session.profile, &session.leaving().await?)?;
+                checks = engine::check_all(&plan, &std::sync::Arc::new(DockerActor(session)), &Options::default()).await;
+            }
             Err(error) => context.printer.err(format!("not checked against the live world: {error}")),
         }
     }

@@ -114,6 +114,9 @@ async fn components(session: &Arc<Session>, status: &mut Status) -> Result<()> {
         status.vip = Some(session.vip().await?);
     }
     let client = session.client().await?;
+    let running = session.provider.own_containers().await?.into_iter().filter(|container| container.running);
+    let nodes: Vec<_> = running.filter_map(|container| session.provider.open(&container).ok()).collect();
+    status.problems.extend(ready::outdated(client, &nodes).await?);
     for part in catalogue::parts(&session.profile).into_iter().filter(|part| part.definitions().is_none()) {
         let unhealthy = health::unhealthy(client, &session.objects(part).await?).await?;
         let state = if unhealthy.is_empty() { "works" } else { "does not work" };

@@ -9,6 +9,7 @@ use super::args::UpArgs;
 use super::run::{self, Way};
 use super::{Context, UsageError, cluster};
 use crate::cluster::kubeconfig;
+use crate::components::render;
 use crate::doctor;
 use crate::engine::Outcome;
 use crate::error::Result;
@@ -26,15 +27,18 @@ pub async fn run(context: &Context, args: UpArgs) -> Result<u8> {
         return super::plan::run(context, plan_args).await;
     }
     let profile = cluster::load(&args.profile)?;
-    let plan = build::up(&profile)?;
     let merge_into = args.kubeconfig.map(|path| path.unwrap_or_else(kubeconfig::user_file));
     let session = cluster::session(profile, Some(&args.bundle), merge_into)?;
-    let missing = session.images_nowhere().await.unwrap_or_default();
+    render::trial(&session.profile)?;
+    let missing = session.nowhere().await.unwrap_or_default();
     for finding in doctor::preflight(&session.profile, &missing, session.merge_into.as_deref()).await?.iter() {
         context.printer.detail(finding);
     }
+    let leaving = session.leaving().await?;
+    let plan = build::up(&session.profile, &leaving)?;
     if !args.yes {
-        confirm(context, &format!("{} steps. Go on?", plan.steps().len()))?;
+        let gone: Vec<String> = leaving.iter().map(|(node, _)| format!(" node {node} will be removed;")).collect();
+        confirm(context, &format!("{} steps;{} go on?", plan.steps().len(), gone.concat()))?;
     }
     let running = run::begin(context, &session, args.wait).await?;
     let kept = cluster::keep(&session.state, &session.profile);

@@ -10,6 +10,7 @@ pub mod error;
 pub mod kubeadm;
 pub mod kubeconfig;
 pub mod kubelet;
+pub mod leaving;
 pub mod pki;
 pub mod ready;
 pub mod registration;

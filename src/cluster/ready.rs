@@ -13,6 +13,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::ClusterError;
+use crate::provider::{Command, Node};
 
 /// What keeps a node from being Ready; `None` when it is.
 pub fn node_problem(node: &NodeObject) -> Option<String> {
@@ -58,6 +59,30 @@ pub async fn node_problems(client: &Client, names: &[String]) -> Result<Vec<Stri
         None => Some(format!("{name}: not registered")),
     };
     Ok(names.iter().filter_map(problem).collect())
+}
+
+/// Pods whose containers the API believes to run since before their node started, one line each: their node was down,
+/// and its kubelet has not spoken since. A node's start is that of its init system, by its own clock, as kubelets' times are.
+pub async fn outdated(client: &Client, nodes: &[impl Node]) -> Result<Vec<String>, ClusterError> {
+    let started = nodes.iter().map(|node| async {
+        let command = ["systemctl", "show", "--timestamp=unix", "--property=UserspaceTimestamp", "--value"];
+        let text = node.run(Command::new(command)).await?.text();
+        Ok::<_, ClusterError>((node.name(), text.trim_start_matches('@').parse::<i64>().unwrap_or(0)))
+    });
+    let pods = Api::<Pod>::all(client.clone());
+    let parameters = ListParams::default();
+    let (started, list) = tokio::join!(futures_util::future::try_join_all(started), pods.list(&parameters));
+    let (started, list) = (started?, list.map_err(ClusterError::api("list pods"))?);
+    let old = |pod: &Pod| {
+        let node = pod.spec.as_ref()?.node_name.as_deref()?;
+        let (_, start) = started.iter().find(|(name, _)| *name == node)?;
+        let statuses = pod.status.as_ref()?.container_statuses.as_ref()?;
+        let mut running = statuses.iter().filter_map(|container| container.state.as_ref()?.running.as_ref()?.started_at.as_ref());
+        running.any(|time| time.0.as_second() < *start).then(|| {
+            format!("pod {}/{}: nothing heard of it since {node} started", pod.namespace().unwrap_or_default(), pod.name_any())
+        })
+    };
+    Ok(list.iter().filter_map(old).collect())
 }
 
 /// Watches until nothing has a problem and the set is complete; on timeout the problems are the message.

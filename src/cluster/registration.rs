@@ -6,17 +6,11 @@ use std::collections::BTreeMap;
 
 use ipnet::Ipv4Net;
 use k8s_openapi::api::core::v1::{Node as NodeObject, NodeSpec};
+use kube::Client;
 use kube::api::{Api, ObjectMeta, Patch, PatchParams, PostParams};
-use kube::{Client, ResourceExt};
 use serde_json::json;
 
 use super::ClusterError;
-
-/// The /24 of the pod subnet for the node at `index` in the profile's order.
-pub fn pod_cidr(pod_subnet: Ipv4Net, index: usize, node: &str) -> Result<Ipv4Net, ClusterError> {
-    let full = || ClusterError::SubnetFull { subnet: pod_subnet, node: node.to_owned() };
-    pod_subnet.subnets(24).map_err(|_| full())?.nth(index).ok_or_else(full)
-}
 
 /// True when the Node object exists with a podCIDR.
 pub async fn is_registered(client: &Client, name: &str) -> Result<bool, ClusterError> {
@@ -57,11 +51,4 @@ pub async fn register(client: &Client, name: &str, cidr: Ipv4Net, provider_id: &
         Err(kube::Error::Api(status)) if status.code == 422 => Ok(()),
         Err(error) => Err(ClusterError::api(format!("give node {name} its pod subnet"))(error)),
     }
-}
-
-/// Every node's podCIDR as the API has it.
-pub async fn pod_cidrs(client: &Client) -> Result<BTreeMap<String, Ipv4Net>, ClusterError> {
-    let nodes =
-        Api::<NodeObject>::all(client.clone()).list(&Default::default()).await.map_err(ClusterError::api("list nodes"))?;
-    Ok(nodes.into_iter().filter_map(|node| Some((node.name_any(), node.spec?.pod_cidr?.parse().ok()?))).collect())
 }

@@ -49,6 +49,13 @@ pub fn files(pod_subnet: Ipv4Net, own: Ipv4Net, others: &[Segment], api: ApiServ
     for Segment { address, cidr } in others {
         script.push_str(&format!("ip route replace {cidr} via {address}\n"));
     }
+    // routes to nodes that have left the cluster
+    let kept: Vec<String> = others.iter().map(|segment| segment.cidr.to_string()).collect();
+    script.push_str(&format!(
+        "for old in $(ip -4 route show root {pod_subnet} | awk '/ via / {{print $1}}'); do\n\
+         case ' {} ' in *\" $old \"*) ;; *) ip route del \"$old\" ;; esac\ndone\n",
+        kept.join(" ")
+    ));
     // until kube-proxy has written its rules, which come before these, pods would ask whoever has the service's address
     // outside, fail, and come back only after their back-off
     for chain in ["PREROUTING", "OUTPUT"] {
@@ -79,6 +86,23 @@ pub async fn is_applied(node: &impl Node, files: &[FileSpec]) -> Result<bool, Cl
     Ok(output.success() && output.stdout == wanted)
 }
 
+/// The share of the pod network that a node was given, as it says itself; none if it has none yet.
+pub async fn segment(node: &impl Node) -> Result<Option<Ipv4Net>, ClusterError> {
+    let output = node.exec(Command::shell(format!("cat {CONFLIST} 2>/dev/null || true"))).await?;
+    let conflist: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+    let subnet = conflist.pointer("/plugins/0/ipam/ranges/0/0/subnet").and_then(|subnet| subnet.as_str());
+    Ok(subnet.and_then(|subnet| subnet.parse().ok()))
+}
+
+/// Gives every node that has no share the lowest /24 of the subnet that is free. The result only depends on who has
+/// what, so it stays the same while nodes are given theirs one by one.
+pub fn share(pod_subnet: Ipv4Net, nodes: &[(String, Option<Ipv4Net>)]) -> Result<Vec<Ipv4Net>, ClusterError> {
+    let full = |node: &str| ClusterError::SubnetFull { subnet: pod_subnet, node: node.to_owned() };
+    let taken: Vec<Ipv4Net> = nodes.iter().filter_map(|(_, segment)| *segment).collect();
+    let mut free = pod_subnet.subnets(24).map_err(|_| full(""))?.filter(|segment| !taken.contains(segment));
+    nodes.iter().map(|(node, segment)| segment.map_or_else(|| free.next().ok_or_else(|| full(node)), Ok)).collect()
+}
+
 /// Writes the files and brings routes up, now and at every boot.
 pub async fn apply(node: &impl Node, files: Vec<FileSpec>) -> Result<(), ClusterError> {
     node.put(files).await?;
@@ -99,7 +123,18 @@ mod tests {
         let script = String::from_utf8(files[1].bytes.clone()).unwrap();
         assert!(script.contains("ip route replace 10.244.1.0/24 via 172.18.0.3\n"));
         assert!(script.contains("ip route replace unreachable 10.244.0.0/24\n"));
+        assert!(script.contains("case ' 10.244.1.0/24 ' in"), "{script}");
         assert!(script.contains("-A OUTPUT -d 10.96.0.1 -p tcp --dport 443") && script.contains("172.18.0.2:6443"));
         assert_eq!(files[1].mode, 0o755);
+    }
+
+    #[test]
+    fn shares_are_kept_and_gaps_are_filled() {
+        let net = |text: &str| text.parse::<Ipv4Net>().unwrap();
+        let nodes = |third| [("a".to_owned(), Some(net("10.244.0.0/24"))), ("d".to_owned(), None), ("c".to_owned(), third)];
+        let shared = share(net("10.244.0.0/16"), &nodes(Some(net("10.244.2.0/24")))).unwrap();
+        assert_eq!(shared, [net("10.244.0.0/24"), net("10.244.1.0/24"), net("10.244.2.0/24")]);
+        assert_eq!(share(net("10.244.0.0/16"), &nodes(None)).unwrap(), shared);
+        assert!(share(net("10.244.0.0/23"), &nodes(None)).is_err());
     }
 }

@@ -131,26 +131,34 @@ async fn remove(api: &Api<DynamicObject>, name: &str) -> kube::Result<()> {
 /// [`ComponentError::Api`] when the cluster cannot be asked.
 pub async fn written(client: &Client, profile: &str) -> Result<Vec<ObjectRef>, ComponentError> {
     let params = ListParams::default().labels(&format!("{PROFILE}={profile}"));
-    let lists = KINDS.iter().map(|kind| {
-        let params = &params;
-        async move {
-            let api = Api::<DynamicObject>::all_with(client.clone(), &kind.resource());
-            let list = match api.list_metadata(params).await {
-                Err(error) if not_found(&error) => return Ok(Vec::new()),
-                list => list.map_err(api_error("list", &ObjectRef::new(kind.api_version, kind.kind, None, "*")))?,
-            };
-            let ours = list.items.into_iter().filter(|object| object.owner_references().is_empty());
-            let refer = |object: kube::core::PartialObjectMeta<DynamicObject>| {
-                ObjectRef::new(kind.api_version, kind.kind, object.namespace().as_deref(), &object.name_any())
-            };
-            Ok(ours.map(refer).collect())
-        }
-    });
+    let list_kind = async |kind: &'static manifest::Kind| {
+        let api = Api::<DynamicObject>::all_with(client.clone(), &kind.resource());
+        let list = match api.list_metadata(&params).await {
+            Err(error) if not_found(&error) => return Ok(Vec::new()),
+            list => list.map_err(api_error("list", &ObjectRef::new(kind.api_version, kind.kind, None, "*")))?,
+        };
+        let ours = list.items.into_iter().filter(|object| object.owner_references().is_empty());
+        let refer = |object: kube::core::PartialObjectMeta<DynamicObject>| {
+            ObjectRef::new(kind.api_version, kind.kind, object.namespace().as_deref(), &object.name_any())
+        };
+        Ok(ours.map(refer).collect())
+    };
+    let lists: Vec<_> = KINDS.iter().map(|kind| list_kind(kind).boxed()).collect();
     let found: Vec<Vec<ObjectRef>> = iter(lists).buffered(PARALLEL).try_collect().await?;
     Ok(found.into_iter().flatten().collect())
 }
 
-/// Deletes what carries the profile's label and is not in `keep`; tells what that was.
+/// What carries the profile's label and is not in `keep`.
+///
+/// # Errors
+/// As [`written`].
+pub async fn stale(client: &Client, profile: &str, keep: &[ObjectRef]) -> Result<Vec<ObjectRef>, ComponentError> {
+    let mut stale = written(client, profile).await?;
+    stale.retain(|object| !keep.contains(object));
+    Ok(stale)
+}
+
+/// Deletes what is [`stale`]; tells what that was.
 ///
 /// # Errors
 /// As [`written`] and [`delete`].
@@ -160,8 +168,7 @@ pub async fn prune(
     keep: &[ObjectRef],
     deadline: Instant,
 ) -> Result<Vec<ObjectRef>, ComponentError> {
-    let mut stale = written(client, profile).await?;
-    stale.retain(|object| !keep.contains(object));
+    let stale = stale(client, profile, keep).await?;
     delete(client, &stale, deadline).await?;
     Ok(stale)
 }

@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Value, json};
 use tera::{Context, Kwargs, State, Tera};
 
-use super::{ComponentError, ObjectRef, Part, Secrets};
+use super::{ComponentError, ObjectRef, Part, Secrets, catalogue};
 use crate::artifact::pins;
 use crate::profile::{AddressRange, Profile, Provider, Role, Telemetry};
 use crate::provider::docker::node_names;
@@ -142,6 +142,18 @@ pub fn render(part: Part, inputs: &Inputs) -> Result<Vec<Value>, ComponentError>
     }
     objects.iter_mut().for_each(encode_secret);
     Ok(objects)
+}
+
+/// Renders everything a profile asks for, with stand-ins for what is only known later: a template that does not render
+/// is found before anything is changed.
+///
+/// # Errors
+/// As [`render`].
+pub fn trial(profile: &Profile) -> Result<(), ComponentError> {
+    let address = Ipv4Addr::new(192, 0, 2, 1);
+    let pool = AddressRange { first: address, last: address };
+    let inputs = Inputs::new(profile, address, pool, "trial", Secrets::generate()?);
+    catalogue::parts(profile).into_iter().try_for_each(|part| render(part, &inputs).map(drop))
 }
 
 /// The resource definitions of a part in its upstream file (see [`Part::definitions`]), ready for a cluster in which

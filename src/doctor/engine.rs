@@ -124,13 +124,17 @@ pub(super) fn pool(profile: &Profile, engine: &Engine) -> Option<Finding> {
     Some(finding.evidence(error.to_string()).fix(error.hint().unwrap_or_default()))
 }
 
-/// Images that nobody has.
-pub(super) fn missing_images(images: &[String]) -> Option<Finding> {
-    let title = match images.len() {
+/// Images and files that nobody has.
+pub(super) fn missing(artifacts: &[String]) -> Option<Finding> {
+    let title = match artifacts.len() {
         0 => return None,
-        1 => "An image cannot be had".to_owned(),
-        count => format!("{count} images cannot be had"),
+        1 => "An image or file cannot be had".to_owned(),
+        count => format!("{count} images or files cannot be had"),
     };
-    let finding = Finding::error("images-missing", title).family(Family::Artifact).evidence(images.join("\n"));
-    Some(finding.fix("name a directory that has them by --bundle DIR or HEARTH_BUNDLE, or let the engine reach their registries"))
+    let finding = Finding::error("artifacts-missing", title).family(Family::Artifact).evidence(artifacts.join("\n"));
+    Some(
+        finding.fix(
+            "name a directory that has them by --bundle DIR or HEARTH_BUNDLE, or let this machine reach where they come from",
+        ),
+    )
 }

@@ -22,16 +22,16 @@ use needs::Needs;
 /// Workers that limits are held against when no profile says how many.
 const USUAL_WORKERS: u32 = 2;
 
-/// Looks whether the machine can take the profile; changes nothing. Gives warnings and infos. `missing_images` are
-/// those that neither the engine nor a bundle has and that cannot be pulled, `merge_into` is a kubeconfig of the
+/// Looks whether the machine can take the profile; changes nothing. Gives warnings and infos. `missing` are
+/// images and files that neither the engine nor a bundle has and that cannot be pulled, `merge_into` is a kubeconfig of the
 /// user's that entries are going to be merged into.
 ///
 /// # Errors
 /// [`PreflightError`] with everything that was found, if an error is among it.
-pub async fn preflight(profile: &Profile, missing_images: &[String], merge_into: Option<&Path>) -> Result<Findings> {
+pub async fn preflight(profile: &Profile, missing: &[String], merge_into: Option<&Path>) -> Result<Findings> {
     let findings = match &profile.provider {
         Provider::Ssh(_) => vec![no_ssh()],
-        Provider::Docker(_) => found(&Facts::gather(Some(profile), merge_into).await, Some(profile), missing_images),
+        Provider::Docker(_) => found(&Facts::gather(Some(profile), merge_into).await, Some(profile), missing),
     };
     Ok(Findings::new(findings).into_result()?)
 }
@@ -52,7 +52,7 @@ pub async fn examine(profile: Option<&Profile>) -> Findings {
 
 /// Everything but leftovers, in the order of the exit codes that errors would lead to when several are found:
 /// the engine, the machine, the images.
-fn found(facts: &Facts, profile: Option<&Profile>, missing_images: &[String]) -> Vec<Finding> {
+fn found(facts: &Facts, profile: Option<&Profile>, missing: &[String]) -> Vec<Finding> {
     let docker = profile.and_then(|profile| match &profile.provider {
         Provider::Docker(docker) => Some((profile, docker)),
         Provider::Ssh(_) => None,
@@ -81,7 +81,7 @@ fn found(facts: &Facts, profile: Option<&Profile>, missing_images: &[String]) ->
         findings.extend(host::overlay(&facts.host));
     }
     findings.extend(host::unwritable(&facts.host));
-    findings.extend(engine::missing_images(missing_images));
+    findings.extend(engine::missing(missing));
     findings.extend(host::adapted(facts, facts.engine.as_ref().ok()));
     findings
 }

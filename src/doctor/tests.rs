@@ -404,10 +404,10 @@ fn errors_come_together_and_first() {
     assert_eq!(images.family(), Family::Artifact);
     assert_snapshot!(images, @r"
     nothing was changed: the profile cannot be brought up here
-    ✗ images-missing  2 images cannot be had
+    ✗ artifacts-missing  2 images or files cannot be had
         seen: docker.io/library/mysql:9.7
               quay.io/metallb/controller:v0.16.1
-        fix:  name a directory that has them by --bundle DIR or HEARTH_BUNDLE, or let the engine reach their registries
+        fix:  name a directory that has them by --bundle DIR or HEARTH_BUNDLE, or let this machine reach where they come from
     ! inotify-low  Programs on the nodes may run out of file watches
         seen: fs.inotify.max_user_instances = 128, the nodes alone need 55
         fix:  run `sudo sysctl -w fs.inotify.max_user_instances=512`, and put it into /etc/sysctl.d/ to keep it

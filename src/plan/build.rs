@@ -5,8 +5,8 @@ use crate::components::{Need, Part, catalogue};
 use crate::profile::{Cni, DockerNodes, Profile, Provider, Role};
 use crate::provider::docker::node_names;
 
-/// The plan that brings `profile` up.
-pub fn up(profile: &Profile) -> Result<Plan<StepKind>, PlanError> {
+/// The plan that brings `profile` up. `leaving` are nodes of the cluster that the profile no longer asks for.
+pub fn up(profile: &Profile, leaving: &[(String, Role)]) -> Result<Plan<StepKind>, PlanError> {
     let mut plan = Plan::builder(&profile.name);
     let Provider::Docker(docker) = &profile.provider else { return plan.build() };
     let nodes = node_names(&profile.name, docker.workers);
@@ -27,13 +27,19 @@ pub fn up(profile: &Profile) -> Result<Plan<StepKind>, PlanError> {
     let api = plan.add("api", StepKind::ApiServer, [&control]);
     let services = plan.add("cluster-services", StepKind::ClusterServices, [&api]);
     let configuration = plan.add("cluster-configuration", StepKind::ClusterConfiguration, [&services]);
-    let mut started = Vec::new();
+    let mut left = Vec::new();
+    for (node, role) in leaving {
+        left.push(plan.add(format!("leave/{node}"), StepKind::Leave { node: node.clone(), role: *role }, [&api]));
+    }
+    let mut started = left.clone();
     for (index, name) in names.iter().enumerate() {
-        let registered = plan.add(format!("register/{name}"), StepKind::Register { node: name.clone(), index }, [&api]);
+        let registered = plan.add(format!("register/{name}"), StepKind::Register { node: name.clone() }, [&api]);
         let mut after = vec![registered];
         if profile.cni == Cni::Routed {
-            // routes lead to every node, so every node must have its address
-            after.push(plan.add(format!("pod-network/{name}"), StepKind::PodNetwork { node: name.clone() }, all_nodes.clone()));
+            // routes lead to every node, so every node must have its address; those to nodes that leave serve their
+            // pods until they have moved
+            let kind = StepKind::PodNetwork { node: name.clone() };
+            after.push(plan.add(format!("pod-network/{name}"), kind, all_nodes.iter().copied().chain(&left)));
         }
         if index > 0 {
             after = vec![plan.add(format!("kubelet/{name}"), StepKind::Kubelet { node: name.clone() }, &after)];
@@ -75,7 +81,9 @@ pub fn up(profile: &Profile) -> Result<Plan<StepKind>, PlanError> {
     finished.extend(answered);
     // the proof runs pods on every node, so it stands back until the application answers
     finished.extend([ready, loaded, kubeconfig, configuration, storage]);
-    plan.add("connectivity", StepKind::Connectivity, &finished);
+    let proven = plan.add("connectivity", StepKind::Connectivity, &finished);
+    let pruned = plan.add("prune", StepKind::Prune, &finished);
+    plan.add("settled", StepKind::Settled, [&proven, &pruned]);
     plan.build()
 }
 
@@ -132,7 +140,7 @@ mod tests {
 
     fn quick() -> Plan<StepKind> {
         let profile = load(&[Source::File("profiles/quick.yaml".into())], &[]).expect("the starter profile is valid");
-        up(&profile).expect("the plan has no cycle")
+        up(&profile, &[]).expect("the plan has no cycle")
     }
 
     fn comes_before(plan: &Plan<StepKind>, first: &str, second: &str) -> bool {
@@ -166,6 +174,13 @@ mod tests {
     fn the_proof_comes_last() {
         let plan = quick();
         assert!(comes_before(&plan, "gateway", "connectivity"));
-        assert_eq!(plan.steps().last().map(|step| step.id.as_str()), Some("connectivity"));
+        assert_eq!(plan.steps().last().map(|step| step.id.as_str()), Some("settled"));
+    }
+
+    #[test]
+    fn a_node_is_drained_before_routes_to_it_go() {
+        let profile = load(&[Source::File("profiles/quick.yaml".into())], &[]).expect("the starter profile is valid");
+        let plan = up(&profile, &[("quick-worker3".into(), Role::Worker)]).expect("the plan has no cycle");
+        assert!(comes_before(&plan, "leave/quick-worker3", "pod-network/quick-worker"));
     }
 }

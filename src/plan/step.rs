@@ -48,8 +48,13 @@ pub enum StepKind {
     Register {
         /// Its name.
         node: String,
-        /// Its position in the profile, which decides its share.
-        index: usize,
+    },
+    /// A node that the profile no longer asks for: its pods move, its Node object and the node itself go.
+    Leave {
+        /// Its name.
+        node: String,
+        /// Its part in the cluster.
+        role: Role,
     },
     /// Routes and CNI configuration.
     PodNetwork {
@@ -88,6 +93,10 @@ pub enum StepKind {
     Gateway,
     /// DNS answers, and a pod on every node reaches a pod on every other.
     Connectivity,
+    /// Objects that Hearth once wrote and the profile no longer asks for are gone.
+    Prune,
+    /// Everything works, and what is said of pods was said since their nodes started.
+    Settled,
     /// The cluster's kubeconfig file.
     Kubeconfig,
 }
@@ -103,7 +112,8 @@ impl Kind for StepKind {
             StepKind::LoadImage => "Copy the WAS image into every node".into(),
             StepKind::ControlPlane { node } => format!("Set up the control plane on `{node}`"),
             StepKind::ApiServer => "Wait for the API server".into(),
-            StepKind::Register { node, .. } => format!("Register node `{node}`"),
+            StepKind::Register { node } => format!("Register node `{node}`"),
+            StepKind::Leave { node, role } => format!("Drain and remove node `{node}` ({role})"),
             StepKind::PodNetwork { node } => format!("Write the pod network of `{node}`"),
             StepKind::Kubelet { node } => format!("Start the kubelet of `{node}`"),
             StepKind::ClusterServices => "Install controllers, scheduler, kube-proxy and CoreDNS".into(),
@@ -115,6 +125,8 @@ impl Kind for StepKind {
             StepKind::Healthy { part } => format!("Wait for {part}"),
             StepKind::Gateway => "Wait for the first 200 through the gateway".into(),
             StepKind::Connectivity => "Prove DNS and pod-to-pod connectivity".into(),
+            StepKind::Prune => "Remove objects the profile no longer asks for".into(),
+            StepKind::Settled => "See that everything works".into(),
             StepKind::Kubeconfig => "Write the kubeconfig".into(),
         }
     }
@@ -132,8 +144,8 @@ impl Kind for StepKind {
     fn stage(&self) -> &'static str {
         match self {
             StepKind::Images { .. } | StepKind::NodeImage { .. } | StepKind::WasImage => "Images",
-            StepKind::Network | StepKind::Node { .. } | StepKind::LoadImage => "Nodes",
-            StepKind::Apply { .. } | StepKind::Healthy { .. } | StepKind::Gateway => "Components",
+            StepKind::Network | StepKind::Node { .. } | StepKind::Leave { .. } | StepKind::LoadImage => "Nodes",
+            StepKind::Apply { .. } | StepKind::Healthy { .. } | StepKind::Gateway | StepKind::Prune => "Components",
             _ => "Cluster",
         }
     }
@@ -141,8 +153,9 @@ impl Kind for StepKind {
     fn target(&self) -> Option<&str> {
         match self {
             StepKind::Node { node, .. }
+            | StepKind::Leave { node, .. }
             | StepKind::ControlPlane { node }
-            | StepKind::Register { node, .. }
+            | StepKind::Register { node }
             | StepKind::PodNetwork { node }
             | StepKind::Kubelet { node } => Some(node),
             _ => None,
@@ -152,6 +165,7 @@ impl Kind for StepKind {
     fn class(&self) -> Class {
         match self {
             StepKind::Kubelet { .. } => Class::Restart,
+            StepKind::Leave { .. } | StepKind::Prune => Class::Destroy,
             _ => Class::InPlace,
         }
     }
@@ -182,6 +196,7 @@ impl Kind for StepKind {
                 | StepKind::ServiceNetwork
                 | StepKind::Healthy { .. }
                 | StepKind::Gateway
+                | StepKind::Settled
         )
     }
 }

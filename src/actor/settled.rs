@@ -1,0 +1,52 @@
+//! Whether everything works, and whether what the API says of it is news: after a node was down, the API goes on
+//! telling what its kubelet last said, until that kubelet speaks again.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use super::{Session, gateway_answers};
+use crate::cluster::{ClusterError, ready};
+use crate::components::{catalogue, health};
+use crate::error::Result;
+
+/// Pause between two looks.
+const LOOK: Duration = Duration::from_millis(250);
+
+impl Session {
+    /// What does not work, one line each; empty when everything does.
+    pub async fn unsettled(&self) -> Result<Vec<String>> {
+        let nodes = self.nodes().await?;
+        let client = self.client().await?;
+        let names: Vec<String> = self.provider.wanted().into_iter().map(|(name, _)| name).collect();
+        let mut found: Vec<String> =
+            ready::node_problems(client, &names).await?.into_iter().map(|problem| format!("node {problem}")).collect();
+        found.extend(ready::outdated(client, &nodes).await?);
+        for part in catalogue::parts(&self.profile).into_iter().filter(|part| part.definitions().is_none()) {
+            let unhealthy = health::unhealthy(client, &self.objects(part).await?).await?;
+            found.extend(unhealthy.into_iter().map(|one| format!("{part}: {}: {}", one.object, one.why)));
+        }
+        if self.profile.components.workloads.is_some() {
+            let vip = self.vip().await?;
+            if !gateway_answers(vip).await {
+                found.push(format!("gateway: http://{vip}/api/whoami does not answer 200"));
+            }
+        }
+        Ok(found)
+    }
+
+    /// Waits until nothing is found.
+    pub async fn wait_settled(&self, limit: Duration) -> Result<()> {
+        let start = Instant::now();
+        loop {
+            let found = self.unsettled().await?;
+            if found.is_empty() {
+                return Ok(());
+            }
+            if start.elapsed() > limit {
+                return Err(ClusterError::NotReady { what: "the cluster".into(), limit, state: found.join("; ") }.into());
+            }
+            sleep(LOOK).await;
+        }
+    }
+}

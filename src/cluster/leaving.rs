@@ -1,0 +1,89 @@
+//! How a node leaves: no new pods, its pods move elsewhere by eviction, its Node object goes.
+//! (Kubernetes documentation, "Safely Drain a Node" and "API-initiated Eviction".)
+
+use std::time::Duration;
+
+use futures_util::future::try_join_all;
+use k8s_openapi::api::core::v1::{Node as NodeObject, PersistentVolume, Pod};
+use kube::api::{Api, DeleteParams, EvictParams, ListParams, Patch, PatchParams};
+use kube::{Client, ResourceExt};
+use serde_json::json;
+use tokio::time::{Instant, sleep};
+
+use super::ClusterError;
+use crate::engine::Progress;
+
+/// Pause between two looks at pods that take their time to end.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// Marks the node unschedulable and evicts its pods until none is left, those of DaemonSets and static ones aside. What a
+/// disruption budget holds back is tried again until `deadline`.
+pub async fn drain(client: &Client, node: &str, deadline: Instant, progress: &Progress) -> Result<(), ClusterError> {
+    let started = Instant::now();
+    let nodes = Api::<NodeObject>::all(client.clone());
+    let cordon = Patch::Merge(json!({"spec": {"unschedulable": true}}));
+    match nodes.patch(node, &PatchParams::default(), &cordon).await {
+        // never registered, or gone already: nothing runs there
+        Err(kube::Error::Api(status)) if status.code == 404 => return Ok(()),
+        result => result.map_err(ClusterError::api(format!("cordon node {node}")))?,
+    };
+    loop {
+        let pods = pods_of(client, node).await?;
+        if pods.is_empty() {
+            return Ok(());
+        }
+        if Instant::now() > deadline {
+            let names: Vec<String> = pods.iter().map(ResourceExt::name_any).collect();
+            let state = format!("pods that do not go: {}", names.join(", "));
+            return Err(ClusterError::NotReady { what: format!("drained node {node}"), limit: started.elapsed(), state });
+        }
+        progress.say(format!("{} pods to move", pods.len()));
+        try_join_all(pods.iter().map(|pod| evict(client, pod))).await?;
+        sleep(LOOK).await;
+    }
+}
+
+/// Removes the Node object; fine when it is gone already.
+pub async fn forget(client: &Client, node: &str) -> Result<(), ClusterError> {
+    match Api::<NodeObject>::all(client.clone()).delete(node, &DeleteParams::default()).await {
+        Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
+        result => result.map(drop).map_err(ClusterError::api(format!("remove node {node}"))),
+    }
+}
+
+/// Volumes that only exist on one of `nodes`, each as `volume on node`: what they hold would be lost with it.
+pub async fn volumes_on(client: &Client, nodes: &[String]) -> Result<Vec<String>, ClusterError> {
+    let volumes = Api::<PersistentVolume>::all(client.clone());
+    let list = volumes.list(&ListParams::default()).await.map_err(ClusterError::api("list volumes"))?;
+    let place = |volume: &PersistentVolume| {
+        let terms = volume.spec.as_ref()?.node_affinity.as_ref()?.required.as_ref()?.node_selector_terms.clone();
+        let mut hosts = terms.into_iter().flat_map(|term| term.match_expressions.unwrap_or_default());
+        let host = hosts.find(|expression| expression.key == "kubernetes.io/hostname")?.values?.into_iter().next()?;
+        nodes.contains(&host).then(|| format!("{} on {host}", volume.name_any()))
+    };
+    Ok(list.iter().filter_map(place).collect())
+}
+
+/// Pods that have to move.
+async fn pods_of(client: &Client, node: &str) -> Result<Vec<Pod>, ClusterError> {
+    let parameters = ListParams::default().fields(&format!("spec.nodeName={node}"));
+    let list = Api::<Pod>::all(client.clone()).list(&parameters).await.map_err(ClusterError::api("list pods"))?;
+    let stays = |pod: &Pod| {
+        let ended = pod.status.as_ref().and_then(|status| status.phase.as_deref()).is_some_and(|phase| phase == "Succeeded");
+        // a DaemonSet makes its pods anew on any node; a static pod is its node's own file
+        ended || pod.owner_references().iter().any(|owner| owner.kind == "DaemonSet" || owner.kind == "Node")
+    };
+    Ok(list.into_iter().filter(|pod| !stays(pod)).collect())
+}
+
+async fn evict(client: &Client, pod: &Pod) -> Result<(), ClusterError> {
+    let (namespace, name) = (pod.namespace().unwrap_or_default(), pod.name_any());
+    if pod.metadata.deletion_timestamp.is_some() {
+        return Ok(());
+    }
+    match Api::<Pod>::namespaced(client.clone(), &namespace).evict(&name, &EvictParams::default()).await {
+        // gone meanwhile, or held back by a disruption budget for now
+        Err(kube::Error::Api(status)) if matches!(status.code, 404 | 429) => Ok(()),
+        result => result.map(drop).map_err(ClusterError::api(format!("evict pod {namespace}/{name}"))),
+    }
+}
