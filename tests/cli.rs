@@ -95,6 +95,37 @@ fn no_docker_has_its_own_exit_code() {
     assert!(ran.err.contains("nowhere/docker.sock"), "{}", ran.err);
 }
 
+/// An engine that says it is from 2019; what it answers is all that is made up here.
+#[test]
+fn an_engine_that_is_too_old_is_refused() {
+    use std::io::{Read, Write};
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("docker.sock");
+    let listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut request = [0; 4096];
+            let _asked = stream.read(&mut request).unwrap();
+            let body = r#"{"Version": "19.03.15", "ApiVersion": "1.40", "MinAPIVersion": "1.12"}"#;
+            let head = format!("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}", body.len());
+            write!(stream, "{head}\r\nConnection: close\r\n\r\n{body}").unwrap();
+        }
+    });
+    let state = tempfile::tempdir().unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_hearth"))
+        .args(["up", "-f", "profiles/quick.yaml", "--yes"])
+        .env("XDG_STATE_HOME", state.path())
+        .env("DOCKER_HOST", format!("unix://{}", socket.display()))
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(30), "{said}");
+    assert!(said.contains("19.03.15") && said.contains("20.10"), "{said}");
+    assert!(std::fs::read_dir(state.path()).unwrap().next().is_none(), "nothing was written");
+}
+
 #[test]
 fn without_a_terminal_nothing_is_asked() {
     let ran = hearth(&["down", "--name", "nobody"]);

@@ -93,7 +93,7 @@ fn inventory() -> String {
 /// kind's own CLI, from PATH or the bundle.
 fn kind(args: &str) -> String {
     let bundle = std::env::var("HEARTH_BUNDLE").unwrap_or_default();
-    sh(&format!("PATH=$PATH:{bundle}/bin kind {args} 2>&1"))
+    sh(&format!("PATH=$PATH:{bundle}/bin; d=$(mktemp -d); KUBECONFIG=$d/config kind {args} 2>&1; rm -rf $d"))
 }
 
 fn get(url: &str) -> (u16, String) {
@@ -185,9 +185,52 @@ fn the_full_stack_comes_up_proves_itself_and_goes() {
     assert_eq!(status.code, Some(70), "{}", status.err);
     assert!(status.out.contains("e2e-worker2: its container is stopped"), "{}", status.out);
     world.hearth(&with(&["up", "--yes"], &[])).expect(0);
-    eventually("all is well again", Duration::from_secs(60), || world.hearth(&["status", "--name", "e2e"]).code == Some(0));
+    world.hearth(&["status", "--name", "e2e"]).expect(0);
+
+    // a worker more, and one less again; the one with the database's volume stays
+    let kubectl = |args: &str| sh(&format!("docker exec e2e-control-plane kubectl {args} 2>&1"));
+    let workers = |count: &'static str| with(&["up", "--yes", "--set", count], &[]);
+    world.hearth(&workers("spec.provider.docker.nodes.workers=3")).expect(0);
+    assert!(kubectl("get node e2e-worker3").contains(" Ready "), "{}", kubectl("get nodes"));
+    world.hearth(&with(&["up", "--yes"], &[])).expect(0);
+    assert!(kubectl("get node e2e-worker3").contains("NotFound"), "{}", kubectl("get nodes"));
+    assert_eq!(sh("docker ps -aq --filter name=e2e-worker3"), "");
+    assert!(!sh("docker exec e2e-worker ip route").contains("10.244.3.0/24"), "the route to it is gone");
+    let refused = world.hearth(&workers("spec.provider.docker.nodes.workers=0")).expect(20);
+    assert!(refused.err.contains("hearth-mysql on e2e-worker"), "{}", refused.err);
+    world.hearth(&["status", "--name", "e2e"]).expect(0);
+
+    // the workloads are no longer asked for
+    let less = world.folder.path().join("less.yaml");
+    let whole = std::fs::read_to_string("profiles/quick.yaml").unwrap();
+    std::fs::write(&less, whole.split_once("    workloads:").unwrap().0).unwrap();
+    world.hearth(&["up", "-f", less.to_str().unwrap(), "--name", "e2e", "--yes"]).expect(0);
+    assert!(kubectl("get namespace blog-system").contains("NotFound"));
+    assert!(kubectl("-n istio-system get deployment istiod").contains("1/1"));
 
     world.hearth(&["down", "--name", "e2e", "--yes"]).expect(0);
+    world.nothing_is_left();
+}
+
+#[test]
+fn ten_times_up_and_down_leave_nothing() {
+    let world = World::new();
+    for _ in 0..10 {
+        world.hearth(&["up", "-f", "profiles/minimal.yaml", "--name", "e2e-ten", "--yes", "--kubeconfig"]).expect(0);
+        world.hearth(&["down", "--name", "e2e-ten", "--yes"]).expect(0);
+        world.nothing_is_left();
+    }
+}
+
+/// What kind removes, Hearth takes note of.
+#[test]
+fn kind_deletes_our_cluster() {
+    let world = World::new();
+    world.hearth(&["up", "-f", "profiles/minimal.yaml", "--name", "e2e-kind", "--yes"]).expect(0);
+    let said = kind("delete cluster --name e2e-kind");
+    assert_eq!(sh("docker ps -aq --filter label=io.x-k8s.kind.cluster=e2e-kind"), "", "{said}");
+    world.hearth(&["status", "--name", "e2e-kind"]).expect(20);
+    world.hearth(&["down", "--name", "e2e-kind", "--yes"]).expect(0);
     world.nothing_is_left();
 }
 
@@ -256,7 +299,29 @@ fn bad_input_costs_nothing() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port();
     up(&["--set", &format!("spec.provider.docker.apiPort={port}")], 20, &port.to_string());
+    up(&["--kubeconfig", "/proc/config"], 20, "/proc/config");
+    up(&["--bundle", "/nowhere"], 40, "/nowhere");
     up(&["--set", "spec.provider.docker.nodes.workers=0", "--set", "spec.components.workloads.was.replicas=0"], 10, "replicas");
+
+    // a disk that is full, in a mount namespace of its own
+    let full = world.folder.path().join("full");
+    std::fs::create_dir(&full).unwrap();
+    let output = Command::new("unshare")
+        .args([
+            "--map-root-user",
+            "--mount",
+            "sh",
+            "-c",
+            "mount -t tmpfs -o size=64k none $1 && XDG_STATE_HOME=$1 exec $2 up -f profiles/quick.yaml --name e2e-bad --yes",
+            "sh",
+        ])
+        .arg(&full)
+        .arg(env!("CARGO_BIN_EXE_hearth"))
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(20), "{said}");
+    assert!(said.contains("64 KiB are free"), "{said}");
 
     sh(
         "docker run -d --name e2e-foreign --label io.x-k8s.kind.cluster=e2e-bad --label io.x-k8s.kind.role=worker --entrypoint sleep kindest/node:v1.36.4 60",

@@ -7,12 +7,15 @@ use std::{fs, io};
 
 use bollard::errors::Error as EngineError;
 use ipnet::Ipv4Net;
-use rustix::fs::{Access, access, statvfs};
+use rustix::fs::{Access, Mode, OFlags, access, open, statvfs};
+use rustix::io::Errno;
 
 use crate::profile::{DockerNodes, Profile, Provider};
 use crate::provider::docker::{Container, DockerError, DockerProvider, EngineInfo, NetworkView, Owned, engine_address};
 use crate::state::State;
 
+/// What a run writes at most, in bytes: journal, debug log, kubeconfig.
+const ROOM: u64 = 4 << 20;
 /// An engine that has said nothing after this time counts as absent.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -227,5 +230,17 @@ pub(super) fn refusal(directory: &Path) -> Option<io::Error> {
     if !nearest.is_dir() {
         return Some(io::ErrorKind::NotADirectory.into());
     }
-    access(nearest, Access::WRITE_OK | Access::EXEC_OK).err().map(io::Error::from)
+    // asked like this, root too hears of a read-only file system; the file has no name and is gone when closed
+    match open(nearest, OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC, Mode::RUSR) {
+        // the file system has no such files
+        Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL) => {
+            if let Err(error) = access(nearest, Access::WRITE_OK | Access::EXEC_OK) {
+                return Some(error.into());
+            }
+        }
+        Err(error) => return Some(error.into()),
+        Ok(_) => {}
+    }
+    let free = statvfs(nearest).map_or(u64::MAX, |space| space.f_bavail * space.f_frsize);
+    (free < ROOM).then(|| io::Error::other(format!("only {} KiB are free", free / 1024)))
 }
