@@ -171,6 +171,31 @@ impl fmt::Display for RunId {
     }
 }
 
+/// Who runs this, for others to read.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    /// The user's name.
+    pub user: String,
+    /// The machine's name.
+    pub machine: String,
+    /// Process id.
+    pub process: u32,
+}
+
+impl Caller {
+    /// `ann@desk`.
+    pub fn user_at_machine(&self) -> String {
+        format!("{}@{}", self.user, self.machine)
+    }
+}
+
+/// Who runs this.
+pub fn whoami() -> Caller {
+    let user = std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).unwrap_or_else(|_| "root".to_owned());
+    let machine = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    Caller { user, machine, process: std::process::id() }
+}
+
 /// The directory all clusters' states are in. Relative values of the variable are ignored, as its specification asks.
 fn base() -> Result<PathBuf, StateError> {
     let absolute = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());

@@ -4,15 +4,16 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-use super::Session;
+use super::{Session, hosts};
 use crate::cluster::kubeconfig;
 use crate::error::Result;
-use crate::provider::docker::NETWORK;
+use crate::provider::AnyProvider;
+use crate::provider::docker::{DockerProvider, NETWORK};
 
 impl Session {
     /// The kubeconfig that people use: kubeadm's administrator group, the context named as kind names it.
     pub async fn kubeconfig(&self) -> Result<Value> {
-        let server = format!("https://127.0.0.1:{}", self.api_port().await?);
+        let server = self.api_server().await?;
         let name = kubeconfig::context(&self.profile.name);
         Ok(self.pki().await?.kubeconfig(&name, &server, "kubernetes-admin", "kubeadm:cluster-admins")?)
     }
@@ -58,26 +59,31 @@ impl Session {
 
     /// What is left of the cluster, in words; empty after a `down` that worked. `volumes` are those its nodes had.
     pub async fn leftovers(&self, volumes: &[String]) -> Result<Vec<String>> {
-        let mut left: Vec<String> =
-            self.provider.own_containers().await?.into_iter().map(|c| format!("container {} ({})", c.name, c.status)).collect();
-        left.extend(self.provider.builders().await?.into_iter().map(|name| format!("container {name}")));
-        for volume in volumes {
-            if self.provider.has_volume(volume).await? {
-                left.push(format!("volume {volume}"));
-            }
-        }
-        if self.provider.network_is_ours_and_unused().await? {
-            left.push(format!("network {NETWORK}"));
-        }
+        let mut left = match &self.provider {
+            AnyProvider::Docker(docker) => leftovers_in_engine(docker, volumes).await?,
+            AnyProvider::Ssh(_) => hosts::verify(self).await?,
+        };
         let context = kubeconfig::context(&self.profile.name);
         for file in self.user_files() {
             if kubeconfig::contains(&file, &context)? {
                 left.push(format!("context {context} in {}", file.display()));
             }
         }
-        if self.state.exists() {
-            left.push(format!("state {}", self.state.root().display()));
-        }
         Ok(left)
     }
+}
+
+async fn leftovers_in_engine(docker: &DockerProvider, volumes: &[String]) -> Result<Vec<String>> {
+    let containers = docker.own_containers().await?;
+    let mut left: Vec<String> = containers.into_iter().map(|c| format!("container {} ({})", c.name, c.status)).collect();
+    left.extend(docker.builders().await?.into_iter().map(|name| format!("container {name}")));
+    for volume in volumes {
+        if docker.has_volume(volume).await? {
+            left.push(format!("volume {volume}"));
+        }
+    }
+    if docker.network_is_ours_and_unused().await? {
+        left.push(format!("network {NETWORK}"));
+    }
+    Ok(left)
 }

@@ -1,50 +1,41 @@
-//! Steps on Docker nodes. Every check reads the live world; every apply may be repeated.
+//! Steps that only containers have.
 
-use std::net::Ipv4Addr;
-use std::sync::Arc;
 use std::time::Duration;
 
-use k8s_openapi::api::apps::v1::{DaemonSet, Deployment};
-use k8s_openapi::api::core::v1::ConfigMap;
 use k8s_openapi::api::storage::v1::StorageClass;
 use kube::api::Api;
-use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use serde_json::Value;
 use tokio::time::Instant;
 
-use super::Session;
-use crate::cluster::{self, ClusterError, kubeadm, kubelet, leaving, ready, registration, routed};
-use crate::components::{ObjectRef, Part, apply, catalogue, health};
-use crate::engine::{Actor, Check, Progress};
+use super::steps::{Steps, needed_unless};
+use crate::cluster::ClusterError;
+use crate::components::{Part, apply};
+use crate::engine::{Check, Progress};
 use crate::error::Result;
 use crate::plan::{Kind, StepKind};
 use crate::profile::Role;
-use crate::provider::docker::DockerNode;
+use crate::provider::docker::DockerProvider;
 use crate::provider::{Command, Node};
 
-/// Runs steps against Docker and the cluster on it.
-#[derive(Clone)]
-pub struct DockerActor(pub Arc<Session>);
+/// The node image's own storage manifest (kind's contract).
+const STORAGE_MANIFEST: &str = "/kind/manifests/default-storage.yaml";
 
-impl Actor<StepKind> for DockerActor {
-    async fn check(&self, kind: &StepKind) -> Result<Check> {
+impl Steps {
+    pub(super) async fn check_container(&self, docker: &DockerProvider, kind: &StepKind) -> Result<Check> {
         let session = &self.0;
-        let provider = &session.provider;
         let done = match kind {
-            StepKind::Images { .. } | StepKind::NodeImage { .. } if self.nodes_exist().await? => true,
+            StepKind::Images { .. } | StepKind::NodeImage { .. } if self.nodes_exist(docker).await? => true,
             StepKind::Images { images } => {
                 let missing = session.images_missing_in_engine(images).await?;
                 return Ok(needed_unless(missing.is_empty(), || format!("missing: {}", missing.join(", "))));
             }
             StepKind::NodeImage { images, .. } => {
                 session.images_missing_in_engine(images).await?.is_empty()
-                    && provider.has_image(&provider.derived_reference(images).await?).await?
+                    && docker.has_image(&docker.derived_reference(images).await?).await?
             }
-            StepKind::WasImage => session.was().await.is_ok(),
-            StepKind::Network => provider.has_network().await?,
+            StepKind::Network => docker.has_network().await?,
             StepKind::Node { node, .. } => {
-                let containers = provider.own_containers().await?;
+                let containers = docker.own_containers().await?;
                 match containers.iter().find(|container| container.name == *node) {
                     Some(container) if container.running => true,
                     Some(container) => return Ok(Check::Needed(format!("it is stopped: {}", container.status))),
@@ -52,55 +43,15 @@ impl Actor<StepKind> for DockerActor {
                 }
             }
             StepKind::LoadImage => session.images_missing_on_nodes().await?.iter().all(|(_, missing)| missing.is_empty()),
-            StepKind::ControlPlane { node } => {
-                let node = provider.node(node).await?;
-                let script = "test -s /etc/kubernetes/manifests/kube-apiserver.yaml && systemctl is-active --quiet kubelet";
-                node.exec(Command::shell(script)).await?.success()
-            }
-            StepKind::ApiServer => cluster::api::is_ready(session.client().await?).await,
-            StepKind::Register { node } => registration::is_registered(session.client().await?, node).await?,
-            StepKind::PodNetwork { node } => {
-                routed::is_applied(&provider.node(node).await?, &session.pod_network(node).await?).await?
-            }
-            StepKind::Kubelet { node } => kubelet::is_running(&provider.node(node).await?).await?,
-            StepKind::ClusterServices => self.cluster_services().await?,
-            StepKind::ServiceNetwork => health::unhealthy(session.client().await?, &[kube_proxy()]).await?.is_empty(),
-            StepKind::ClusterConfiguration => self.cluster_configuration().await?,
-            StepKind::NodesReady { nodes } => {
-                let problems = ready::node_problems(session.client().await?, nodes).await?;
-                return Ok(needed_unless(problems.is_empty(), || problems.join("; ")));
-            }
             StepKind::Storage => self.has_storage_class().await?,
-            StepKind::Apply { part } => {
-                let differences = apply::check(session.client().await?, &session.objects(*part).await?).await?;
-                let list = || differences.iter().map(|difference| difference.object.to_string()).collect::<Vec<_>>().join(", ");
-                return Ok(needed_unless(differences.is_empty(), list));
-            }
-            StepKind::Healthy { part } => {
-                let unhealthy = health::unhealthy(session.client().await?, &session.objects(*part).await?).await?;
-                let list = || unhealthy.iter().map(|one| format!("{}: {}", one.object, one.why)).collect::<Vec<_>>().join(", ");
-                return Ok(needed_unless(unhealthy.is_empty(), list));
-            }
-            StepKind::Gateway => gateway_answers(session.vip().await?).await,
-            StepKind::Leave { .. } => false,
-            StepKind::Connectivity => ready::is_proven(session.client().await?).await?,
-            StepKind::Prune => {
-                let stale = apply::stale(session.client().await?, &session.profile.name, &self.wanted_objects().await?).await?;
-                let list = || stale.iter().map(ObjectRef::to_string).collect::<Vec<_>>().join(", ");
-                return Ok(needed_unless(stale.is_empty(), list));
-            }
-            StepKind::Settled => {
-                let unsettled = session.unsettled().await?;
-                return Ok(needed_unless(unsettled.is_empty(), || unsettled.join("; ")));
-            }
-            StepKind::Kubeconfig => session.kubeconfig_is_current().await?,
+            // steps of hosts are never in a plan for containers
+            _ => true,
         };
         Ok(needed_unless(done, || "not there yet".into()))
     }
 
-    async fn apply(&self, kind: &StepKind, progress: &Progress) -> Result<()> {
+    pub(super) async fn apply_container(&self, docker: &DockerProvider, kind: &StepKind, progress: &Progress) -> Result<()> {
         let session = &self.0;
-        let provider = &session.provider;
         let limit = kind.limits().deadline;
         match kind {
             StepKind::Images { images } => {
@@ -110,137 +61,36 @@ impl Actor<StepKind> for DockerActor {
             }
             StepKind::NodeImage { images, .. } => {
                 let _one_builder = session.lock_derive().await?;
-                let reference = provider.derived_reference(images).await?;
-                if !provider.has_image(&reference).await? {
-                    provider.derive_image(&reference, images, progress).await?;
+                let reference = docker.derived_reference(images).await?;
+                if !docker.has_image(&reference).await? {
+                    docker.derive_image(&reference, images, progress).await?;
                 }
             }
-            StepKind::WasImage => drop(session.was().await?),
-            StepKind::Network => provider.create_network().await?,
+            StepKind::Network => docker.create_network().await?,
             StepKind::Node { node, role } => {
                 let image = session.node_image().await?;
                 let pool = if *role == Role::ControlPlane { session.reserve_pool().await? } else { None };
-                provider.start_node(node, *role, &image, pool.as_ref().map(|reserved| reserved.range)).await?;
+                docker.start_node(node, *role, &image, pool.as_ref().map(|reserved| reserved.range)).await?;
                 drop(pool);
                 progress.say("booting");
-                provider.wait_booted(node).await?;
+                docker.wait_booted(node).await?;
             }
             StepKind::LoadImage => session.load_images(progress).await?,
-            StepKind::ControlPlane { node } => self.control_plane(&provider.node(node).await?).await?,
-            StepKind::ApiServer => cluster::api::wait_ready(session.client().await?, limit).await?,
-            StepKind::Register { node } => {
-                let cidr = session.segment(node).await?.cidr;
-                registration::register(session.client().await?, node, cidr, &session.provider_id(node)).await?;
-            }
-            StepKind::Leave { node, .. } => {
-                leaving::drain(session.client().await?, node, Instant::now() + limit, progress).await?;
-                provider.remove_node(node).await?;
-                leaving::forget(session.client().await?, node).await?;
-            }
-            StepKind::PodNetwork { node } => {
-                routed::apply(&provider.node(node).await?, session.pod_network(node).await?).await?;
-            }
-            StepKind::Kubelet { node } => {
-                let node = provider.node(node).await?;
-                let config = kubelet::config(&session.profile.kubernetes, &session.quirks().await?);
-                let id = session.provider_id(node.name());
-                node.put(kubelet::worker_files(&node, session.pki().await?, &session.endpoint(), &id, &config)?).await?;
-                kubelet::start(&node).await?;
-            }
-            StepKind::ClusterServices => kubeadm::install_services(&session.control_plane().await?).await?,
-            StepKind::ServiceNetwork => health::wait(session.client().await?, &[kube_proxy()], Instant::now() + limit).await?,
-            StepKind::ClusterConfiguration => kubeadm::finish(&session.control_plane().await?).await?,
-            StepKind::NodesReady { nodes } => ready::wait_nodes(session.client().await?, nodes, limit).await?,
-            StepKind::Storage => {
-                let objects = self.storage_objects().await?;
-                apply::apply(session.client().await?, &session.owner(Part::Storage), &objects, Instant::now() + limit).await?;
-            }
-            StepKind::Apply { part } => self.apply_part(*part, Instant::now() + limit).await?,
-            StepKind::Healthy { part } => self.wait_part(*part, Instant::now() + limit).await?,
-            StepKind::Gateway => wait_gateway(session.vip().await?, limit).await?,
-            StepKind::Connectivity => self.prove_connectivity(limit, progress).await?,
-            StepKind::Prune => {
-                let wanted = self.wanted_objects().await?;
-                for object in
-                    apply::prune(session.client().await?, &session.profile.name, &wanted, Instant::now() + limit).await?
-                {
-                    progress.say(format!("removed {object}"));
-                }
-            }
-            StepKind::Settled => session.wait_settled(limit).await?,
-            StepKind::Kubeconfig => session.write_kubeconfig().await?,
-        }
-        Ok(())
-    }
-
-    async fn undo(&self, kind: &StepKind, _progress: &Progress) -> Result<()> {
-        let session = &self.0;
-        match kind {
-            StepKind::Node { node, .. } => session.provider.remove_node(node).await?,
-            StepKind::Network => session.provider.remove_network().await?,
-            StepKind::NodeImage { .. } => session.provider.remove_builders().await?,
-            StepKind::Kubeconfig => session.remove_kubeconfig()?,
-            // lives in the nodes and goes with them, or is a cache that later runs use
+            StepKind::Storage => self.install_storage_class(limit).await?,
             _ => {}
         }
         Ok(())
     }
-}
 
-/// The node image's own storage manifest (kind's contract).
-const STORAGE_MANIFEST: &str = "/kind/manifests/default-storage.yaml";
-
-/// An object that kubeadm installs, as the health rules know it.
-fn system_object(kind: &str, name: &str) -> Value {
-    json!({"apiVersion": "apps/v1", "kind": kind, "metadata": {"namespace": "kube-system", "name": name}})
-}
-
-fn kube_proxy() -> Value {
-    system_object("DaemonSet", "kube-proxy")
-}
-
-fn needed_unless(done: bool, why: impl FnOnce() -> String) -> Check {
-    if done { Check::Satisfied } else { Check::Needed(why()) }
-}
-
-impl DockerActor {
-    /// True when every node container exists: what they were made of need not be looked at again.
-    async fn nodes_exist(&self) -> Result<bool> {
-        let containers = self.0.provider.own_containers().await?;
-        Ok(self.0.provider.wanted().iter().all(|(name, _)| containers.iter().any(|container| container.name == *name)))
+    async fn install_storage_class(&self, limit: Duration) -> Result<()> {
+        let (session, objects) = (&self.0, self.storage_objects().await?);
+        Ok(apply::apply(session.client().await?, &session.owner(Part::Storage), &objects, Instant::now() + limit).await?)
     }
 
-    async fn control_plane(&self, node: &DockerNode) -> Result<()> {
-        let session = &self.0;
-        let endpoint = session.endpoint();
-        let settings = kubeadm::Settings {
-            cluster: &session.profile.name,
-            kubernetes: &session.profile.kubernetes,
-            endpoint: &endpoint,
-            address: node.address(),
-            provider_id: session.provider_id(node.name()),
-            kubelet: session.quirks().await?,
-        };
-        let mut files = session.pki().await?.files();
-        files.push(kubeadm::config_file(&settings)?);
-        node.put(files).await?;
-        Ok(kubeadm::start(node).await?)
-    }
-
-    async fn cluster_services(&self) -> Result<bool> {
-        let client = self.0.client().await?;
-        let read = ClusterError::api("read what kubeadm installed");
-        let daemon_sets = Api::<DaemonSet>::namespaced(client.clone(), "kube-system");
-        let deployments = Api::<Deployment>::namespaced(client.clone(), "kube-system");
-        let (proxy, dns) = tokio::try_join!(daemon_sets.get_opt("kube-proxy"), deployments.get_opt("coredns")).map_err(read)?;
-        Ok(proxy.is_some() && dns.is_some())
-    }
-
-    /// kubelet-finalize is the last of kubeadm's phases, and the stored configuration the first.
-    async fn cluster_configuration(&self) -> Result<bool> {
-        let maps = Api::<ConfigMap>::namespaced(self.0.client().await?.clone(), "kube-system");
-        let stored = maps.get_opt("kubelet-config").await.map_err(ClusterError::api("read the stored configuration"))?;
-        Ok(stored.is_some())
+    /// The storage class that the node image brings.
+    pub(super) async fn storage_objects(&self) -> Result<Vec<Value>> {
+        let manifest = self.0.control_plane().await?.run(Command::new(["cat", STORAGE_MANIFEST])).await?;
+        Ok(crate::yaml::documents(&manifest.text())?)
     }
 
     async fn has_storage_class(&self) -> Result<bool> {
@@ -248,71 +98,9 @@ impl DockerActor {
         Ok(classes.get_opt("standard").await.map_err(ClusterError::api("read storage classes"))?.is_some())
     }
 
-    /// Everything that the profile asks for, and what the storage step applies.
-    async fn wanted_objects(&self) -> Result<Vec<ObjectRef>> {
-        let mut wanted = Vec::new();
-        for part in catalogue::parts(&self.0.profile).into_iter().chain([Part::Probe]) {
-            wanted.extend(self.0.objects(part).await?.iter().map(ObjectRef::of));
-        }
-        wanted.extend(self.storage_objects().await?.iter().map(ObjectRef::of));
-        Ok(wanted)
+    /// True when every node container exists: what they were made of need not be looked at again.
+    async fn nodes_exist(&self, docker: &DockerProvider) -> Result<bool> {
+        let containers = docker.own_containers().await?;
+        Ok(self.0.wanted().iter().all(|(name, _)| containers.iter().any(|container| container.name == *name)))
     }
-
-    /// The storage class that the node image brings.
-    async fn storage_objects(&self) -> Result<Vec<Value>> {
-        let manifest = self.0.control_plane().await?.run(Command::new(["cat", STORAGE_MANIFEST])).await?;
-        Ok(crate::yaml::documents(&manifest.text())?)
-    }
-
-    async fn prove_connectivity(&self, limit: Duration, progress: &Progress) -> Result<()> {
-        let client = self.0.client().await?;
-        let deadline = Instant::now() + limit;
-        progress.say("system pods");
-        health::wait(client, &[system_object("Deployment", "coredns"), kube_proxy()], deadline).await?;
-        progress.say("probe pods");
-        self.apply_part(Part::Probe, deadline).await?;
-        self.wait_part(Part::Probe, deadline).await?;
-        progress.say("from every pod to every pod");
-        let made = ready::prove_connectivity(client, "hearth-system", "app=probe").await?;
-        progress.say(format!("{made} connections made"));
-        ready::keep_proof(client).await?;
-        let probes: Vec<ObjectRef> = self.0.objects(Part::Probe).await?.iter().map(ObjectRef::of).collect();
-        Ok(apply::delete(client, &probes, deadline).await?)
-    }
-
-    async fn apply_part(&self, part: Part, deadline: Instant) -> Result<()> {
-        Ok(apply::apply(self.0.client().await?, &self.0.owner(part), &self.0.objects(part).await?, deadline).await?)
-    }
-
-    async fn wait_part(&self, part: Part, deadline: Instant) -> Result<()> {
-        Ok(health::wait(self.0.client().await?, &self.0.objects(part).await?, deadline).await?)
-    }
-}
-
-/// True when the application answers 200 at the gateway's address.
-pub async fn gateway_answers(vip: Ipv4Addr) -> bool {
-    let answer = async {
-        let mut stream = TcpStream::connect((vip, 80)).await.ok()?;
-        stream
-            .write_all(format!("GET /api/whoami HTTP/1.1\r\nHost: {vip}\r\nConnection: close\r\n\r\n").as_bytes())
-            .await
-            .ok()?;
-        let mut head = [0; 12];
-        stream.read_exact(&mut head).await.ok()?;
-        head.ends_with(b" 200").then_some(())
-    };
-    tokio::time::timeout(Duration::from_secs(2), answer).await.ok().flatten().is_some()
-}
-
-/// Nothing tells when the address starts to answer, so it is asked, ten times a second.
-async fn wait_gateway(vip: Ipv4Addr, limit: Duration) -> Result<()> {
-    let start = Instant::now();
-    while !gateway_answers(vip).await {
-        if start.elapsed() > limit {
-            let state = "no 200 on /api/whoami".to_owned();
-            return Err(ClusterError::NotReady { what: format!("http://{vip}/"), limit, state }.into());
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-    Ok(())
 }

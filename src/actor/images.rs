@@ -1,4 +1,4 @@
-//! Images on their way to the nodes: engine, bundle or registry → derived node image, or straight into the nodes.
+//! Images on their way to containers: engine, bundle or registry → derived node image, or straight into the nodes.
 
 use std::path::PathBuf;
 
@@ -11,6 +11,7 @@ use crate::error::Result;
 use crate::plan::build;
 use crate::profile::AddressRange;
 use crate::provider::docker::{DockerNode, copy_archive};
+use crate::provider::{AnyNode, AnyProvider};
 
 /// A file lock that other runs of Hearth on this machine wait for.
 pub struct Held(#[expect(dead_code, reason = "holds the lock until dropped")] std::fs::File);
@@ -27,7 +28,7 @@ impl Session {
     pub async fn images_missing_in_engine(&self, images: &[String]) -> Result<Vec<String>> {
         let mut missing = Vec::new();
         for image in images {
-            if !self.provider.has_image(image).await? {
+            if !self.docker()?.has_image(image).await? {
                 missing.push(image.clone());
             }
         }
@@ -36,7 +37,10 @@ impl Session {
 
     /// Images and files that an `up` would need and that are nowhere to be had.
     pub async fn nowhere(&self) -> Result<Vec<String>> {
-        let mut nowhere = self.images_nowhere().await?;
+        let mut nowhere = match self.provider {
+            AnyProvider::Docker(_) => self.images_nowhere().await?,
+            AnyProvider::Ssh(_) => self.host_artifacts_nowhere().await,
+        };
         let mut pins: Vec<FilePin> = catalogue::parts(&self.profile).iter().filter_map(|part| part.definitions()).collect();
         pins.dedup_by_key(|pin| pin.name);
         for pin in pins.into_iter().filter(|pin| !artifact::is_at_hand(pin, self.bundle.as_ref())) {
@@ -53,11 +57,11 @@ impl Session {
     /// Images that are neither in the engine nor in the bundle, and whose registry does not even answer. Nodes that
     /// exist have theirs.
     async fn images_nowhere(&self) -> Result<Vec<String>> {
-        if !self.provider.own_containers().await?.is_empty() {
+        if !self.docker()?.own_containers().await?.is_empty() {
             return Ok(Vec::new());
         }
         let mut images = build::images(&self.profile);
-        images.push(self.provider.node_base().to_owned());
+        images.push(self.docker()?.node_base().to_owned());
         let mut nowhere = Vec::new();
         for image in self.images_missing_in_engine(&images).await? {
             let bundled = self.bundle.as_ref().is_some_and(|bundle| bundle.image(&image).is_ok());
@@ -74,16 +78,16 @@ impl Session {
             && let Ok(archive) = bundle.image(image)
         {
             progress.say(format!("loading {image} from the bundle"));
-            return Ok(self.provider.load_archive(&archive).await?);
+            return Ok(self.docker()?.load_archive(&archive).await?);
         }
         progress.say(format!("pulling {image}"));
-        let pulled = self.provider.pull_image(image).await;
+        let pulled = self.docker()?.pull_image(image).await;
         pulled.map_err(|source| SessionError::NoImage { image: image.to_owned(), source }.into())
     }
 
     /// The image nodes start from.
     pub async fn node_image(&self) -> Result<String> {
-        Ok(self.provider.derived_reference(&build::images(&self.profile)).await?)
+        Ok(self.docker()?.derived_reference(&build::images(&self.profile)).await?)
     }
 
     /// For every node the images that it lacks: the WAS image at first, and those of components that the profile asks
@@ -94,9 +98,12 @@ impl Session {
         wanted.push(was);
         let nodes = self.nodes().await?;
         let found = futures_util::future::try_join_all(nodes.iter().map(|node| self.images_of(node))).await?;
-        let missing = nodes.into_iter().zip(found).map(|(node, has)| {
+        let missing = nodes.into_iter().zip(found).filter_map(|(node, has)| {
             let lacks = wanted.iter().filter(|image| !has.contains(*image)).cloned().collect();
-            (node, lacks)
+            match node {
+                AnyNode::Docker(node) => Some((node, lacks)),
+                AnyNode::Ssh(_) => None,
+            }
         });
         Ok(missing.collect())
     }
@@ -115,7 +122,7 @@ impl Session {
             if *image == was.reference {
                 copy_archive(&was.path, &nodes).await?;
             } else {
-                self.provider.copy_image(image, &nodes).await?;
+                self.docker()?.copy_image(image, &nodes).await?;
             }
         }
         Ok(())
@@ -137,7 +144,7 @@ impl Session {
 }
 
 /// The host that a reference names. (Docker's short names mean its own registry.)
-fn registry(image: &str) -> &str {
+pub(super) fn registry(image: &str) -> &str {
     match image.split_once('/') {
         Some((host, _)) if host != "docker.io" && (host.contains('.') || host.contains(':')) => host,
         _ => "registry-1.docker.io",
@@ -145,7 +152,7 @@ fn registry(image: &str) -> &str {
 }
 
 /// True when a host takes connections, on the port of HTTPS unless it names another.
-async fn answers(host: &str) -> bool {
+pub(super) async fn answers(host: &str) -> bool {
     let address = if host.contains(':') { host.to_owned() } else { format!("{host}:443") };
     let connect = tokio::net::TcpStream::connect(address);
     tokio::time::timeout(std::time::Duration::from_secs(3), connect).await.is_ok_and(|connected| connected.is_ok())

@@ -3,9 +3,13 @@
 
 mod access;
 mod docker;
+mod hosts;
 mod images;
 mod session;
 mod settled;
+mod ssh;
+mod steps;
 
-pub use docker::{DockerActor, gateway_answers};
+pub use hosts::Leases;
 pub use session::Session;
+pub use steps::{Steps, gateway_answers};

@@ -1,6 +1,6 @@
 //! What steps share within one run: connections and facts that are looked up once.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
@@ -14,16 +14,17 @@ use crate::cluster::{self, ClusterError, kubelet, leaving, routed};
 use crate::components::{Inputs, Owner, Part, Secrets, address_pool, render};
 use crate::error::{BoxError, Explain, Family, Result};
 use crate::profile::{AddressRange, Pool, Profile, Role};
-use crate::provider::docker::{DockerNode, DockerProvider, EngineInfo};
-use crate::provider::{Command, Node};
+use crate::provider::docker::{DockerProvider, EngineInfo};
+use crate::provider::host::facts::Facts;
+use crate::provider::{AnyNode, AnyProvider, Command, Node, host, wanted};
 use crate::state::State;
 
-/// One cluster on Docker, as the steps of a run see it.
+/// One cluster, as the steps of a run see it.
 pub struct Session {
     /// The profile.
     pub profile: Profile,
     /// Its nodes' provider.
-    pub provider: DockerProvider,
+    pub provider: AnyProvider,
     /// The bundle, if one was named.
     pub bundle: Option<Bundle>,
     /// Where the cluster's files are.
@@ -37,13 +38,15 @@ pub struct Session {
     pool: OnceCell<AddressRange>,
     inputs: OnceCell<Inputs>,
     segments: OnceCell<Vec<routed::Segment>>,
+    facts: OnceCell<Vec<Facts>>,
+    pub(super) digests: tokio::sync::Mutex<HashMap<PathBuf, String>>,
 }
 
 impl Session {
     /// Nothing is looked up yet.
     pub fn new(
         profile: Profile,
-        provider: DockerProvider,
+        provider: AnyProvider,
         bundle: Option<Bundle>,
         state: State,
         merge_into: Option<PathBuf>,
@@ -61,35 +64,68 @@ impl Session {
             pool: OnceCell::new(),
             inputs: OnceCell::new(),
             segments: OnceCell::new(),
+            facts: OnceCell::new(),
+            digests: tokio::sync::Mutex::default(),
+        }
+    }
+
+    /// The Docker engine, for what only it can do.
+    ///
+    /// # Errors
+    /// The nodes are machines.
+    pub fn docker(&self) -> Result<&DockerProvider> {
+        match &self.provider {
+            AnyProvider::Docker(docker) => Ok(docker),
+            AnyProvider::Ssh(_) => Err(SessionError::OtherProvider { wants: "Docker" }.into()),
         }
     }
 
     /// The engine's account of itself.
     pub async fn engine(&self) -> Result<&EngineInfo> {
-        Ok(self.engine.get_or_try_init(|| self.provider.info()).await?)
+        let docker = self.docker()?;
+        Ok(self.engine.get_or_try_init(|| docker.info()).await?)
+    }
+
+    /// Whether what nodes are made of can be asked: the engine, or every host.
+    pub async fn reachable(&self) -> Result<()> {
+        match &self.provider {
+            AnyProvider::Docker(_) => self.engine().await.map(drop),
+            AnyProvider::Ssh(_) => self.nodes().await.map(drop),
+        }
+    }
+
+    /// Names and roles of the profile's nodes, the control plane first.
+    pub fn wanted(&self) -> Vec<(String, Role)> {
+        wanted(&self.profile)
     }
 
     /// The control plane's name.
     pub fn control_plane_name(&self) -> String {
-        self.provider.wanted().swap_remove(0).0
+        self.wanted().swap_remove(0).0
     }
 
     /// The control plane, which must be running.
-    pub async fn control_plane(&self) -> Result<DockerNode> {
-        Ok(self.provider.node(&self.control_plane_name()).await?)
+    pub async fn control_plane(&self) -> Result<AnyNode> {
+        self.provider.node(&self.control_plane_name()).await
     }
 
     /// All nodes of the profile, in its order; each must be running.
-    pub async fn nodes(&self) -> Result<Vec<DockerNode>> {
-        let containers = self.provider.own_containers().await?;
-        let mut nodes = Vec::new();
-        for (name, _) in self.provider.wanted() {
-            match containers.iter().find(|container| container.name == name) {
-                Some(container) => nodes.push(self.provider.open(container)?),
-                None => nodes.push(self.provider.node(&name).await?),
+    pub async fn nodes(&self) -> Result<Vec<AnyNode>> {
+        self.provider.nodes(&self.wanted()).await
+    }
+
+    /// What the hosts say of themselves, in the profile's order; empty where nodes are containers.
+    pub async fn facts(&self) -> Result<&[Facts]> {
+        let facts = self.facts.get_or_try_init(|| async {
+            if let AnyProvider::Docker(_) = self.provider {
+                return Ok(Vec::new());
             }
-        }
-        Ok(nodes)
+            let nodes = self.nodes().await?;
+            let all: Vec<Ipv4Addr> = nodes.iter().map(Node::address).collect();
+            let gather = nodes.iter().map(|node| host::facts::gather(node, &all));
+            Ok::<_, BoxError>(futures_util::future::try_join_all(gather).await?)
+        });
+        facts.await.map(Vec::as_slice)
     }
 
     /// Nodes of the cluster that the profile no longer asks for.
@@ -97,12 +133,12 @@ impl Session {
     /// # Errors
     /// One of them holds a volume that would be lost with it.
     pub async fn leaving(&self) -> Result<Vec<(String, Role)>> {
-        let wanted = self.provider.wanted();
-        let containers = self.provider.own_containers().await?;
-        let leaving: Vec<(String, Role)> = containers
+        let wanted = self.wanted();
+        let existing = self.provider.existing(&self.profile.name).await?;
+        let leaving: Vec<(String, Role)> = existing
             .into_iter()
-            .filter(|container| wanted.iter().all(|(name, _)| *name != container.name))
-            .map(|container| (container.name, container.role))
+            .filter(|node| wanted.iter().all(|(name, _)| *name != node.name))
+            .map(|node| (node.name, node.role))
             .collect();
         if !leaving.is_empty() {
             let names: Vec<String> = leaving.iter().map(|(name, _)| name.clone()).collect();
@@ -118,10 +154,9 @@ impl Session {
     pub async fn pki(&self) -> Result<&Pki> {
         self.pki
             .get_or_try_init(|| async {
-                let containers = self.provider.own_containers().await?;
-                let existing = containers.iter().find(|container| container.role == Role::ControlPlane && container.running);
-                let found = match existing {
-                    Some(container) => Pki::read(&self.provider.open(container)?).await?,
+                let existing = self.provider.existing(&self.profile.name).await?;
+                let found = match existing.iter().find(|node| node.role == Role::ControlPlane && node.running) {
+                    Some(node) => Pki::read(&self.provider.node(&node.name).await?).await?,
                     None => None,
                 };
                 found.map_or_else(|| Ok(Pki::generate()?), Ok)
@@ -129,32 +164,50 @@ impl Session {
             .await
     }
 
-    /// Host port of the API server.
-    pub async fn api_port(&self) -> Result<u16> {
+    /// Where this machine reaches the API server.
+    pub async fn api_server(&self) -> Result<String> {
         let node = self.control_plane().await?;
-        node.api_port()
-            .ok_or_else(|| ClusterError::Connect { reason: format!("node {} publishes no API port", node.name()) }.into())
+        let (address, port) = node
+            .api_server()
+            .ok_or_else(|| ClusterError::Connect { reason: format!("node {} publishes no API port", node.name()) })?;
+        Ok(format!("https://{address}:{port}"))
     }
 
     /// A client with full rights.
     pub async fn client(&self) -> Result<&Client> {
-        let client = async { Ok(cluster::api::client(self.pki().await?, self.api_port().await?).await?) };
+        let client = async { Ok(cluster::api::client(self.pki().await?, &self.api_server().await?).await?) };
         self.client.get_or_try_init(|| client).await
     }
 
-    /// Host and port by which nodes reach the API server.
-    pub fn endpoint(&self) -> String {
-        format!("{}:6443", self.control_plane_name())
+    /// Host and port by which nodes reach the API server: a name where the nodes' network resolves names.
+    pub async fn endpoint(&self) -> Result<String> {
+        Ok(match &self.provider {
+            AnyProvider::Docker(_) => format!("{}:6443", self.control_plane_name()),
+            AnyProvider::Ssh(_) => format!("{}:6443", self.control_plane().await?.address()),
+        })
     }
 
-    /// What differs between hosts for kubelets.
-    pub async fn quirks(&self) -> Result<kubelet::Quirks> {
-        Ok(kubelet::Quirks { cgroup_v1: self.engine().await?.cgroup_v1, in_container: true })
+    /// What differs between nodes for their kubelets.
+    pub async fn quirks(&self, node: &str) -> Result<kubelet::Quirks> {
+        if let AnyProvider::Docker(_) = self.provider {
+            return Ok(kubelet::Quirks { cgroup_v1: self.engine().await?.cgroup_v1, in_container: true, ..Default::default() });
+        }
+        let Some(facts) = self.facts().await?.get(self.position(node)) else { return Ok(kubelet::Quirks::default()) };
+        Ok(kubelet::Quirks {
+            cgroup_v1: facts.cgroup_v1,
+            in_container: false,
+            name: (facts.hostname != node).then(|| node.to_owned()),
+            resolver: Some(facts.resolver.clone()).filter(|path| !path.is_empty()),
+            nameserver: facts.gateway.filter(|_| facts.nameservers.iter().all(Ipv4Addr::is_loopback)),
+        })
     }
 
-    /// A node's `spec.providerID`, in kind's form.
+    /// A node's `spec.providerID`: in kind's form where kind is to know it.
     pub fn provider_id(&self, node: &str) -> String {
-        format!("kind://docker/{}/{node}", self.profile.name)
+        match &self.provider {
+            AnyProvider::Docker(_) => format!("kind://docker/{}/{node}", self.profile.name),
+            AnyProvider::Ssh(_) => format!("hearth://ssh/{}/{node}", self.profile.name),
+        }
     }
 
     /// The share of the pod subnet of each node of the profile, in its order: what they have, else what is free.
@@ -172,7 +225,7 @@ impl Session {
 
     /// A node's position in the profile.
     fn position(&self, node: &str) -> usize {
-        self.provider.wanted().iter().position(|(name, _)| name == node).unwrap_or_default()
+        self.wanted().iter().position(|(name, _)| name == node).unwrap_or_default()
     }
 
     /// One node's share of the pod subnet.
@@ -193,14 +246,14 @@ impl Session {
     /// The address pool: the profile's, or the one recorded on the control plane, or one planned now.
     pub async fn pool(&self) -> Result<AddressRange> {
         let pool = self.pool.get_or_try_init(|| async {
-            let view = self.provider.network_view().await?;
-            let Some(view) = view else { return Err(crate::provider::docker::DockerError::NoSubnet.into()) };
-            match self.profile.components.metallb.as_ref().map(|metallb| metallb.pool) {
-                Some(Pool::Range(range)) => Ok(range),
-                _ => match view.own {
-                    Some(own) => Ok(own),
-                    None => Ok(address_pool::plan(view.subnet, &view.used, &view.taken, address_pool::AUTOMATIC_SIZE)?.range),
-                },
+            if let Some(Pool::Range(range)) = self.profile.components.metallb.as_ref().map(|metallb| metallb.pool) {
+                return Ok(range);
+            }
+            let Ok(docker) = self.docker() else { return self.pool_of_hosts().await };
+            let view = docker.network_view().await?.ok_or(crate::provider::docker::DockerError::NoSubnet)?;
+            match view.own {
+                Some(own) => Ok(own),
+                None => Ok(address_pool::plan(view.subnet, &view.used, &view.taken, address_pool::AUTOMATIC_SIZE)?.range),
             }
         });
         pool.await.copied()
@@ -228,8 +281,9 @@ impl Session {
     }
 
     /// Image references a node has.
-    pub async fn images_of(&self, node: &DockerNode) -> Result<BTreeSet<String>> {
-        let output = node.run(Command::new(["ctr", "--namespace=k8s.io", "images", "list", "--quiet"])).await?;
+    pub async fn images_of(&self, node: &AnyNode) -> Result<BTreeSet<String>> {
+        let output = node.exec(Command::new(["ctr", "--namespace=k8s.io", "images", "list", "--quiet"])).await?;
+        // without a container runtime there are none
         Ok(output.text().lines().map(str::to_owned).collect())
     }
 
@@ -271,6 +325,34 @@ pub enum SessionError {
     /// The WAS image is packed out of this program.
     #[error("cannot find the program file of hearth itself")]
     OwnProgram(#[source] std::io::Error),
+    /// A program for hosts.
+    #[error("no bundle has the program {program}, which hosts need")]
+    NoProgram {
+        /// Its name.
+        program: String,
+    },
+    /// A host is not as it was.
+    #[error("clean-up left something behind on {host}:\n  {left}")]
+    Left {
+        /// The host.
+        host: String,
+        /// What, a line each.
+        left: String,
+    },
+    /// Somebody else works on a host.
+    #[error("another run works on host {host}: {} of {}, for {} s more unless renewed", holder.who, holder.desk, holder.ends_in)]
+    Leased {
+        /// The host.
+        host: String,
+        /// Who.
+        holder: host::lease::Holder,
+    },
+    /// A step of one provider met the nodes of the other.
+    #[error("this needs nodes of provider {wants}")]
+    OtherProvider {
+        /// Which.
+        wants: &'static str,
+    },
     /// A blocking task was dropped.
     #[error("interrupted")]
     Interrupted,
@@ -311,8 +393,10 @@ pub enum SessionError {
 impl Explain for SessionError {
     fn family(&self) -> Family {
         match self {
-            SessionError::NoImage { .. } => Family::Artifact,
+            SessionError::NoImage { .. } | SessionError::NoProgram { .. } => Family::Artifact,
             SessionError::Interrupted => Family::Interrupted,
+            SessionError::OtherProvider { .. } => Family::Internal,
+            SessionError::Left { .. } => Family::Leftover,
             _ => Family::Preflight,
         }
     }
@@ -321,6 +405,10 @@ impl Explain for SessionError {
         match self {
             SessionError::NoImage { .. } => {
                 Some("load it with `docker load`, or name a directory with --bundle DIR (HEARTH_BUNDLE)".into())
+            }
+            SessionError::NoProgram { .. } => Some("name a directory with it in bin/ by --bundle DIR (HEARTH_BUNDLE)".into()),
+            SessionError::Leased { .. } => {
+                Some("wait until it is done; `hearth unlock` shows and takes the lease of a run that died".into())
             }
             SessionError::VolumeLost { .. } => {
                 Some("keep the node in the profile, or save the data and delete the volume's claim first".into())

@@ -18,7 +18,7 @@ impl Session {
     pub async fn unsettled(&self) -> Result<Vec<String>> {
         let nodes = self.nodes().await?;
         let client = self.client().await?;
-        let names: Vec<String> = self.provider.wanted().into_iter().map(|(name, _)| name).collect();
+        let names: Vec<String> = self.wanted().into_iter().map(|(name, _)| name).collect();
         let mut found: Vec<String> =
             ready::node_problems(client, &names).await?.into_iter().map(|problem| format!("node {problem}")).collect();
         found.extend(ready::outdated(client, &nodes).await?);

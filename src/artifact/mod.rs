@@ -131,6 +131,20 @@ pub fn cache_dir() -> Result<PathBuf, ArtifactError> {
     Ok(base.join("hearth"))
 }
 
+/// The sha256 of a file's content, in hexadecimal.
+pub fn digest(path: &Path) -> Result<String, ArtifactError> {
+    let failed = |source| ArtifactError::Io { action: "read", path: path.to_owned(), source };
+    let mut hasher = Sha256::new();
+    let mut file = std::fs::File::open(path).map_err(failed)?;
+    let mut buffer = vec![0; 1 << 20];
+    loop {
+        match std::io::Read::read(&mut file, &mut buffer).map_err(failed)? {
+            0 => return Ok(hex(&hasher.finalize())),
+            read => hasher.update(&buffer[..read]),
+        }
+    }
+}
+
 /// A sha256 in hexadecimal.
 fn sha256(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))

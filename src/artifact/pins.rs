@@ -1,5 +1,7 @@
 //! What Hearth installs, exactly: images by tag, files by digest. One place to read, one place to upgrade.
 
+use crate::profile::Role;
+
 /// An image of a component.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ImagePin {
@@ -40,6 +42,27 @@ pub const BUSYBOX: ImagePin = ImagePin { component: "storage", reference: "docke
 /// Every image of the catalogue; the WAS image is not among them, Hearth makes it.
 pub const IMAGES: [ImagePin; 8] =
     [METALLB_CONTROLLER, METALLB_SPEAKER, ISTIO_PILOT, ISTIO_PROXY, NGINX, MYSQL, LOCAL_PATH, BUSYBOX];
+
+/// The images that Kubernetes itself runs on a node, in the order of their need. Those whose version kubeadm decides are
+/// known for some Kubernetes versions only (kubeadm `app/constants`); for others nodes fetch them when they need them.
+pub fn kubernetes_images(version: &str, role: Role) -> Vec<String> {
+    let own = |name: &str| format!("registry.k8s.io/{name}:{version}");
+    let decided = version.starts_with("v1.36.");
+    let mut images = vec![pause(version)];
+    if role == Role::ControlPlane {
+        images.extend(decided.then(|| "registry.k8s.io/etcd:3.6.8-0".to_owned()));
+        images.extend(["kube-apiserver", "kube-controller-manager", "kube-scheduler"].map(own));
+    }
+    images.push(own("kube-proxy"));
+    images.extend(decided.then(|| "registry.k8s.io/coredns/coredns:v1.14.2".to_owned()));
+    images
+}
+
+/// The image that holds a pod's network namespace.
+pub fn pause(version: &str) -> String {
+    let tag = if version.starts_with("v1.36.") { "3.10.2" } else { "3.10.1" };
+    format!("registry.k8s.io/pause:{tag}")
+}
 
 /// Istio's custom resource definitions.
 pub const ISTIO_CRDS: FilePin = FilePin {

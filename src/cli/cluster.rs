@@ -9,8 +9,10 @@ use super::args::{BundleArgs, ProfileArgs};
 use crate::actor::Session;
 use crate::artifact::Bundle;
 use crate::error::Result;
-use crate::profile::{self, DockerNodes, Profile, Provider, Source};
+use crate::profile::{self, Profile, Provider, Source, SshHosts};
+use crate::provider::AnyProvider;
 use crate::provider::docker::DockerProvider;
+use crate::provider::ssh::SshProvider;
 use crate::state::State;
 
 /// The profile looked for when none is named.
@@ -74,18 +76,27 @@ fn kept_profile(state: &State) -> PathBuf {
     state.root().join("profile.json")
 }
 
-/// The nodes section of a Docker profile.
-pub fn docker(profile: &Profile) -> Result<&DockerNodes> {
-    match &profile.provider {
-        Provider::Docker(nodes) => Ok(nodes),
-        Provider::Ssh(_) => Err(UsageError::NoSsh { name: profile.name.clone() }.into()),
+/// The profile's hosts, and those that the last `up` had and this one no longer asks for: they are to leave.
+fn with_former(hosts: &SshHosts, state: &State) -> SshHosts {
+    let mut all = hosts.clone();
+    let kept = std::fs::read(kept_profile(state)).ok().and_then(|bytes| serde_json::from_slice::<Profile>(&bytes).ok());
+    if let Some(Provider::Ssh(former)) = kept.map(|profile| profile.provider) {
+        let known: Vec<String> = hosts.hosts.iter().map(|host| host.name.clone()).collect();
+        all.hosts.extend(former.hosts.into_iter().filter(|host| !known.contains(&host.name)));
     }
+    all
 }
 
 /// Everything a run on this profile shares.
 pub fn session(profile: Profile, bundle: Option<&BundleArgs>, merge_into: Option<PathBuf>) -> Result<Arc<Session>> {
-    let provider = DockerProvider::new(&profile.name, docker(&profile)?)?;
     let state = State::of(&profile.name)?;
+    let provider = match &profile.provider {
+        Provider::Docker(nodes) => AnyProvider::Docker(DockerProvider::new(&profile.name, nodes)?),
+        Provider::Ssh(hosts) => {
+            let hosts = with_former(hosts, &state);
+            AnyProvider::Ssh(SshProvider::new(&profile.name, &hosts, state.root().join("known_hosts")))
+        }
+    };
     // an empty HEARTH_BUNDLE means none
     let named = bundle.and_then(|args| args.bundle.as_ref()).filter(|path| !path.as_os_str().is_empty());
     let bundle = named.map(Bundle::open).transpose()?;

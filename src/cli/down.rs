@@ -5,9 +5,11 @@ use serde_json::json;
 use super::args::DownArgs;
 use super::run::{self, Way};
 use super::{Context, cluster, up};
+use crate::actor::Session;
 use crate::cluster::kubeconfig;
 use crate::error::{Explain, Family, Result};
 use crate::plan::{Kind, build};
+use crate::provider::AnyProvider;
 use std::time::Duration;
 
 /// Something of the cluster is still there.
@@ -31,8 +33,12 @@ pub async fn run(context: &Context, args: DownArgs) -> Result<u8> {
     let profile = cluster::existing(&args.profile)?;
     let name = profile.name.clone();
     let session = cluster::session(profile, None, args.kubeconfig.clone())?;
-    let nodes: Vec<_> = session.provider.own_containers().await?.into_iter().map(|c| (c.name, c.role)).collect();
-    let plan = build::down(&name, &nodes)?;
+    let existing = session.provider.existing(&name).await?;
+    let nodes: Vec<_> = existing.into_iter().map(|node| (node.name, node.role)).collect();
+    let (plan, volumes) = match &session.provider {
+        AnyProvider::Docker(docker) => (build::down(&name, &nodes)?, docker.volumes().await?),
+        AnyProvider::Ssh(_) => (build::down_hosts(&name, &nodes)?, Vec::new()),
+    };
     if args.dry_run {
         let sentences: Vec<String> = plan.steps().iter().rev().map(|step| step.kind.undo_sentence()).collect();
         context.result(&json!({"name": name, "steps": sentences}), || sentences.join("\n"))?;
@@ -45,26 +51,35 @@ pub async fn run(context: &Context, args: DownArgs) -> Result<u8> {
     if !args.yes {
         up::confirm(context, &format!("This removes cluster `{name}` with {} nodes and all their data. Go on?", nodes.len()))?;
     }
-    let running = run::begin(context, &session, args.wait).await?;
-    let volumes = session.provider.volumes().await?;
-    let network = session.provider.has_network().await?;
-    let outcome = run::execute(context, &session, &running, &plan, Way::Down, 16, Duration::from_secs(300)).await?;
-    outcome.into_result()?;
-
-    let mut removed: Vec<String> = nodes.iter().map(|(node, _)| format!("node {node} and its volume")).collect();
-    if network && !session.provider.has_network().await? {
-        removed.push("network kind".into());
-    }
-    removed.push(format!("kubeconfig context {}", kubeconfig::context(&name)));
-    removed.push(format!("state {}", session.state.root().display()));
-    session.state.remove(running.lock)?;
-    let left = session.leftovers(&volumes).await?;
+    let with = if volumes.is_empty() { ": it is a plain host again" } else { " and its volume" };
+    let mut removed: Vec<String> = nodes.iter().map(|(node, _)| format!("node {node}{with}")).collect();
+    let (left, lock) = run::exclusive(context, &session, args.wait, async |running| {
+        let network = has_network(&session).await?;
+        let limit = Duration::from_secs(300);
+        run::execute(context, &session, running, &plan, Way::Down, 16, limit).await?.into_result()?;
+        if network && !has_network(&session).await? {
+            removed.push("network kind".into());
+        }
+        session.leftovers(&volumes).await
+    })
+    .await?;
     if !left.is_empty() {
         return Err(LeftoverError { left }.into());
     }
+    session.state.remove(lock)?;
+    removed.push(format!("kubeconfig context {}", kubeconfig::context(&name)));
+    removed.push(format!("state {}", session.state.root().display()));
     context.result(&json!({"name": name, "removed": removed}), || {
         let list: Vec<String> = removed.iter().map(|item| format!("  {item}")).collect();
         format!("Cluster `{name}` is gone. Removed:\n{}\nNothing of it is left", list.join("\n"))
     })?;
     Ok(0)
+}
+
+/// True when the nodes' Docker network exists.
+async fn has_network(session: &Session) -> Result<bool> {
+    Ok(match &session.provider {
+        AnyProvider::Docker(docker) => docker.has_network().await?,
+        AnyProvider::Ssh(_) => false,
+    })
 }

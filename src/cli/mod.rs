@@ -117,8 +117,6 @@ enum UsageError {
     NotATerminal,
     #[error("not confirmed: nothing was changed")]
     NotConfirmed,
-    #[error("the SSH provider is not built yet: profile `{name}` cannot be brought up")]
-    NoSsh { name: String },
     #[error("{path} exists already")]
     Exists { path: String },
     #[error("cannot write {path}")]
@@ -140,7 +138,6 @@ enum UsageError {
 impl Explain for UsageError {
     fn family(&self) -> Family {
         match self {
-            UsageError::NoSsh { .. } => Family::Ssh,
             UsageError::NoCluster { .. } | UsageError::Exists { .. } | UsageError::Write { .. } => Family::Preflight,
             _ => Family::Usage,
         }
@@ -153,7 +150,6 @@ impl Explain for UsageError {
             UsageError::NoCluster { .. } => "`hearth up -f FILE` makes one".into(),
             UsageError::NotATerminal => "say --yes".into(),
             UsageError::Exists { .. } => "say --force to overwrite it".into(),
-            UsageError::NoSsh { .. } => "`hearth validate` checks it already; bring up a Docker profile".into(),
             _ => return None,
         })
     }

@@ -2,10 +2,10 @@
 
 use super::args::{Format, PlanArgs};
 use super::{Context, cluster};
-use crate::actor::DockerActor;
+use crate::actor::Steps;
 use crate::engine::{self, Check, Options};
 use crate::error::Result;
-use crate::plan::{build, render};
+use crate::plan::{Plan, StepId, StepKind, build, render};
 
 pub async fn run(context: &Context, args: PlanArgs) -> Result<u8> {
     let profile = cluster::load(&args.profile)?;
@@ -14,18 +14,18 @@ pub async fn run(context: &Context, args: PlanArgs) -> Result<u8> {
         context.printer.raw(&render::dot(&plan));
         return Ok(0);
     }
-    cluster::docker(&profile)?;
     let mut checks = Vec::new();
     if !args.offline {
         let session = cluster::session(profile, Some(&args.bundle), None)?;
-        match session.engine().await {
-            Ok(_) => {
+        match session.reachable().await {
+            Ok(()) => {
                 plan = build::up(&session.profile, &session.leaving().await?)?;
-                checks = engine::check_all(&plan, &std::sync::Arc::new(DockerActor(session)), &Options::default()).await;
+                checks = engine::check_all(&plan, &std::sync::Arc::new(Steps(session)), &Options::default()).await;
             }
             Err(error) => context.printer.err(format!("not checked against the live world: {error}")),
         }
     }
+    unknown_yet(&plan, &mut checks);
     match context.output.output {
         Format::Text => context.printer.raw(&render::text(&plan, &checks)),
         Format::Json => context.printer.json(&render::json(&plan, &checks)),
@@ -33,4 +33,16 @@ pub async fn run(context: &Context, args: PlanArgs) -> Result<u8> {
     }
     let changes = checks.iter().any(|(_, check)| !matches!(check, Ok(Check::Satisfied))) || checks.is_empty();
     Ok(if args.detailed_exitcode && changes { 2 } else { 0 })
+}
+
+/// A step that cannot be looked at because what it builds on is still to come is no failure: it is to do.
+fn unknown_yet(plan: &Plan<StepKind>, checks: &mut [(StepId, Result<Check>)]) {
+    let mut open = vec![false; checks.len()];
+    for (at, needs) in plan.dependencies().iter().enumerate().take(checks.len()) {
+        let waits = needs.iter().any(|need| open.get(*need).copied().unwrap_or(false));
+        if waits && checks[at].1.is_err() {
+            checks[at].1 = Ok(Check::Needed("cannot be looked at before".into()));
+        }
+        open[at] = !matches!(checks[at].1, Ok(Check::Satisfied));
+    }
 }

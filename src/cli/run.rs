@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::Context;
 use super::args::LogFormat;
-use crate::actor::{DockerActor, Session};
+use crate::actor::{Leases, Session, Steps};
 use crate::engine::{self, Collector, Event, Events, Journal, LogSink, Options, Outcome, Sink, StepOutcome};
 use crate::error::Result;
 use crate::plan::{Plan, StepKind};
@@ -23,20 +23,34 @@ pub enum Way {
 
 /// A run that holds the cluster's lock.
 pub struct Run {
-    /// The lock; released when dropped.
-    pub lock: Lock,
+    lock: Lock,
     /// Its name.
     pub id: RunId,
+    leases: Leases,
+}
+
+/// Does `work` with the cluster's lock, and on hosts with their leases, which are given back however it ends.
+pub async fn exclusive<T>(
+    context: &Context,
+    session: &Session,
+    wait: Option<Duration>,
+    work: impl AsyncFnOnce(&Run) -> Result<T>,
+) -> Result<(T, Lock)> {
+    let running = begin(context, session, wait).await?;
+    let done = work(&running).await;
+    running.leases.release().await;
+    Ok((done?, running.lock))
 }
 
 /// Takes the cluster's lock and starts the run's log.
-pub async fn begin(context: &Context, session: &Session, wait: Option<Duration>) -> Result<Run> {
+async fn begin(context: &Context, session: &Session, wait: Option<Duration>) -> Result<Run> {
     let id = RunId::new();
     let lock = Lock::acquire(&session.state, &id, wait).await?;
     let dir = session.state.run(&id)?;
     logging::init(&dir.log(), context.printer.verbosity())?;
     let _already = context.log.set(dir.log());
-    Ok(Run { lock, id })
+    let leases = session.take_leases().await?;
+    Ok(Run { lock, id, leases })
 }
 
 /// Runs a plan to its end, or until Ctrl-C or `timeout`.
@@ -63,7 +77,7 @@ pub async fn execute(
     };
     let (events, sinks) = Events::open(run.id.as_str(), vec![display, Box::new(LogSink), Box::new(collector.clone())]);
     let options = Options { parallel, journal: Some(Arc::new(journal)), ..Options::default() };
-    let actor = Arc::new(DockerActor(session.clone()));
+    let actor = Arc::new(Steps(session.clone()));
     let late = cancel.clone();
     let (log, limit) = (events.clone(), timeout);
     let deadline = tokio::spawn(async move {

@@ -9,6 +9,7 @@ use crate::actor::Session;
 use crate::cluster::ready;
 use crate::components::{catalogue, health};
 use crate::error::{Explain, Family, Result};
+use crate::provider::{AnyProvider, NodeView};
 use std::sync::Arc;
 
 /// What `status` prints; the JSON form is this very value.
@@ -67,20 +68,24 @@ pub async fn run(context: &Context, args: StatusArgs) -> Result<u8> {
 }
 
 async fn look(session: &Arc<Session>) -> Result<Status> {
-    let containers = session.provider.own_containers().await?;
-    if containers.is_empty() {
+    let existing = session.provider.existing(&session.profile.name).await?;
+    if existing.is_empty() {
         return Err(UsageError::NoCluster { name: session.profile.name.clone() }.into());
     }
     let mut status =
         Status { name: session.profile.name.clone(), vip: None, nodes: Vec::new(), components: Vec::new(), problems: Vec::new() };
-    let wanted = session.provider.wanted();
-    for (name, _) in wanted.iter().filter(|(name, _)| containers.iter().all(|container| container.name != *name)) {
+    let wanted = session.wanted();
+    for (name, _) in wanted.iter().filter(|(name, _)| existing.iter().all(|node| node.name != *name)) {
         status.problems.push(format!("node {name}: does not exist"));
     }
-    for container in containers.iter().filter(|container| !container.running) {
-        status.problems.push(format!("node {}: its container is stopped: {}", container.name, container.status));
+    let stopped = match session.provider {
+        AnyProvider::Docker(_) => "its container is stopped: ",
+        AnyProvider::Ssh(_) => "",
+    };
+    for node in existing.iter().filter(|node| !node.running) {
+        status.problems.push(format!("node {}: {stopped}{}", node.name, node.status));
     }
-    let names: Vec<String> = containers.iter().filter(|container| container.running).map(|c| c.name.clone()).collect();
+    let names: Vec<String> = existing.iter().filter(|node| node.running).map(|node| node.name.clone()).collect();
     let not_ready = match session.client().await {
         Ok(client) => ready::node_problems(client, &names).await.map_err(Into::into),
         Err(error) => Err(error),
@@ -90,32 +95,33 @@ async fn look(session: &Arc<Session>) -> Result<Status> {
         status.problems.push(format!("API server: {}", crate::error::chain(&*error).replace('\n', ";")));
         Vec::new()
     });
-    for container in &containers {
-        let problem = not_ready.iter().find(|problem| problem.starts_with(&format!("{}:", container.name)));
-        let state = match (container.running, problem) {
-            (false, _) => format!("stopped: {}", container.status),
+    for node in &existing {
+        let problem = not_ready.iter().find(|problem| problem.starts_with(&format!("{}:", node.name)));
+        let state = match (node.running, problem) {
+            (false, _) if stopped.is_empty() => node.status.clone(),
+            (false, _) => format!("stopped: {}", node.status),
             (true, Some(_)) => "not Ready".into(),
             (true, None) if reachable => "Ready".into(),
             (true, None) => "running".into(),
         };
-        let (name, role) = (container.name.clone(), container.role.to_string());
-        status.nodes.push(NodeStatus { name, role, address: container.address, state });
+        let (name, role) = (node.name.clone(), node.role.to_string());
+        status.nodes.push(NodeStatus { name, role, address: node.address, state });
     }
     status.problems.extend(not_ready.into_iter().map(|problem| format!("node {problem}")));
     if reachable {
-        components(session, &mut status).await?;
+        components(session, &existing, &mut status).await?;
     }
     Ok(status)
 }
 
 /// Components and the gateway's address, by the health rules that `up` waits for.
-async fn components(session: &Arc<Session>, status: &mut Status) -> Result<()> {
+async fn components(session: &Arc<Session>, existing: &[NodeView], status: &mut Status) -> Result<()> {
     if session.profile.components.istio.is_some() {
         status.vip = Some(session.vip().await?);
     }
     let client = session.client().await?;
-    let running = session.provider.own_containers().await?.into_iter().filter(|container| container.running);
-    let nodes: Vec<_> = running.filter_map(|container| session.provider.open(&container).ok()).collect();
+    let running: Vec<_> = existing.iter().filter(|node| node.running).map(|node| (node.name.clone(), node.role)).collect();
+    let nodes = session.provider.nodes(&running).await?;
     status.problems.extend(ready::outdated(client, &nodes).await?);
     for part in catalogue::parts(&session.profile).into_iter().filter(|part| part.definitions().is_none()) {
         let unhealthy = health::unhealthy(client, &session.objects(part).await?).await?;

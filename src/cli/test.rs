@@ -34,20 +34,23 @@ impl Explain for NotPassed {
 pub async fn run(context: &Context, args: TestArgs) -> Result<u8> {
     let scenarios = load(&args.scenarios)?;
     let session = cluster::session(cluster::existing(&args.profile)?, None, None)?;
-    if session.provider.own_containers().await?.is_empty() {
+    if session.provider.existing(&session.profile.name).await?.is_empty() {
         return Err(UsageError::NoCluster { name: session.profile.name.clone() }.into());
     }
-    let running = run::begin(context, &session, None).await?;
-    let dir = args.report_dir.unwrap_or_else(|| Path::new(REPORTS).join(running.id.as_str()));
-    std::fs::create_dir_all(&dir).map_err(|source| UsageError::Write { path: dir.display().to_string(), source })?;
-    let within = scenario_context(context, &session, &running, &dir).await?;
-    let mut records = Vec::new();
-    for one in &scenarios {
-        context.printer.err(format!("scenario {}", one.metadata.name));
-        records.push(scenario::run(&within, one).await);
-    }
-    let report = Report::new(records);
-    let paths = report::write(&dir, &report)?;
+    let ((report, paths), _lock) = run::exclusive(context, &session, None, async |running| {
+        let dir = args.report_dir.clone().unwrap_or_else(|| Path::new(REPORTS).join(running.id.as_str()));
+        std::fs::create_dir_all(&dir).map_err(|source| UsageError::Write { path: dir.display().to_string(), source })?;
+        let within = scenario_context(context, &session, running, &dir).await?;
+        let mut records = Vec::new();
+        for one in &scenarios {
+            context.printer.err(format!("scenario {}", one.metadata.name));
+            records.push(scenario::run(&within, one).await);
+        }
+        let report = Report::new(records);
+        let paths = report::write(&dir, &report)?;
+        Ok((report, paths))
+    })
+    .await?;
     context.result(&report, || {
         let lines: Vec<String> = report.scenarios.iter().map(summary).collect();
         format!("{}\nreport {}", lines.join("\n"), paths.markdown.display())

@@ -8,12 +8,14 @@ use serde_json::json;
 use super::args::UpArgs;
 use super::run::{self, Way};
 use super::{Context, UsageError, cluster};
+use crate::actor::Session;
 use crate::cluster::kubeconfig;
 use crate::components::render;
-use crate::doctor;
+use crate::doctor::{self, Findings};
 use crate::engine::Outcome;
 use crate::error::Result;
 use crate::plan::build;
+use crate::provider::AnyProvider;
 
 pub async fn run(context: &Context, args: UpArgs) -> Result<u8> {
     if args.dry_run {
@@ -31,7 +33,7 @@ pub async fn run(context: &Context, args: UpArgs) -> Result<u8> {
     let session = cluster::session(profile, Some(&args.bundle), merge_into)?;
     render::trial(&session.profile)?;
     let missing = session.nowhere().await.unwrap_or_default();
-    for finding in doctor::preflight(&session.profile, &missing, session.merge_into.as_deref()).await?.iter() {
+    for finding in preflight(&session, &missing).await?.iter() {
         context.printer.detail(finding);
     }
     let leaving = session.leaving().await?;
@@ -40,10 +42,12 @@ pub async fn run(context: &Context, args: UpArgs) -> Result<u8> {
         let gone: Vec<String> = leaving.iter().map(|(node, _)| format!(" node {node} will be removed;")).collect();
         confirm(context, &format!("{} steps;{} go on?", plan.steps().len(), gone.concat()))?;
     }
-    let running = run::begin(context, &session, args.wait).await?;
-    let kept = cluster::keep(&session.state, &session.profile);
-    kept.map_err(|source| UsageError::Write { path: session.state.root().display().to_string(), source })?;
-    let outcome = run::execute(context, &session, &running, &plan, Way::Up, args.parallel.into(), args.timeout).await?;
+    let (outcome, _lock) = run::exclusive(context, &session, args.wait, async |running| {
+        let kept = cluster::keep(&session.state, &session.profile);
+        kept.map_err(|source| UsageError::Write { path: session.state.root().display().to_string(), source })?;
+        run::execute(context, &session, running, &plan, Way::Up, args.parallel.into(), args.timeout).await
+    })
+    .await?;
     let applied = match &outcome {
         Outcome::Completed { applied, .. } => *applied,
         _ => 0,
@@ -72,6 +76,18 @@ pub async fn run(context: &Context, args: UpArgs) -> Result<u8> {
         },
     )?;
     Ok(0)
+}
+
+/// Looks whether the profile can be brought up; changes nothing.
+async fn preflight(session: &Session, missing: &[String]) -> Result<Findings> {
+    let (profile, merge_into) = (&session.profile, session.merge_into.as_deref());
+    match &session.provider {
+        AnyProvider::Docker(_) => doctor::preflight(profile, missing, merge_into).await,
+        AnyProvider::Ssh(_) => {
+            let (facts, unreached) = session.look_at_hosts().await;
+            Ok(doctor::hosts(profile, &facts, &unreached, missing, merge_into).await.into_result()?)
+        }
+    }
 }
 
 /// Asks on the terminal; without one, asking is an error.

@@ -7,10 +7,10 @@ use kube::{Client, Config};
 
 use super::{ClusterError, pki::Pki};
 
-/// A client with full rights: its certificate is signed here, so it works from the API server's first second.
-pub async fn client(pki: &Pki, port: u16) -> Result<Client, ClusterError> {
+/// A client of the API server at `server`, a URL, with full rights: its certificate is signed here, so it works from the API server's first second.
+pub async fn client(pki: &Pki, server: &str) -> Result<Client, ClusterError> {
     let connect = |error: &dyn std::error::Error| ClusterError::Connect { reason: crate::error::chain(error) };
-    let kubeconfig = pki.kubeconfig("hearth", &format!("https://127.0.0.1:{port}"), "hearth", "system:masters")?;
+    let kubeconfig = pki.kubeconfig("hearth", server, "hearth", "system:masters")?;
     let kubeconfig: Kubeconfig = serde_json::from_value(kubeconfig).map_err(|error| connect(&error))?;
     let mut config =
         Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.map_err(|error| connect(&error))?;

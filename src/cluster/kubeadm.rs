@@ -34,17 +34,19 @@ pub struct Settings<'a> {
     pub kubernetes: &'a Kubernetes,
     /// Host and port by which nodes reach the API server.
     pub endpoint: &'a str,
-    /// The control plane's own address.
+    /// The control plane's name.
+    pub name: &'a str,
+    /// Its own address.
     pub address: Ipv4Addr,
-    /// The control plane's `spec.providerID`.
-    pub provider_id: String,
+    /// Arguments of its kubelet.
+    pub arguments: Vec<(&'static str, String)>,
     /// What differs between hosts for kubelets.
     pub kubelet: kubelet::Quirks,
 }
 
 /// kubeadm's configuration documents.
 pub fn config(settings: &Settings) -> Vec<Value> {
-    let Settings { cluster, kubernetes, endpoint, address, provider_id, kubelet } = settings;
+    let Settings { cluster, kubernetes, endpoint, name, address, arguments, kubelet } = settings;
     let argument = |name: &str, value: &str| json!({"name": name, "value": value});
     vec![
         json!({
@@ -69,7 +71,8 @@ pub fn config(settings: &Settings) -> Vec<Value> {
             "localAPIEndpoint": {"advertiseAddress": address, "bindPort": 6443},
             "nodeRegistration": {
                 "criSocket": "unix:///run/containerd/containerd.sock",
-                "kubeletExtraArgs": [argument("node-ip", &address.to_string()), argument("provider-id", provider_id)],
+                "name": name,
+                "kubeletExtraArgs": arguments.iter().map(|(name, value)| argument(name, value)).collect::<Vec<_>>(),
             },
         }),
         kubelet::config(kubernetes, kubelet),

@@ -10,8 +10,8 @@ use tera::{Context, Kwargs, State, Tera};
 
 use super::{ComponentError, ObjectRef, Part, Secrets, catalogue};
 use crate::artifact::pins;
-use crate::profile::{AddressRange, Profile, Provider, Role, Telemetry};
-use crate::provider::docker::node_names;
+use crate::profile::{AddressRange, Profile, Role, Telemetry};
+use crate::provider::wanted;
 
 /// The templates, part of the program.
 const TEMPLATES: &[(&str, &str)] = &[
@@ -118,10 +118,7 @@ const ISTIOD_HOST: usize = 14;
 
 /// The node that holds volumes: the first worker, or the control plane of a cluster without workers.
 fn storage_node(profile: &Profile) -> String {
-    let nodes: Vec<(String, Role)> = match &profile.provider {
-        Provider::Docker(docker) => node_names(&profile.name, docker.workers),
-        Provider::Ssh(ssh) => ssh.hosts.iter().map(|host| (host.name.clone(), host.role)).collect(),
-    };
+    let nodes = wanted(profile);
     let worker = nodes.iter().find(|(_, role)| *role == Role::Worker).or(nodes.first());
     worker.map(|(name, _)| name.clone()).unwrap_or_default()
 }

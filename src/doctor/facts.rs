@@ -152,6 +152,11 @@ impl Engine {
 }
 
 impl Host {
+    /// Only the places that are written to.
+    pub fn of_places(cluster: &str, kubeconfig: Option<&Path>) -> Host {
+        Host { unwritable: unwritable(cluster, kubeconfig), ..Host::default() }
+    }
+
     fn read(cluster: &str, api_port: Option<u16>, kubeconfig: Option<&Path>) -> Host {
         let system = rustix::system::uname();
         let kernel = system.release().to_string_lossy().into_owned();

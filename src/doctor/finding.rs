@@ -121,7 +121,7 @@ impl Findings {
     }
 
     /// Findings without an error, or the error that carries them all.
-    pub(super) fn into_result(self) -> Result<Findings, PreflightError> {
+    pub fn into_result(self) -> Result<Findings, PreflightError> {
         match self.family() {
             None => Ok(self),
             Some(_) => Err(PreflightError(self)),

@@ -5,6 +5,7 @@ mod engine;
 mod facts;
 mod finding;
 mod host;
+mod hosts;
 mod leftover;
 mod needs;
 #[cfg(test)]
@@ -14,8 +15,9 @@ use std::path::Path;
 
 pub use finding::{Finding, Findings, PreflightError, Severity};
 
-use crate::error::{Family, Result};
+use crate::error::{BoxError, Result};
 use crate::profile::{Profile, Provider};
+use crate::provider::host::facts::Facts as HostFacts;
 use facts::Facts;
 use needs::Needs;
 
@@ -29,11 +31,26 @@ const USUAL_WORKERS: u32 = 2;
 /// # Errors
 /// [`PreflightError`] with everything that was found, if an error is among it.
 pub async fn preflight(profile: &Profile, missing: &[String], merge_into: Option<&Path>) -> Result<Findings> {
-    let findings = match &profile.provider {
-        Provider::Ssh(_) => vec![no_ssh()],
-        Provider::Docker(_) => found(&Facts::gather(Some(profile), merge_into).await, Some(profile), missing),
-    };
+    let findings = found(&Facts::gather(Some(profile), merge_into).await, Some(profile), missing);
     Ok(Findings::new(findings).into_result()?)
+}
+
+/// Whether hosts can become the profile's cluster: `facts` are of those that could be asked, `unreached` names the others
+/// with the reason.
+pub async fn hosts(
+    profile: &Profile,
+    facts: &[HostFacts],
+    unreached: &[(String, BoxError)],
+    missing: &[String],
+    merge_into: Option<&Path>,
+) -> Findings {
+    let mut findings: Vec<Finding> = unreached.iter().map(|(host, error)| hosts::unreached(host, error)).collect();
+    if let Provider::Ssh(ssh) = &profile.provider {
+        findings.extend(hosts::all(facts, &profile.name, ssh));
+    }
+    findings.extend(host::unwritable(&facts::Host::of_places(&profile.name, merge_into)));
+    findings.extend(engine::missing(missing));
+    Findings::new(findings)
 }
 
 /// Looks for trouble and for what earlier runs left behind; with a profile, also whether it fits. Never fails:
@@ -41,7 +58,7 @@ pub async fn preflight(profile: &Profile, missing: &[String], merge_into: Option
 pub async fn examine(profile: Option<&Profile>) -> Findings {
     let facts = Facts::gather(profile, None).await;
     let mut findings = match profile.map(|profile| &profile.provider) {
-        Some(Provider::Ssh(_)) => vec![no_ssh()],
+        Some(Provider::Ssh(_)) => host::unwritable(&facts.host),
         _ => found(&facts, profile, &[]),
     };
     if let Ok(engine) = &facts.engine {
@@ -84,12 +101,4 @@ fn found(facts: &Facts, profile: Option<&Profile>, missing: &[String]) -> Vec<Fi
     findings.extend(engine::missing(missing));
     findings.extend(host::adapted(facts, facts.engine.as_ref().ok()));
     findings
-}
-
-/// Machines over SSH are looked at by a session on each of them, which is not built yet.
-fn no_ssh() -> Finding {
-    Finding::error("ssh-not-built", "Machines over SSH are not supported yet")
-        .family(Family::Ssh)
-        .evidence("the profile has spec.provider.ssh")
-        .fix("use spec.provider.docker")
 }

@@ -1,29 +1,26 @@
 //! The whole bring-up, read aloud: every ordering rule of Hearth stands in this file and nowhere else.
 
-use super::{Plan, PlanError, StepId, StepKind};
+use super::{Plan, PlanBuilder, PlanError, StepId, StepKind};
+use crate::artifact::pins::kubernetes_images;
 use crate::components::{Need, Part, catalogue};
 use crate::profile::{Cni, DockerNodes, Profile, Provider, Role};
-use crate::provider::docker::node_names;
+use crate::provider::wanted;
 
 /// The plan that brings `profile` up. `leaving` are nodes of the cluster that the profile no longer asks for.
 pub fn up(profile: &Profile, leaving: &[(String, Role)]) -> Result<Plan<StepKind>, PlanError> {
     let mut plan = Plan::builder(&profile.name);
-    let Provider::Docker(docker) = &profile.provider else { return plan.build() };
-    let nodes = node_names(&profile.name, docker.workers);
+    let nodes = wanted(profile);
     let names: Vec<String> = nodes.iter().map(|(name, _)| name.clone()).collect();
     let control_plane = names[0].clone();
 
-    let image = node_image(&mut plan, profile, docker);
     let was = plan.add("was-image", StepKind::WasImage, []);
-    let network = plan.add("network", StepKind::Network, []);
-    let mut booted = Vec::new();
-    for (name, role) in &nodes {
-        let kind = StepKind::Node { node: name.clone(), role: *role };
-        booted.push(plan.add(format!("node/{name}"), kind, [&network, &image]));
-    }
+    let booted = match &profile.provider {
+        Provider::Docker(docker) => containers(&mut plan, profile, docker, &nodes),
+        Provider::Ssh(_) => machines(&mut plan, profile, &nodes),
+    };
     let mut all_nodes: Vec<&StepId> = booted.iter().collect();
 
-    let control = plan.add("control-plane", StepKind::ControlPlane { node: control_plane }, [&booted[0]]);
+    let control = plan.add("control-plane", StepKind::ControlPlane { node: control_plane.clone() }, [&booted[0]]);
     let api = plan.add("api", StepKind::ApiServer, [&control]);
     let services = plan.add("cluster-services", StepKind::ClusterServices, [&api]);
     let configuration = plan.add("cluster-configuration", StepKind::ClusterConfiguration, [&services]);
@@ -42,6 +39,7 @@ pub fn up(profile: &Profile, leaving: &[(String, Role)]) -> Result<Plan<StepKind
             after.push(plan.add(format!("pod-network/{name}"), kind, all_nodes.iter().copied().chain(&left)));
         }
         if index > 0 {
+            after.push(booted[index].clone());
             after = vec![plan.add(format!("kubelet/{name}"), StepKind::Kubelet { node: name.clone() }, &after)];
         }
         started.extend(after);
@@ -51,7 +49,7 @@ pub fn up(profile: &Profile, leaving: &[(String, Role)]) -> Result<Plan<StepKind
         // nodes become Ready when the user has brought a pod network; nothing that runs in pods can be waited for
         return plan.build();
     }
-    let ready = plan.add("nodes-ready", StepKind::NodesReady { nodes: names }, &started);
+    let ready = plan.add("nodes-ready", StepKind::NodesReady { nodes: names.clone() }, &started);
     started.push(services);
     let service_network = plan.add("service-network", StepKind::ServiceNetwork, &started);
     all_nodes.push(&was);
@@ -76,11 +74,14 @@ pub fn up(profile: &Profile, leaving: &[(String, Role)]) -> Result<Plan<StepKind
         let way = [Part::Routes, Part::Was, Part::Web, Part::IstioGateway, Part::MetallbPool].map(applied);
         answered.push(plan.add("gateway", StepKind::Gateway, &way));
     }
-    // the one volume of the workloads is made without the provisioner, so it need not compete with them
-    let storage = plan.add("storage", StepKind::Storage, &answered);
+    match &profile.provider {
+        // the one volume of the workloads is made without the provisioner, so it need not compete with them
+        Provider::Docker(_) => finished.push(plan.add("storage", StepKind::Storage, &answered)),
+        Provider::Ssh(_) => finished.push(plan.add("tools", StepKind::Tools { node: control_plane.clone() }, &answered)),
+    }
     finished.extend(answered);
     // the proof runs pods on every node, so it stands back until the application answers
-    finished.extend([ready, loaded, kubeconfig, configuration, storage]);
+    finished.extend([ready, loaded, kubeconfig, configuration]);
     let proven = plan.add("connectivity", StepKind::Connectivity, &finished);
     let pruned = plan.add("prune", StepKind::Prune, &finished);
     plan.add("settled", StepKind::Settled, [&proven, &pruned]);
@@ -100,6 +101,17 @@ pub fn down(name: &str, nodes: &[(String, Role)]) -> Result<Plan<StepKind>, Plan
     plan.build()
 }
 
+/// The plan whose undoing makes hosts what they were.
+pub fn down_hosts(name: &str, hosts: &[(String, Role)]) -> Result<Plan<StepKind>, PlanError> {
+    let mut plan = Plan::builder(name);
+    let mut all = Vec::new();
+    for (node, role) in hosts {
+        all.push(plan.add(format!("install/{node}"), StepKind::Install { node: node.clone(), role: *role }, []));
+    }
+    plan.add("kubeconfig", StepKind::Kubeconfig, &all);
+    plan.build()
+}
+
 /// Every image that the profile's components run, each once.
 pub fn images(profile: &Profile) -> Vec<String> {
     let mut images: Vec<String> =
@@ -109,8 +121,40 @@ pub fn images(profile: &Profile) -> Vec<String> {
     images
 }
 
+/// Node containers; the steps after which each is there.
+fn containers(
+    plan: &mut PlanBuilder<StepKind>,
+    profile: &Profile,
+    docker: &DockerNodes,
+    nodes: &[(String, Role)],
+) -> Vec<StepId> {
+    let image = node_image(plan, profile, docker);
+    let network = plan.add("network", StepKind::Network, []);
+    let mut add = |(name, role): &(String, Role)| {
+        let kind = StepKind::Node { node: name.clone(), role: *role };
+        plan.add(format!("node/{name}"), kind, [&network, &image])
+    };
+    nodes.iter().map(&mut add).collect()
+}
+
+/// Machines that become nodes; the steps after which each is one.
+fn machines(plan: &mut PlanBuilder<StepKind>, profile: &Profile, nodes: &[(String, Role)]) -> Vec<StepId> {
+    let mut stocks = Vec::new();
+    for (name, _) in nodes {
+        stocks.push(plan.add(format!("stock/{name}"), StepKind::Stock { node: name.clone() }, []));
+    }
+    let mut add = |(name, role): &(String, Role)| {
+        // hosts may share a kernel, so all are looked at before any is changed
+        let install = StepKind::Install { node: name.clone(), role: *role };
+        let installed = plan.add(format!("install/{name}"), install, &stocks);
+        let images = kubernetes_images(&profile.kubernetes.version, *role);
+        plan.add(format!("images/{name}"), StepKind::HostImages { node: name.clone(), images }, [&installed])
+    };
+    nodes.iter().map(&mut add).collect()
+}
+
 /// The engine's images, and the node image derived from them.
-fn node_image(plan: &mut super::PlanBuilder<StepKind>, profile: &Profile, docker: &DockerNodes) -> StepId {
+fn node_image(plan: &mut PlanBuilder<StepKind>, profile: &Profile, docker: &DockerNodes) -> StepId {
     let components = images(profile);
     let mut all = vec![docker.image.clone()];
     all.extend(components.iter().cloned());

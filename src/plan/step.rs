@@ -35,7 +35,31 @@ pub enum StepKind {
         /// Its part in the cluster.
         role: Role,
     },
-    /// The WAS image in the container runtime of every node.
+    /// What a host has before anything of it is changed.
+    Stock {
+        /// The host.
+        node: String,
+    },
+    /// Container runtime and Kubernetes on a host.
+    Install {
+        /// The host.
+        node: String,
+        /// Its part in the cluster.
+        role: Role,
+    },
+    /// Images on a host that it cannot start without.
+    HostImages {
+        /// The host.
+        node: String,
+        /// Image references.
+        images: Vec<String>,
+    },
+    /// Programs on a host that only people use.
+    Tools {
+        /// The host.
+        node: String,
+    },
+    /// The WAS image, and those of components that nodes lack, in the container runtime of every node.
     LoadImage,
     /// Certificates, configuration and static pods of the control plane.
     ControlPlane {
@@ -109,7 +133,11 @@ impl Kind for StepKind {
             StepKind::WasImage => "Pack the WAS image".into(),
             StepKind::Network => "Create Docker network `kind`".into(),
             StepKind::Node { node, role } => format!("Start node `{node}` ({role})"),
-            StepKind::LoadImage => "Copy the WAS image into every node".into(),
+            StepKind::Stock { node } => format!("Take stock of `{node}`"),
+            StepKind::Install { node, role } => format!("Install container runtime and Kubernetes on `{node}` ({role})"),
+            StepKind::HostImages { node, images } => format!("Copy {} images of Kubernetes to `{node}`", images.len()),
+            StepKind::Tools { node } => format!("Copy crictl and kubectl to `{node}`"),
+            StepKind::LoadImage => "Copy images into nodes that lack them".into(),
             StepKind::ControlPlane { node } => format!("Set up the control plane on `{node}`"),
             StepKind::ApiServer => "Wait for the API server".into(),
             StepKind::Register { node } => format!("Register node `{node}`"),
@@ -135,6 +163,7 @@ impl Kind for StepKind {
         match self {
             StepKind::Network => "Remove Docker network `kind`, if ours and unused".into(),
             StepKind::Node { node, .. } => format!("Remove node `{node}` and its volume"),
+            StepKind::Install { node, .. } => format!("Make `{node}` a plain host again"),
             StepKind::NodeImage { .. } => "Remove what a killed run left of building a node image".into(),
             StepKind::Kubeconfig => "Remove the kubeconfig and its entries".into(),
             other => format!("Forget: {}", other.sentence()),
@@ -145,6 +174,7 @@ impl Kind for StepKind {
         match self {
             StepKind::Images { .. } | StepKind::NodeImage { .. } | StepKind::WasImage => "Images",
             StepKind::Network | StepKind::Node { .. } | StepKind::Leave { .. } | StepKind::LoadImage => "Nodes",
+            StepKind::Stock { .. } | StepKind::Install { .. } | StepKind::HostImages { .. } | StepKind::Tools { .. } => "Nodes",
             StepKind::Apply { .. } | StepKind::Healthy { .. } | StepKind::Gateway | StepKind::Prune => "Components",
             _ => "Cluster",
         }
@@ -154,6 +184,10 @@ impl Kind for StepKind {
         match self {
             StepKind::Node { node, .. }
             | StepKind::Leave { node, .. }
+            | StepKind::Stock { node }
+            | StepKind::Install { node, .. }
+            | StepKind::HostImages { node, .. }
+            | StepKind::Tools { node }
             | StepKind::ControlPlane { node }
             | StepKind::Register { node }
             | StepKind::PodNetwork { node }
@@ -174,11 +208,16 @@ impl Kind for StepKind {
         let deadline = match self {
             // a registry may be slow, and images are large
             StepKind::Images { .. } | StepKind::NodeImage { .. } => Duration::from_secs(900),
+            StepKind::Install { .. } | StepKind::HostImages { .. } | StepKind::LoadImage => Duration::from_secs(900),
             _ => Duration::from_secs(300),
         };
         // what a node or the API refused once may work a moment later: nothing here is harmed by a second try
         let attempts = match self {
-            StepKind::ClusterServices
+            StepKind::Install { .. }
+            | StepKind::HostImages { .. }
+            | StepKind::LoadImage
+            | StepKind::PodNetwork { .. }
+            | StepKind::ClusterServices
             | StepKind::ClusterConfiguration
             | StepKind::Kubelet { .. }
             | StepKind::Register { .. }

@@ -1,11 +1,17 @@
 //! Providers make nodes; a node runs commands and takes files. Nothing above this stage knows
 //! whether a node is a container or a machine.
 
+mod any;
+mod archive;
 pub mod docker;
+pub mod host;
+pub mod ssh;
 
 use std::future::Future;
 use std::net::Ipv4Addr;
 use std::time::Duration;
+
+pub use any::{AnyNode, AnyProvider, NodeView, wanted};
 
 use crate::profile::Role;
 

@@ -1,0 +1,294 @@
+//! Bare hosts in the course of a run: what they get, what they have, and who may work on them.
+
+use std::net::Ipv4Addr;
+use std::path::Path;
+
+use futures_util::future::{join_all, try_join_all};
+use ipnet::Ipv4Net;
+
+use super::Session;
+use super::session::SessionError;
+use crate::artifact::{self, pins};
+use crate::components::address_pool;
+use crate::engine::Progress;
+use crate::error::{BoxError, Result};
+use crate::plan::build;
+use crate::profile::{AddressRange, Role};
+use crate::provider::docker::import;
+use crate::provider::host::{self, facts::Facts, install, lease};
+use crate::provider::ssh::SshNode;
+use crate::provider::{AnyNode, AnyProvider, Command, FileSpec, Node};
+
+/// Where archives wait on a host until they are imported.
+const ARCHIVES: &str = "/var/lib/hearth/images";
+
+impl Session {
+    /// The machine of that name.
+    pub(super) async fn host(&self, name: &str) -> Result<SshNode> {
+        match self.provider.node(name).await? {
+            AnyNode::Ssh(node) => Ok(node),
+            AnyNode::Docker(_) => Err(SessionError::OtherProvider { wants: "SSH" }.into()),
+        }
+    }
+
+    /// What hosts say of themselves, and which could not be asked; nothing of either where nodes are containers.
+    pub async fn look_at_hosts(&self) -> (Vec<Facts>, Vec<(String, BoxError)>) {
+        let AnyProvider::Ssh(_) = self.provider else { return Default::default() };
+        let (mut nodes, mut unreached) = (Vec::new(), Vec::new());
+        let names = self.wanted();
+        for (found, (name, _)) in join_all(names.iter().map(|(name, _)| self.provider.node(name))).await.into_iter().zip(&names) {
+            match found {
+                Ok(node) => nodes.push(node),
+                Err(error) => unreached.push((name.clone(), error)),
+            }
+        }
+        let all: Vec<Ipv4Addr> = nodes.iter().map(Node::address).collect();
+        let mut facts = Vec::new();
+        let looks = join_all(nodes.iter().map(|node| host::facts::gather(node, &all))).await;
+        for (found, node) in looks.into_iter().zip(&nodes) {
+            match found {
+                Ok(found) => facts.push(found),
+                Err(error) => unreached.push((node.name().to_owned(), error.into())),
+            }
+        }
+        (facts, unreached)
+    }
+
+    /// The programs that a node cannot start without, or those that can come later.
+    fn programs(role: Role, later: bool) -> Vec<install::Program> {
+        let wanted = |program: &install::Program| if later { program.on == install::On::Later } else { program.starts(role) };
+        install::PROGRAMS.into_iter().filter(wanted).collect()
+    }
+
+    /// The files that make a host a node.
+    async fn host_files(&self, node: &str) -> Result<Vec<FileSpec>> {
+        let facts = self.facts().await?.iter().find(|facts| facts.node == node).cloned().unwrap_or_default();
+        let quirks = install::Quirks {
+            withholds_sys_resource: facts.withholds_sys_resource(),
+            few_inotify: facts.inotify <= install::INOTIFY,
+        };
+        Ok(install::files(&pins::pause(&self.profile.kubernetes.version), quirks))
+    }
+
+    /// Programs of the bundle that a host lacks or has another version of.
+    pub(super) async fn programs_missing(&self, node: &SshNode, later: bool) -> Result<Vec<install::Program>> {
+        let programs = Session::programs(node.role(), later);
+        let paths: Vec<String> = programs.iter().map(install::Program::path).collect();
+        let has = install::digests(node, &paths).await?;
+        let mut missing = Vec::new();
+        for program in programs {
+            let digest = self.digest(&self.program(program.name)?).await?;
+            if !has.contains(&(program.path(), digest)) {
+                missing.push(program);
+            }
+        }
+        Ok(missing)
+    }
+
+    /// A program's file in the bundle.
+    fn program(&self, name: &str) -> Result<std::path::PathBuf> {
+        let found = self.bundle.as_ref().and_then(|bundle| bundle.program(name));
+        found.ok_or_else(|| SessionError::NoProgram { program: name.to_owned() }.into())
+    }
+
+    /// A file's sha256, computed once.
+    async fn digest(&self, path: &Path) -> Result<String> {
+        if let Some(digest) = self.digests.lock().await.get(path) {
+            return Ok(digest.clone());
+        }
+        let file = path.to_owned();
+        let digest =
+            tokio::task::spawn_blocking(move || artifact::digest(&file)).await.map_err(|_| SessionError::Interrupted)??;
+        self.digests.lock().await.insert(path.to_owned(), digest.clone());
+        Ok(digest)
+    }
+
+    /// Copies programs that are missing.
+    pub(super) async fn install_programs(&self, node: &SshNode, later: bool, progress: &Progress) -> Result<()> {
+        for program in self.programs_missing(node, later).await? {
+            progress.say(format!("copying {}", program.name));
+            let source = self.program(program.name)?;
+            node.upload(&source, &program.path(), 0o755, &self.digest(&source).await?, &|_| {}).await?;
+        }
+        Ok(())
+    }
+
+    /// True when a host has its programs and its configuration, and its container runtime runs.
+    pub(super) async fn is_installed(&self, node: &SshNode) -> Result<bool> {
+        Ok(install::is_configured(node, &self.host_files(node.name()).await?).await?
+            && self.programs_missing(node, false).await?.is_empty())
+    }
+
+    /// Configures a host and starts its container runtime, unless that is so already.
+    pub(super) async fn configure(&self, node: &SshNode) -> Result<()> {
+        let files = self.host_files(node.name()).await?;
+        if !install::is_configured(node, &files).await? {
+            install::configure(node, files).await?;
+        }
+        Ok(())
+    }
+
+    /// Those of `images` that a host lacks.
+    pub(super) async fn images_missing_on_host(&self, node: &SshNode, images: &[String]) -> Result<Vec<String>> {
+        let has = self.images_of(&AnyNode::Ssh(node.clone())).await?;
+        Ok(images.iter().filter(|image| !has.contains(*image)).cloned().collect())
+    }
+
+    /// Brings images to a host: out of the bundle, else the host pulls them itself.
+    pub(super) async fn copy_to_host(&self, node: &SshNode, images: &[String], progress: &Progress) -> Result<()> {
+        let was = self.was().await?;
+        for image in self.images_missing_on_host(node, images).await? {
+            progress.say(format!("{image} to {}", node.name()));
+            let archive = match &self.bundle {
+                _ if image == was.reference => Some(was.path.clone()),
+                Some(bundle) => bundle.image(&image).ok(),
+                None => None,
+            };
+            let Some(archive) = archive else {
+                let pull = ["ctr", "--namespace=k8s.io", "images", "pull", "--label=io.cri-containerd.pinned=pinned", &image];
+                node.run(Command::new(pull).timeout(std::time::Duration::from_secs(600))).await?;
+                continue;
+            };
+            let digest = self.digest(&archive).await?;
+            let target = format!("{ARCHIVES}/{digest}.tar");
+            node.upload(&archive, &target, 0o600, &digest, &|_| {}).await?;
+            let mut argv: Vec<String> = import(false).into_iter().map(str::to_owned).collect();
+            argv.pop();
+            argv.push(target.clone());
+            node.run(Command::new(argv).timeout(std::time::Duration::from_secs(300))).await?;
+            node.run(Command::new(["rm", "-f", &target])).await?;
+        }
+        Ok(())
+    }
+
+    /// The component images that a node may have to run: all on workers, those of DaemonSets on a control plane that has
+    /// workers to run the rest.
+    pub fn images_for(&self, role: Role, was: &str) -> Vec<String> {
+        let workers = self.wanted().iter().any(|(_, role)| *role == Role::Worker);
+        let mut images = build::images(&self.profile);
+        if role == Role::ControlPlane && workers {
+            images.retain(|image| image == pins::METALLB_SPEAKER.reference);
+        }
+        images.push(was.to_owned());
+        images
+    }
+
+    /// Programs and images for hosts that are nowhere to be had.
+    pub(super) async fn host_artifacts_nowhere(&self) -> Vec<String> {
+        let programs = install::PROGRAMS.iter().filter(|program| self.program(program.name).is_err());
+        let mut nowhere: Vec<String> = programs.map(|program| format!("program {}", program.name)).collect();
+        let mut images = build::images(&self.profile);
+        images.extend(pins::kubernetes_images(&self.profile.kubernetes.version, Role::ControlPlane));
+        for image in images {
+            let bundled = self.bundle.as_ref().is_some_and(|bundle| bundle.image(&image).is_ok());
+            if !bundled && !super::images::answers(super::images::registry(&image)).await {
+                nowhere.push(image);
+            }
+        }
+        nowhere
+    }
+
+    /// The pool of a cluster on hosts: the one recorded on the control plane, else one planned in their network, around
+    /// every address that a host or its table of neighbours knows.
+    pub(super) async fn pool_of_hosts(&self) -> Result<AddressRange> {
+        let control_plane = self.control_plane().await?;
+        if let Some((first, last)) = host::pool(&control_plane).await?.as_deref().and_then(|text| text.split_once('-'))
+            && let (Ok(first), Ok(last)) = (first.parse(), last.parse())
+        {
+            return Ok(AddressRange { first, last });
+        }
+        let facts = self.facts().await?;
+        let network = facts.first().and_then(Facts::network).unwrap_or_default();
+        let mut used: Vec<Ipv4Addr> = facts.iter().flat_map(|facts| facts.addresses.iter().map(Ipv4Net::addr)).collect();
+        used.extend(facts.iter().filter_map(|facts| facts.gateway));
+        let neighbours = control_plane.run(Command::shell("ip -4 neigh show | awk '!/FAILED|INCOMPLETE/ {print $1}'")).await?;
+        used.extend(neighbours.text().lines().filter_map(|line| line.parse::<Ipv4Addr>().ok()));
+        let planned = address_pool::plan(network, &used, &[], address_pool::AUTOMATIC_SIZE)?;
+        Ok(planned.range)
+    }
+
+    /// A node that has left the cluster is removed, or becomes a plain host again.
+    pub(super) async fn release_node(&self, node: &str) -> Result<()> {
+        if let AnyProvider::Docker(docker) = &self.provider {
+            return Ok(docker.remove_node(node).await?);
+        }
+        let host = self.host(node).await?;
+        host::clean::clean(&host, self.profile.kubernetes.pod_subnet).await?;
+        match host::clean::verify(&host).await? {
+            left if left.is_empty() => Ok(()),
+            left => Err(SessionError::Left { host: node.to_owned(), left: left.join("\n  ") }.into()),
+        }
+    }
+
+    /// Takes the lease of every host that can be reached; none where nodes are containers.
+    ///
+    /// # Errors
+    /// [`SessionError::Leased`] names who holds one; those taken are given back.
+    pub async fn take_leases(&self) -> Result<Leases> {
+        let mut hosts = Vec::new();
+        if let AnyProvider::Ssh(_) = self.provider {
+            let names = self.wanted();
+            let found = join_all(names.iter().map(|(name, _)| self.provider.node(name))).await;
+            hosts = found.into_iter().flatten().collect();
+        }
+        let (who, cluster) = (crate::state::whoami(), &self.profile.name);
+        // the lock on the state directory keeps runs with the same one apart; what a killed one left is theirs
+        let desk = format!("{}:{}", who.user_at_machine(), self.state.root().display());
+        let who = format!("process {}, cluster {cluster}", who.process);
+        let taken = try_join_all(hosts.iter().map(|host| lease::acquire(host, &desk, &who))).await;
+        let leases = Leases { hosts, desk, renewal: None };
+        let held = match taken {
+            Ok(taken) => taken.into_iter().zip(&leases.hosts).find_map(|(holder, host)| Some((holder?, host.name().to_owned()))),
+            Err(error) => {
+                leases.release().await;
+                return Err(error.into());
+            }
+        };
+        if let Some((holder, host)) = held {
+            leases.release().await;
+            return Err(SessionError::Leased { host, holder }.into());
+        }
+        Ok(leases.keep(who))
+    }
+}
+
+/// The leases of a run, renewed while it lasts.
+pub struct Leases {
+    hosts: Vec<AnyNode>,
+    desk: String,
+    renewal: Option<tokio::task::JoinHandle<()>>,
+}
+
+impl Leases {
+    fn keep(mut self, who: String) -> Leases {
+        if !self.hosts.is_empty() {
+            let (hosts, desk) = (self.hosts.clone(), self.desk.clone());
+            self.renewal = Some(tokio::spawn(async move {
+                loop {
+                    tokio::time::sleep(lease::RENEWAL).await;
+                    // a host that is away for a while is renewed when it is back
+                    let _away = join_all(hosts.iter().map(|host| lease::acquire(host, &desk, &who))).await;
+                }
+            }));
+        }
+        self
+    }
+
+    /// Gives them back; a host that is away keeps its lease until it ends.
+    pub async fn release(self) {
+        if let Some(renewal) = &self.renewal {
+            renewal.abort();
+        }
+        let _away = join_all(self.hosts.iter().map(|host| lease::release(host, Some(&self.desk)))).await;
+    }
+}
+
+/// What is left on hosts after a clean-up, one line each; also those of one host at a time, in the order of the hosts.
+pub(super) async fn verify(session: &Session) -> Result<Vec<String>> {
+    let look = session.wanted().into_iter().map(|(name, _)| async move {
+        let node = session.host(&name).await?;
+        Ok::<_, BoxError>(host::clean::verify(&node).await?.into_iter().map(move |line| format!("{name}: {line}")).collect())
+    });
+    let left: Vec<Vec<String>> = try_join_all(look).await?;
+    Ok(left.concat())
+}

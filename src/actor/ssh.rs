@@ -1,0 +1,89 @@
+//! Steps that only machines have.
+
+use futures_util::future::{join_all, try_join_all};
+
+use super::Session;
+use super::steps::{Steps, needed_unless};
+use crate::engine::{Check, Progress};
+use crate::error::Result;
+use crate::plan::StepKind;
+use crate::profile::{Pool, Role};
+use crate::provider::ssh::SshNode;
+use crate::provider::{Node, host};
+
+impl Steps {
+    pub(super) async fn check_host(&self, kind: &StepKind) -> Result<Check> {
+        let session = &self.0;
+        let done = match kind {
+            StepKind::Stock { node } => {
+                let node = session.host(node).await?;
+                host::cluster(&node).await?.as_deref() == Some(session.profile.name.as_str())
+                    && host::stock::is_kept(&node).await?
+            }
+            StepKind::Install { node, .. } => session.is_installed(&session.host(node).await?).await?,
+            StepKind::HostImages { node, images } => {
+                let missing = session.images_missing_on_host(&session.host(node).await?, images).await?;
+                return Ok(needed_unless(missing.is_empty(), || format!("missing: {}", missing.join(", "))));
+            }
+            StepKind::Tools { node } => session.programs_missing(&session.host(node).await?, true).await?.is_empty(),
+            StepKind::LoadImage => {
+                let missing = session.component_images_missing().await?;
+                let list = || missing.iter().map(|(node, images)| format!("{} on {}", images.join(", "), node.name()));
+                return Ok(needed_unless(missing.is_empty(), || list().collect::<Vec<_>>().join("; ")));
+            }
+            // steps of containers are never in a plan for hosts
+            _ => true,
+        };
+        Ok(needed_unless(done, || "not there yet".into()))
+    }
+
+    pub(super) async fn apply_host(&self, kind: &StepKind, progress: &Progress) -> Result<()> {
+        let session = &self.0;
+        match kind {
+            StepKind::Stock { node } => {
+                let node = session.host(node).await?;
+                if !host::stock::is_kept(&node).await? {
+                    host::stock::keep(&node).await?;
+                }
+                // planned before the host belongs to the cluster, and kept with that fact
+                let pool = session.profile.components.metallb.as_ref().is_some_and(|metallb| metallb.pool == Pool::Auto);
+                if pool && node.role() == Role::ControlPlane {
+                    host::keep_pool(&node, &session.pool().await?.to_string()).await?;
+                }
+                host::join(&node, &session.profile.name).await?;
+            }
+            StepKind::Install { node, .. } => {
+                let node = session.host(node).await?;
+                session.install_programs(&node, false, progress).await?;
+                session.configure(&node).await?;
+            }
+            StepKind::HostImages { node, images } => {
+                session.copy_to_host(&session.host(node).await?, images, progress).await?;
+            }
+            StepKind::Tools { node } => session.install_programs(&session.host(node).await?, true, progress).await?,
+            StepKind::LoadImage => {
+                let missing = session.component_images_missing().await?;
+                try_join_all(missing.iter().map(|(node, images)| session.copy_to_host(node, images, progress))).await?;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+impl Session {
+    /// For every host the images of components that it lacks; hosts that lack none are left out.
+    async fn component_images_missing(&self) -> Result<Vec<(SshNode, Vec<String>)>> {
+        let was = self.was().await?.reference.clone();
+        let looks = self.wanted().into_iter().map(|(name, role)| {
+            let images = self.images_for(role, &was);
+            async move {
+                let node = self.host(&name).await?;
+                let missing = self.images_missing_on_host(&node, &images).await?;
+                Ok::<_, crate::error::BoxError>((node, missing))
+            }
+        });
+        let found: Result<Vec<_>> = join_all(looks).await.into_iter().collect();
+        Ok(found?.into_iter().filter(|(_, missing)| !missing.is_empty()).collect())
+    }
+}

@@ -1,0 +1,160 @@
+//! What is known of a host before anything is changed, gathered by one script; the checks of preflight only read it.
+
+use std::collections::BTreeSet;
+use std::net::Ipv4Addr;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use ipnet::Ipv4Net;
+
+use super::script;
+use crate::provider::{Node, NodeError};
+
+const SCRIPT: &str = include_str!("facts.sh");
+
+/// A host.
+#[derive(Debug, Clone, Default)]
+pub struct Facts {
+    /// Node name.
+    pub node: String,
+    /// The address that the profile gives it.
+    pub given: Option<Ipv4Addr>,
+    /// `debian 12`.
+    pub os: String,
+    /// `x86_64`.
+    pub arch: String,
+    /// Kernel release.
+    pub kernel: String,
+    /// True when commands run with root's rights.
+    pub root: bool,
+    /// Name of the first process.
+    pub init: String,
+    /// Its clock minus this machine's, in seconds. Half of the time that asking took is its uncertainty.
+    pub clock: f64,
+    /// Its own name.
+    pub hostname: String,
+    /// Of its installation; images that were copied share one.
+    pub machine_id: String,
+    /// True where it has cgroup v1.
+    pub cgroup_v1: bool,
+    /// The first process's capability bounding set.
+    pub capabilities: u64,
+    /// Memory in bytes.
+    pub memory: u64,
+    /// Free bytes where containers are kept.
+    pub disk: u64,
+    /// Free bytes where programs are installed.
+    pub programs_disk: u64,
+    /// Processors.
+    pub cpus: u64,
+    /// Swap devices in use.
+    pub swap: Vec<String>,
+    /// Programs that are missing.
+    pub lacks: Vec<String>,
+    /// True when its kernel has no overlay file system.
+    pub no_overlay: bool,
+    /// Its addresses.
+    pub addresses: Vec<Ipv4Net>,
+    /// Its default gateway.
+    pub gateway: Option<Ipv4Addr>,
+    /// The file that names its DNS servers.
+    pub resolver: String,
+    /// DNS servers it uses.
+    pub nameservers: Vec<Ipv4Addr>,
+    /// TCP ports that something listens on.
+    pub ports: BTreeSet<u16>,
+    /// The cluster of Hearth's that it is part of.
+    pub cluster: Option<String>,
+    /// Files of a Kubernetes.
+    pub kubernetes: Vec<String>,
+    /// Services that run and would be in the way.
+    pub runs: Vec<String>,
+    /// `fs.inotify.max_user_instances`.
+    pub inotify: u64,
+    /// Hosts of the cluster that are behind a router, as it sees them.
+    pub routed: Vec<Ipv4Addr>,
+    /// Hosts of the cluster that it cannot reach.
+    pub unreachable: Vec<Ipv4Addr>,
+}
+
+impl Facts {
+    /// Reads what the script printed; unknown keys are ignored, missing ones leave their field empty.
+    fn parse(node: &str, given: Ipv4Addr, text: &str, asked_at: f64) -> Facts {
+        let values = |key: &str| -> Vec<String> {
+            let pairs = text.lines().filter_map(|line| line.split_once('='));
+            pairs.filter(|(name, _)| *name == key).map(|(_, value)| value.trim().to_owned()).collect()
+        };
+        let value = |key: &str| values(key).into_iter().next().unwrap_or_default();
+        let number = |key: &str| value(key).parse::<u64>().unwrap_or(0);
+        let addresses = |key: &str| values(key).iter().filter_map(|text| text.parse().ok()).collect();
+        Facts {
+            node: node.to_owned(),
+            given: Some(given),
+            os: value("os"),
+            arch: value("arch"),
+            kernel: value("kernel"),
+            root: value("uid") == "0",
+            init: value("init"),
+            clock: value("time").parse::<f64>().unwrap_or(asked_at) - asked_at,
+            hostname: value("hostname"),
+            machine_id: value("machine-id"),
+            cgroup_v1: value("cgroup") == "1",
+            capabilities: u64::from_str_radix(&value("capabilities"), 16).unwrap_or(u64::MAX),
+            memory: number("memory") * 1024,
+            disk: number("disk") * 1024,
+            programs_disk: number("programs-disk") * 1024,
+            cpus: number("cpus"),
+            swap: values("swap"),
+            lacks: values("lacks"),
+            no_overlay: value("no-overlay") == "1",
+            addresses: values("address").iter().filter_map(|text| text.parse().ok()).collect(),
+            gateway: value("gateway").parse().ok(),
+            resolver: value("resolver"),
+            nameservers: addresses("nameserver"),
+            ports: values("port").iter().filter_map(|text| text.parse().ok()).collect(),
+            cluster: Some(value("cluster")).filter(|name| !name.is_empty()),
+            kubernetes: values("kubernetes"),
+            runs: values("runs"),
+            inotify: number("inotify"),
+            routed: addresses("routed"),
+            unreachable: addresses("unreachable"),
+        }
+    }
+
+    /// The network that the host's given address is on, as the host itself has it.
+    pub fn network(&self) -> Option<Ipv4Net> {
+        self.addresses.iter().find(|net| Some(net.addr()) == self.given).map(Ipv4Net::trunc)
+    }
+
+    /// True when containers cannot be given CAP_SYS_RESOURCE.
+    pub fn withholds_sys_resource(&self) -> bool {
+        self.capabilities & (1 << 24) == 0
+    }
+}
+
+/// Asks a host; `all` are the addresses of all hosts of the profile.
+pub async fn gather(node: &impl Node, all: &[Ipv4Addr]) -> Result<Facts, NodeError> {
+    let addresses: Vec<String> = std::iter::once(node.address()).chain(all.iter().copied()).map(|a| a.to_string()).collect();
+    let now = || SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |time| time.as_secs_f64());
+    let start = now();
+    let output = node.run(script(SCRIPT, addresses.iter().map(String::as_str))).await?;
+    // the clock is read at the script's start, and peers that are away take their time afterwards
+    let asked_at = start + ((now() - start) / 2.0).min(0.5);
+    Ok(Facts::parse(node.name(), node.address(), &String::from_utf8_lossy(&output.stdout), asked_at))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_script_prints_is_understood() {
+        let text = "os=debian 12\nuid=0\ntime=1000.5\ncgroup=1\ncapabilities=000001fffeffffff\nmemory=1024\naddress=127.0.0.1/8\n\
+                    address=192.168.1.11/24\nport=22\nport=6443\nruns=docker\nunreachable=192.168.1.13\n";
+        let facts = Facts::parse("n1", [192, 168, 1, 11].into(), text, 1000.0);
+        assert!(facts.root && facts.cgroup_v1 && facts.withholds_sys_resource());
+        assert_eq!((facts.memory, facts.clock), (1 << 20, 0.5));
+        assert_eq!(facts.network().map(|net| net.to_string()).as_deref(), Some("192.168.1.0/24"));
+        assert_eq!(facts.ports, BTreeSet::from([22, 6443]));
+        assert_eq!(facts.unreachable, [Ipv4Addr::new(192, 168, 1, 13)]);
+    }
+}

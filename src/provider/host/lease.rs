@@ -1,0 +1,85 @@
+//! A lease on a host: a file that names its holder and when it ends. Two runs, of whatever machine, never work on one
+//! host at the same time; what a killed run leaves ends by itself, or by `hearth unlock`.
+
+use std::time::Duration;
+
+use super::script;
+use crate::provider::{Command, Node, NodeError};
+
+/// How long a lease lasts unless it is renewed.
+pub const TERM: Duration = Duration::from_secs(90);
+/// How often a run renews its leases.
+pub const RENEWAL: Duration = Duration::from_secs(30);
+
+/// Someone else holds the lease.
+const HELD: i64 = 75;
+/// Gone after a reboot, as runs are.
+const LEASE: &str = "/run/hearth/lease";
+
+/// $1 is who asks, $2 the term in seconds, $3 the holder in words. Equal askers renew.
+const ACQUIRE: &str = r#"
+mkdir -p /run/hearth && exec 9>/run/hearth/lock && flock -w 10 9 || exit 1
+now=$(date +%s)
+if read -r ends who holder 2>/dev/null </run/hearth/lease && [ "$who" != "$1" ] && [ "$ends" -gt "$now" ]; then
+  echo "$((ends - now)) $who $holder"
+  exit 75
+fi
+echo "$((now + $2)) $1 $3" >/run/hearth/lease
+"#;
+
+/// Who holds a lease.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Holder {
+    /// User, machine and state directory: runs that share it are kept apart by its lock.
+    pub desk: String,
+    /// Process and cluster, in words.
+    pub who: String,
+    /// Seconds until it ends; negative when it has ended.
+    pub ends_in: i64,
+}
+
+impl Holder {
+    fn parse(text: &str) -> Option<Holder> {
+        let mut words = text.trim().splitn(3, ' ');
+        let ends_in = words.next()?.parse().ok()?;
+        Some(Holder { desk: words.next()?.to_owned(), who: words.next().unwrap_or_default().to_owned(), ends_in })
+    }
+}
+
+/// Takes the lease for `desk`, or renews it. Gives the holder if that is someone else.
+pub async fn acquire(node: &impl Node, desk: &str, who: &str) -> Result<Option<Holder>, NodeError> {
+    let term = TERM.as_secs().to_string();
+    let command = script(ACQUIRE, [desk, &term, who]).timeout(Duration::from_secs(20));
+    let argv = command.argv.clone();
+    let output = node.exec(command).await?;
+    if output.status == HELD {
+        return Ok(Holder::parse(&output.text()));
+    }
+    node.expect_success(&argv, output).map(|_| None)
+}
+
+/// Who holds the lease now, or held it last.
+pub async fn holder(node: &impl Node) -> Result<Option<Holder>, NodeError> {
+    let look = format!("read -r ends rest <{LEASE} && echo \"$((ends - $(date +%s))) $rest\" || true");
+    Ok(Holder::parse(&node.run(Command::shell(format!("[ ! -f {LEASE} ] || {{ {look}; }}"))).await?.text()))
+}
+
+/// Gives the lease up, whoever holds it if `desk` is none.
+pub async fn release(node: &impl Node, desk: Option<&str>) -> Result<(), NodeError> {
+    const RELEASE: &str = "[ -z \"$1\" ] || grep -qF \" $1 \" /run/hearth/lease 2>/dev/null || exit 0\nrm -rf /run/hearth\n";
+    node.run(script(RELEASE, desk)).await.map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_holder_is_read_back() {
+        let holder = Holder::parse("42 ann@desk:/home/ann/state process 7, cluster homelab\n").expect("well formed");
+        assert_eq!((holder.desk.as_str(), holder.ends_in), ("ann@desk:/home/ann/state", 42));
+        assert_eq!(holder.who, "process 7, cluster homelab");
+        assert_eq!(Holder::parse(""), None);
+    }
+}
