@@ -2,7 +2,7 @@
 export HEARTH_BUNDLE ?= $(shell scripts/lab bundle)
 BIN := target/x86_64-unknown-linux-gnu/release/hearth
 
-.PHONY: help build demo test test-quick test-e2e lint engine
+.PHONY: help build demo test test-quick test-e2e test-hosts lint engine
 help:      ## this list
 	@grep -E '^[a-z0-9-]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 12
 
@@ -18,7 +18,7 @@ demo: engine build ## cluster up, a scenario under load, report and address; it 
 	$(BIN) test scenarios/pod-kill-retry.yaml -f profiles/quick.yaml
 	$(BIN) status
 
-test: lint test-quick test-e2e ## everything: the quick tier, then end to end on a real cluster
+test: lint test-quick test-e2e test-hosts ## everything: the quick tier, then end to end on containers and on hosts
 
 lint:      ## formatting and clippy
 	cargo fmt --check
@@ -29,3 +29,7 @@ test-quick: ## no Docker, under two minutes once built
 
 test-e2e: engine ## the real binary on a real cluster
 	cargo test --release --test e2e -- --test-threads=1 --nocapture
+
+test-hosts: engine ## the real binary on three bare hosts over SSH
+	scripts/lab hosts up
+	HEARTH_HOSTS_KEY=$$(scripts/lab key) cargo test --release --test hosts -- --test-threads=1 --nocapture

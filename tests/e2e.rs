@@ -3,112 +3,19 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+mod world;
+
+use std::path::Path;
+use std::process::Command;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
-
-/// A place of its own: state and kubeconfig; the cache is shared, so that the node image is derived once.
-struct World {
-    folder: tempfile::TempDir,
-    before: String,
-}
-
-struct Ran {
-    code: Option<i32>,
-    out: String,
-    err: String,
-}
-
-impl Ran {
-    fn json(&self) -> Value {
-        serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}\n{}\n{}", self.out, self.err))
-    }
-
-    #[track_caller]
-    fn expect(self, code: i32) -> Ran {
-        assert_eq!(self.code, Some(code), "stdout:\n{}\nstderr:\n{}", self.out, self.err);
-        self
-    }
-}
-
-impl World {
-    fn new() -> World {
-        World { folder: tempfile::tempdir().unwrap(), before: inventory() }
-    }
-
-    fn kubeconfig(&self) -> PathBuf {
-        self.folder.path().join("config")
-    }
-
-    fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_hearth"));
-        command.args(args).env("XDG_STATE_HOME", self.folder.path()).env("KUBECONFIG", self.kubeconfig());
-        command.current_dir(env!("CARGO_MANIFEST_DIR")).stdin(Stdio::null());
-        command
-    }
-
-    fn hearth(&self, args: &[&str]) -> Ran {
-        eprintln!("$ hearth {}", args.join(" "));
-        let started = Instant::now();
-        let Output { status, stdout, stderr } = self.command(args).output().unwrap();
-        eprintln!("  exit {:?} after {:.1} s", status.code(), started.elapsed().as_secs_f64());
-        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
-        Ran { code: status.code(), out: text(stdout), err: text(stderr) }
-    }
-
-    fn start(&self, args: &[&str]) -> Child {
-        eprintln!("$ hearth {} &", args.join(" "));
-        self.command(args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
-    }
-
-    /// After everything: the engine as it was.
-    #[track_caller]
-    fn nothing_is_left(&self) {
-        assert_eq!(inventory(), self.before, "containers, volumes and networks are as before");
-        let state = self.folder.path().join("hearth");
-        let left: Vec<_> =
-            std::fs::read_dir(&state).map(|entries| entries.flatten().map(|e| e.path()).collect()).unwrap_or_default();
-        assert!(left.is_empty(), "state is left: {left:?}");
-        if let Ok(text) = std::fs::read_to_string(self.kubeconfig()) {
-            assert!(!text.contains("kind-e2e"), "{text}");
-        }
-    }
-}
-
-fn sh(script: &str) -> String {
-    let output = Command::new("sh").args(["-c", script]).output().unwrap();
-    String::from_utf8_lossy(&output.stdout).trim().to_owned()
-}
-
-/// What a leak would show up in: containers of ours, volumes that no container holds, networks. What other people's
-/// clusters on this engine do meanwhile is not our concern.
-fn inventory() -> String {
-    sh("docker ps -a --filter label=hearth.dev/profile --format '{{.Names}}' | sort; echo --; \
-        docker volume ls -q --filter dangling=true | sort; echo --; docker network ls --format '{{.Name}}' | sort")
-}
+use world::{World, eventually, get, inventory, sh};
 
 /// kind's own CLI, from PATH or the bundle.
 fn kind(args: &str) -> String {
     let bundle = std::env::var("HEARTH_BUNDLE").unwrap_or_default();
     sh(&format!("PATH=$PATH:{bundle}/bin; d=$(mktemp -d); KUBECONFIG=$d/config kind {args} 2>&1; rm -rf $d"))
-}
-
-fn get(url: &str) -> (u16, String) {
-    let text = sh(&format!("curl -s -m 5 -w '\\n%{{http_code}}' {url}"));
-    let (body, code) = text.rsplit_once('\n').unwrap_or(("", &text));
-    (code.parse().unwrap_or(0), body.to_owned())
-}
-
-#[track_caller]
-fn eventually(what: &str, limit: Duration, check: impl Fn() -> bool) {
-    let started = Instant::now();
-    while !check() {
-        assert!(started.elapsed() < limit, "{what}: not within {limit:?}");
-        sleep(Duration::from_millis(200));
-    }
 }
 
 #[test]

@@ -102,6 +102,10 @@ pub enum Verb {
     Kubeconfig(KubeconfigArgs),
     /// Show a node's or a pod's log
     Logs(LogsArgs),
+    /// Open a shell on a node, or run a command there
+    Ssh(SshArgs),
+    /// Show who holds the hosts of a cluster, and take the lease from a run that died
+    Unlock(UnlockArgs),
     /// Remove the cluster and prove that nothing is left
     #[command(visible_alias = "reset")]
     Down(DownArgs),
@@ -248,6 +252,30 @@ pub struct LogsArgs {
     /// Container of the pod
     #[arg(short, long)]
     pub container: Option<String>,
+}
+
+/// `hearth ssh`
+#[derive(Debug, Args)]
+pub struct SshArgs {
+    /// The node
+    pub node: String,
+    /// Which cluster.
+    #[command(flatten)]
+    pub profile: ProfileArgs,
+    /// Command and arguments, instead of a shell
+    #[arg(last = true)]
+    pub command: Vec<String>,
+}
+
+/// `hearth unlock`
+#[derive(Debug, Args)]
+pub struct UnlockArgs {
+    /// Which cluster.
+    #[command(flatten)]
+    pub profile: ProfileArgs,
+    /// Take the leases away without asking
+    #[arg(short, long)]
+    pub yes: bool,
 }
 
 /// `hearth down`

@@ -11,8 +11,10 @@ mod logs;
 mod plan;
 mod run;
 mod schema;
+mod ssh;
 mod status;
 mod test;
+mod unlock;
 mod up;
 mod validate;
 mod version;
@@ -95,6 +97,8 @@ async fn dispatch(verb: Verb, context: &Context) -> Result<u8> {
         Verb::Test(args) => test::run(context, args).await,
         Verb::Kubeconfig(args) => kubeconfig::run(context, args).await,
         Verb::Logs(args) => logs::run(context, args).await,
+        Verb::Ssh(args) => ssh::run(args).await,
+        Verb::Unlock(args) => unlock::run(context, args).await,
         Verb::Down(args) => down::run(context, args).await,
         Verb::Doctor(args) => doctor::run(context, args).await,
         Verb::Schema(args) => schema::run(context, &args),
@@ -111,6 +115,8 @@ enum UsageError {
     NoProfile,
     #[error("several clusters are up ({names}): which one?")]
     Several { names: String },
+    #[error("the nodes of `{name}` are containers, {what}")]
+    Containers { name: String, what: &'static str },
     #[error("there is no cluster named `{name}`")]
     NoCluster { name: String },
     #[error("nobody is there to say yes")]
@@ -148,6 +154,7 @@ impl Explain for UsageError {
             UsageError::NoProfile => "name one with -f FILE, or write one with `hearth init`".into(),
             UsageError::Several { .. } => "say --name NAME or -f FILE".into(),
             UsageError::NoCluster { .. } => "`hearth up -f FILE` makes one".into(),
+            UsageError::Containers { .. } => "`docker exec -it NODE bash` opens a shell on one".into(),
             UsageError::NotATerminal => "say --yes".into(),
             UsageError::Exists { .. } => "say --force to overwrite it".into(),
             _ => return None,

@@ -7,7 +7,7 @@ item() { sed "s|^|$1	|"; }
 } 2>/dev/null | grep -vE '^/etc/(resolv\.conf|mtab|hosts|hostname|ld\.so\.cache) ' | item file
 find /etc /opt /usr/local -xdev -type d 2>/dev/null | item folder
 ls -d /var/lib/*/ /var/log/*/ /var/*/ 2>/dev/null | grep -v '^/var/lib/hearth/' | item folder
-ls -d /run/*/ 2>/dev/null | grep -E 'containerd|cni|kube' | item folder
+ls -d /run/*/ 2>/dev/null | grep -E 'containerd|cni|kube|nri' | item folder
 systemctl list-unit-files --no-legend --no-pager 2>/dev/null | awk '{print $1, $2}' | item unit
 systemctl list-units --no-legend --no-pager --plain --all --type=slice 2>/dev/null | awk '/kubepods/ {print $1}' | item slice
 ip -o link show | awk -F': ' '{sub(/@.*/, "", $2); print $2}' | item link

@@ -1,0 +1,279 @@
+//! The real binary on real machines with sshd: bare hosts become a cluster, break, are repaired, and are bare hosts again.
+//! Run by `make test-hosts`, one test at a time; `scripts/lab hosts up` has started the hosts, or HEARTH_HOSTS names
+//! containers of the local engine that are such hosts, HEARTH_HOSTS_KEY root's private key.
+
+#![allow(clippy::unwrap_used, clippy::print_stderr)]
+
+mod world;
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use world::{World, eventually, get, sh};
+
+/// The machines' containers, n1 first. That they are containers is only used to break them.
+fn containers() -> Vec<String> {
+    let named = std::env::var("HEARTH_HOSTS").unwrap_or_else(|_| "lab-host-1 lab-host-2 lab-host-3".into());
+    named.split_whitespace().map(str::to_owned).collect()
+}
+
+fn key() -> String {
+    std::env::var("HEARTH_HOSTS_KEY").expect("HEARTH_HOSTS_KEY is root's private key on the hosts")
+}
+
+/// Runs a shell script on a host, not through Hearth.
+fn on(host: usize, script: &str) -> String {
+    let output = Command::new("docker").args(["exec", &containers()[host - 1], "sh", "-c", script]).output().unwrap();
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr)).trim().to_owned()
+}
+
+fn address(host: usize) -> String {
+    sh(&format!(
+        "docker inspect -f '{{{{range .NetworkSettings.Networks}}}}{{{{.IPAddress}}}}{{{{end}}}}' {}",
+        containers()[host - 1]
+    ))
+}
+
+/// A profile of the first `count` hosts, n1 the control plane, with the components of `like`.
+fn profile(world: &World, like: &str, count: usize) -> String {
+    let hosts: Vec<String> = (1..=count)
+        .map(|n| format!("{{name: n{n}, address: {}, role: {}}}", address(n), if n == 1 { "control-plane" } else { "worker" }))
+        .collect();
+    let whole = std::fs::read_to_string("profiles/homelab.yaml").unwrap();
+    let components = match like {
+        "homelab" => whole.split_once("  components:").unwrap().1,
+        _ => " {}",
+    };
+    let text = format!(
+        "apiVersion: hearth.dev/v1alpha1\nkind: ClusterProfile\nmetadata: {{name: e2e-hosts}}\nspec:\n  provider:\n    ssh:\n      user: root\n      \
+         identityFile: {}\n      hostKeys: tofu\n      hosts: [{}]\n  components:{components}\n",
+        key(),
+        hosts.join(", ")
+    );
+    let path = world.folder.path().join(format!("{like}-{count}.yaml"));
+    std::fs::write(&path, text).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+/// The hosts as Hearth itself would describe them, by the same script, not through Hearth.
+fn stock() -> Vec<String> {
+    let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("src/provider/host/stock.sh");
+    containers().iter().map(|host| sh(&format!("docker exec -i {host} sh -s < {}", script.display()))).collect()
+}
+
+#[test]
+fn bare_hosts_become_a_cluster_survive_a_reboot_and_are_bare_again() {
+    let (world, before) = (World::new(), stock());
+    let all = profile(&world, "homelab", 3);
+
+    world.hearth(&["up", "--dry-run", "-f", &all]).expect(0);
+    assert_eq!(stock(), before, "a dry run changes nothing");
+
+    let up = world.hearth(&["up", "-f", &all, "--yes", "-o", "json"]);
+    eprintln!("{}", up.err.lines().filter(|line| line.contains("first 200")).collect::<String>());
+    let vip = up.expect(0).json()["vip"].as_str().unwrap().to_owned();
+    assert_eq!(get(&format!("http://{vip}/api/whoami")).0, 200);
+    let again = world.hearth(&["up", "-f", &all, "--yes", "-o", "json"]).expect(0).json();
+    assert_eq!(again["changed"], false, "{again}");
+    world.hearth(&["status", "--name", "e2e-hosts"]).expect(0);
+
+    // a shell for people; the lease is free again
+    let ran = world.hearth(&["ssh", "n2", "--name", "e2e-hosts", "--", "sh", "-c", "hostname; exit 7"]).expect(7);
+    assert_eq!(ran.out.trim(), containers()[1]);
+    assert!(world.hearth(&["unlock", "--name", "e2e-hosts"]).expect(0).out.contains("nobody"));
+
+    // the same scenario as on containers
+    let reports = world.folder.path().join("reports").to_str().unwrap().to_owned();
+    let scenario = ["test", "scenarios/pod-kill-retry.yaml", "--name", "e2e-hosts", "--report-dir", &reports];
+    assert!(world.hearth(&scenario).expect(0).out.contains("PASS pod-kill-retry"));
+
+    // all hosts reboot: the cluster comes back by itself
+    sh(&format!("docker restart -t 5 {}", containers().join(" ")));
+    eventually("status sees the cluster again", Duration::from_secs(180), || {
+        world.hearth(&["status", "--name", "e2e-hosts"]).code == Some(0)
+    });
+    assert_eq!(get(&format!("http://{vip}/api/whoami")).0, 200);
+    let again = world.hearth(&["up", "-f", &all, "--yes", "-o", "json"]).expect(0).json();
+    assert_eq!(again["changed"], false, "{again}");
+
+    // a worker less, which is a plain host again, and the same one more
+    let kubectl = |args: &str| on(1, &format!("KUBECONFIG=/etc/kubernetes/admin.conf /usr/local/bin/kubectl {args}"));
+    world.hearth(&["up", "-f", &profile(&world, "homelab", 2), "--yes"]).expect(0);
+    assert!(kubectl("get node n3").contains("NotFound"), "{}", kubectl("get nodes"));
+    assert_eq!(stock()[2], before[2], "n3 is as it was");
+    world.hearth(&["up", "-f", &all, "--yes"]).expect(0);
+    assert!(kubectl("get node n3").contains(" Ready "), "{}", kubectl("get nodes"));
+
+    // a host that somebody reset rejoins
+    on(3, "systemctl stop kubelet; systemctl kill -s KILL kubepods.slice; rm -rf /etc/kubernetes /var/lib/kubelet/config.yaml");
+    world.hearth(&["up", "-f", &all, "--yes"]).expect(0);
+    world.hearth(&["status", "--name", "e2e-hosts"]).expect(0);
+
+    world.hearth(&["down", "--name", "e2e-hosts", "--yes"]).expect(0);
+    assert_eq!(stock(), before, "every host is as it was");
+    world.nothing_is_left();
+}
+
+/// Killed after every few steps, again and again, a bring-up still arrives; so does a clean-up.
+#[test]
+fn killed_at_every_step_it_goes_on() {
+    let (world, before) = (World::new(), stock());
+    let plain = profile(&world, "plain", 3);
+    let journal = world.folder.path().join("hearth/e2e-hosts/journal.jsonl");
+    let lines = || std::fs::read_to_string(&journal).map_or(0, |text| text.lines().count());
+    let killed_until_done = |args: &[&str]| {
+        for kills in 0..80 {
+            let (mut run, seen) = (world.start(args), lines());
+            let started = Instant::now();
+            let code = loop {
+                if let Some(status) = run.try_wait().unwrap() {
+                    break status.code();
+                }
+                // each step writes a line when it begins and one when it ends
+                if lines() >= seen + 2 || started.elapsed() > Duration::from_secs(120) {
+                    run.kill().unwrap();
+                    run.wait().unwrap();
+                    break None;
+                }
+                sleep(Duration::from_millis(10));
+            };
+            if let Some(code) = code {
+                eprintln!("  arrived with {code} after {kills} kills");
+                return code;
+            }
+        }
+        panic!("it never arrives");
+    };
+    assert_eq!(killed_until_done(&["up", "-f", &plain, "--yes"]), 0);
+    world.hearth(&["up", "-f", &plain, "--yes"]).expect(0);
+    world.hearth(&["status", "--name", "e2e-hosts"]).expect(0);
+    assert_eq!(killed_until_done(&["down", "-f", &plain, "--yes"]), 0);
+    assert_eq!(stock(), before, "every host is as it was");
+
+    // killed half way, and then taken away
+    let mut run = world.start(&["up", "-f", &plain, "--yes"]);
+    eventually("some steps are done", Duration::from_secs(60), || lines() > 20);
+    run.kill().unwrap();
+    run.wait().unwrap();
+    world.hearth(&["down", "-f", &plain, "--yes"]).expect(0);
+    assert_eq!(stock(), before, "every host is as it was");
+    world.nothing_is_left();
+}
+
+/// What breaks on the way is told with host and command, and the next run goes on.
+#[test]
+fn connections_break_and_hosts_go_away() {
+    let (world, before) = (World::new(), stock());
+    let plain = profile(&world, "plain", 3);
+    let log = |text: &str| {
+        let runs = world.folder.path().join("hearth/e2e-hosts/runs");
+        sh(&format!("cat {}/*/debug.log 2>/dev/null | grep -c '{text}'", runs.display())).parse::<u32>().unwrap_or(0) > 0
+    };
+
+    // every connection to n2 is cut while programs are copied: the step tries again on a new one
+    let mut run = world.start(&["up", "-f", &plain, "--yes"]);
+    eventually("copying has begun", Duration::from_secs(30), || on(2, "ls /usr/local/bin").contains("part"));
+    on(2, "pkill -KILL -f 'sshd: root@'");
+    // sshd restarts on n3, and n1 loses its connections while the control plane is set up
+    on(3, "systemctl restart ssh");
+    eventually("the control plane is set up", Duration::from_secs(60), || on(1, "pgrep -x kubeadm") != "");
+    on(1, "pkill -KILL -f 'sshd: root@'");
+    let code = run.wait().unwrap().code();
+    eprintln!("  cut three times: exit {code:?}");
+    assert!(matches!(code, Some(0 | 50 | 60)), "{code:?}");
+    world.hearth(&["up", "-f", &plain, "--yes"]).expect(0);
+
+    // a host is away: status names it, up says which and does not hang; it is back, and all is well
+    sh(&format!("docker stop -t 1 {}", containers()[2]));
+    let started = Instant::now();
+    let status = world.hearth(&["status", "--name", "e2e-hosts"]).expect(70);
+    assert!(status.out.contains("n3"), "{}", status.out);
+    let refused = world.hearth(&["up", "-f", &plain, "--yes"]).expect(50);
+    assert!(refused.err.contains("n3") && started.elapsed() < Duration::from_secs(60), "{}", refused.err);
+    sh(&format!("docker start {}", containers()[2]));
+    eventually("n3 is back", Duration::from_secs(120), || world.hearth(&["up", "-f", &plain, "--yes"]).code == Some(0));
+    world.hearth(&["status", "--name", "e2e-hosts"]).expect(0);
+    assert!(!log("panicked"));
+
+    world.hearth(&["down", "--name", "e2e-hosts", "--yes"]).expect(0);
+    let after = stock();
+    assert_eq!(after[..2], before[..2], "every host is as it was");
+    world.nothing_is_left();
+}
+
+/// Hosts that cannot be used are refused before anything is changed, each for its own reason.
+#[test]
+fn unfit_hosts_are_refused_untouched() {
+    let (world, before) = (World::new(), stock());
+    let plain = profile(&world, "plain", 3);
+    let refused = |set: &[&str], code: i32, says: &[&str]| {
+        let args: Vec<&str> = ["up", "-f", &plain, "--yes"].iter().chain(set).copied().collect();
+        let ran = world.hearth(&args).expect(code);
+        for text in says {
+            assert!(ran.err.contains(text), "{text}: {}", ran.err);
+        }
+    };
+    // several at once: clock, ports and a foreign cluster
+    on(
+        2,
+        "printf '#!/bin/sh\nexec /bin/date -d \"+300 seconds\" \"$@\"\n' > /usr/local/bin/date && chmod 755 /usr/local/bin/date",
+    );
+    on(3, "mkdir -p /etc/kubernetes && touch /etc/kubernetes/kubelet.conf");
+    on(1, "systemd-run --quiet --unit=squatter socat TCP-LISTEN:6443,fork /dev/null");
+    refused(
+        &[],
+        20,
+        &["host-clock", "n2: +300 s", "host-foreign-cluster", "n3: /etc/kubernetes/kubelet.conf", "host-ports", "n1: 6443"],
+    );
+    on(2, "rm /usr/local/bin/date");
+    on(3, "rm -r /etc/kubernetes");
+    on(1, "systemctl stop squatter");
+    // a full disk where programs go
+    on(2, "mount -t tmpfs -o size=50m none /usr/local/bin");
+    refused(&[], 20, &["host-disk", "n2:"]);
+    on(2, "umount /usr/local/bin");
+    // a user without rights
+    let keys = world.folder.path().join("keys");
+    std::fs::create_dir(&keys).unwrap();
+    sh(&format!("ssh-keygen -q -t ed25519 -N '' -f {}/other", keys.display()));
+    let other = keys.join("other").to_str().unwrap().to_owned();
+    let public = std::fs::read_to_string(format!("{other}.pub")).unwrap();
+    for host in 1..=3 {
+        on(
+            host,
+            &format!(
+                "useradd -m plain && mkdir -p ~plain/.ssh && echo '{}' > ~plain/.ssh/authorized_keys && chown -R plain ~plain",
+                public.trim()
+            ),
+        );
+    }
+    let identity = format!("spec.provider.ssh.identityFile={other}");
+    refused(&["--set", "spec.provider.ssh.user=plain", "--set", &identity], 20, &["n1", "n2", "n3", "sudo"]);
+    for host in 1..=3 {
+        on(
+            host,
+            "userdel -r plain 2>/dev/null; rm -f /etc/passwd- /etc/shadow- /etc/group- /etc/gshadow- /etc/subuid- /etc/subgid-",
+        );
+    }
+    // a key that no host knows
+    refused(&["--set", &identity], 50, &["n1", "n2", "n3"]);
+    // a host key that is not the one first seen
+    on(
+        2,
+        "mv /etc/ssh/ssh_host_ed25519_key /tmp/kept && mv /etc/ssh/ssh_host_ed25519_key.pub /tmp/kept.pub && ssh-keygen -q -t ed25519 -N '' -f /etc/ssh/ssh_host_ed25519_key && systemctl restart ssh",
+    );
+    refused(&[], 50, &["n2", "SHA256:", "ssh-keygen -R"]);
+    on(
+        2,
+        "mv /tmp/kept /etc/ssh/ssh_host_ed25519_key && mv /tmp/kept.pub /etc/ssh/ssh_host_ed25519_key.pub && systemctl restart ssh",
+    );
+
+    // users came and went: what a system keeps of that is not what this is about
+    let account = |line: &&str| !["passwd", "shadow", "group", "subuid", "subgid"].iter().any(|name| line.contains(name));
+    for (after, before) in stock().iter().zip(&before) {
+        let lines = |text: &'_ str| text.lines().filter(account).map(str::to_owned).collect::<Vec<_>>();
+        assert_eq!(lines(after), lines(before), "nothing was changed");
+    }
+}

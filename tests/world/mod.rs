@@ -1,0 +1,105 @@
+//! What end-to-end tests share: a place of their own to run the real binary in, and ways to look at the world.
+
+#![allow(dead_code)] // each test program uses its own part
+
+use std::path::PathBuf;
+use std::process::{Child, Command, Output, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+/// A place of its own: state and kubeconfig; the cache is shared, so that the node image is derived once.
+pub struct World {
+    pub folder: tempfile::TempDir,
+    pub before: String,
+}
+
+pub struct Ran {
+    pub code: Option<i32>,
+    pub out: String,
+    pub err: String,
+}
+
+impl Ran {
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}\n{}\n{}", self.out, self.err))
+    }
+
+    #[track_caller]
+    pub fn expect(self, code: i32) -> Ran {
+        assert_eq!(self.code, Some(code), "stdout:\n{}\nstderr:\n{}", self.out, self.err);
+        self
+    }
+}
+
+impl World {
+    pub fn new() -> World {
+        World { folder: tempfile::tempdir().unwrap(), before: inventory() }
+    }
+
+    pub fn kubeconfig(&self) -> PathBuf {
+        self.folder.path().join("config")
+    }
+
+    pub fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_hearth"));
+        command.args(args).env("XDG_STATE_HOME", self.folder.path()).env("KUBECONFIG", self.kubeconfig());
+        command.current_dir(env!("CARGO_MANIFEST_DIR")).stdin(Stdio::null());
+        command
+    }
+
+    pub fn hearth(&self, args: &[&str]) -> Ran {
+        eprintln!("$ hearth {}", args.join(" "));
+        let started = Instant::now();
+        let Output { status, stdout, stderr } = self.command(args).output().unwrap();
+        eprintln!("  exit {:?} after {:.1} s", status.code(), started.elapsed().as_secs_f64());
+        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+        Ran { code: status.code(), out: text(stdout), err: text(stderr) }
+    }
+
+    pub fn start(&self, args: &[&str]) -> Child {
+        eprintln!("$ hearth {} &", args.join(" "));
+        self.command(args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+    }
+
+    /// After everything: the engine as it was.
+    #[track_caller]
+    pub fn nothing_is_left(&self) {
+        assert_eq!(inventory(), self.before, "containers, volumes and networks are as before");
+        let state = self.folder.path().join("hearth");
+        let left: Vec<_> =
+            std::fs::read_dir(&state).map(|entries| entries.flatten().map(|e| e.path()).collect()).unwrap_or_default();
+        assert!(left.is_empty(), "state is left: {left:?}");
+        if let Ok(text) = std::fs::read_to_string(self.kubeconfig()) {
+            assert!(!text.contains("kind-e2e"), "{text}");
+        }
+    }
+}
+
+pub fn sh(script: &str) -> String {
+    let output = Command::new("sh").args(["-c", script]).output().unwrap();
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
+}
+
+/// What a leak would show up in: containers of ours, volumes that no container holds, networks. What other people's
+/// clusters on this engine do meanwhile is not our concern.
+pub fn inventory() -> String {
+    sh("docker ps -a --filter label=hearth.dev/profile --format '{{.Names}}' | sort; echo --; \
+        docker volume ls -q --filter dangling=true | sort; echo --; docker network ls --format '{{.Name}}' | sort")
+}
+
+pub fn get(url: &str) -> (u16, String) {
+    let text = sh(&format!("curl -s -m 5 -w '\\n%{{http_code}}' {url}"));
+    let (body, code) = text.rsplit_once('\n').unwrap_or(("", &text));
+    (code.parse().unwrap_or(0), body.to_owned())
+}
+
+#[track_caller]
+pub fn eventually(what: &str, limit: Duration, check: impl Fn() -> bool) {
+    let started = Instant::now();
+    while !check() {
+        assert!(started.elapsed() < limit, "{what}: not within {limit:?}");
+        sleep(Duration::from_millis(200));
+    }
+}
