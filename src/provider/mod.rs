@@ -1,6 +1,7 @@
 //! Providers make nodes; a node runs commands and takes files. Nothing above this stage knows
 //! whether a node is a container or a machine.
 
+mod archive;
 pub mod docker;
 
 use std::future::Future;

@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 
 use super::Container;
 use crate::profile::Role;
+use crate::provider::archive::archive;
 use crate::provider::{Command, FileSpec, Node, NodeError, Output};
 
 /// A node that is a container.
@@ -141,17 +142,4 @@ async fn collect(
         }
     }
     Ok(output)
-}
-
-/// One archive of all files; folders that are missing on the node are made by the engine with mode 0755.
-fn archive(files: &[FileSpec]) -> io::Result<Vec<u8>> {
-    let mut builder = tar::Builder::new(Vec::new());
-    for file in files {
-        let mut header = tar::Header::new_gnu();
-        header.set_size(file.bytes.len() as u64);
-        header.set_mode(file.mode);
-        header.set_cksum();
-        builder.append_data(&mut header, file.path.trim_start_matches('/'), file.bytes.as_slice())?;
-    }
-    builder.into_inner()
 }
