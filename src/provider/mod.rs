@@ -3,6 +3,7 @@
 
 mod archive;
 pub mod docker;
+pub mod ssh;
 
 use std::future::Future;
 use std::net::Ipv4Addr;

@@ -1,0 +1,159 @@
+//! Nodes as machines over SSH, by libssh2: one connection per host, shared by all commands, and reused.
+//!
+//! `session` connects, verifies (`hostkey`) and logs in (`auth`), through another host if there is one (`jump`).
+//! `connection` then owns the session on a thread and runs each command as a `job`. [`SshNode`] is the side that steps
+//! see; `upload` and `interactive` are the two things it does beyond a [`Node`](crate::provider::Node).
+
+mod auth;
+mod connection;
+mod error;
+mod hostkey;
+mod interactive;
+mod job;
+mod jump;
+mod node;
+mod quote;
+mod secret;
+mod session;
+mod upload;
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use tokio::sync::Semaphore;
+
+pub use error::{At, SshError, SshErrors};
+pub use node::SshNode;
+pub use secret::{Environment, Secret};
+pub use upload::Uploaded;
+
+use crate::profile::{HostKeys, Role, SshHosts};
+use crate::provider::{Command, Node};
+use connection::Connection;
+use hostkey::{Policy, TofuFile};
+use quote::Privilege;
+use session::Target;
+
+/// Uploads at once over all hosts: more would only share the same line.
+const UPLOADS: usize = 3;
+/// Hosts that are connected to at once; sshd's MaxStartups begins to refuse at ten, which counts for a jump host.
+const CONNECTS: usize = 8;
+
+/// The machines of one cluster.
+#[derive(Clone)]
+pub struct SshProvider {
+    cluster: String,
+    nodes: Arc<[SshNode]>,
+    connects: Arc<Semaphore>,
+}
+
+impl SshProvider {
+    /// The machines of a profile, not yet connected to. `known_hosts` is where `hostKeys: tofu` keeps keys.
+    pub fn new(cluster: &str, hosts: &SshHosts, known_hosts: PathBuf) -> Self {
+        Self::with_environment(cluster, hosts, known_hosts, &Environment::of_process())
+    }
+
+    /// The same with secrets and places other than those of this process.
+    pub fn with_environment(cluster: &str, hosts: &SshHosts, known_hosts: PathBuf, environment: &Environment) -> Self {
+        let tofu = TofuFile { path: known_hosts, lock: Arc::new(Mutex::new(())) };
+        let policy = |key: Option<&String>, field: String| match hosts.host_keys {
+            HostKeys::Strict => Policy::Strict(environment.known_hosts()),
+            HostKeys::Tofu => Policy::Tofu(tofu.clone()),
+            // validated: a pinned host has a fingerprint; an empty one matches nothing
+            HostKeys::Pinned => Policy::Pinned { fingerprint: key.cloned().unwrap_or_default(), field },
+        };
+        let identity = hosts.identity_file.as_deref().map(|path| environment.expand(path));
+        let jump = hosts.jump.as_ref().map(|jump| Target {
+            at: At { node: "jump host".to_owned(), address: format!("{}:{}", jump.address, jump.port) },
+            host: jump.address,
+            port: jump.port,
+            user: jump.user.clone(),
+            identity: identity.clone(),
+            policy: policy(jump.host_key.as_ref(), "spec.provider.ssh.jump.hostKey".to_owned()),
+            environment: environment.clone(),
+            jump: None,
+        });
+        let privilege = match (&*hosts.user, &environment.sudo_password) {
+            ("root", _) => Privilege::Root,
+            (_, None) => Privilege::Sudo,
+            (_, Some(password)) => Privilege::Password(password.clone()),
+        };
+        let uploads = Arc::new(Semaphore::new(UPLOADS));
+        let node = |(index, host): (usize, &crate::profile::Host)| {
+            let target = Target {
+                at: At { node: host.name.clone(), address: format!("{}:{}", host.address, hosts.port) },
+                host: host.address,
+                port: hosts.port,
+                user: hosts.user.clone(),
+                identity: identity.clone(),
+                policy: policy(host.host_key.as_ref(), format!("spec.provider.ssh.hosts[{index}].hostKey")),
+                environment: environment.clone(),
+                jump: jump.clone().map(Box::new),
+            };
+            SshNode {
+                name: host.name.clone(),
+                role: host.role,
+                connection: Arc::new(Connection::new(target)),
+                privilege: privilege.clone(),
+                uploads: Arc::clone(&uploads),
+            }
+        };
+        let nodes = hosts.hosts.iter().enumerate().map(node).collect();
+        SshProvider { cluster: cluster.to_owned(), nodes, connects: Arc::new(Semaphore::new(CONNECTS)) }
+    }
+
+    /// The cluster's name.
+    pub fn cluster(&self) -> &str {
+        &self.cluster
+    }
+
+    /// The nodes that the profile asks for, in its order.
+    pub fn wanted(&self) -> Vec<(String, Role)> {
+        self.nodes.iter().map(|node| (node.name.clone(), node.role)).collect()
+    }
+
+    /// One node, connected to and able to become root.
+    ///
+    /// # Errors
+    /// Everything that can go wrong before the first command, [`SshError`].
+    pub async fn node(&self, name: &str) -> Result<SshNode, SshError> {
+        let unknown =
+            || SshError::Unknown { node: name.to_owned(), known: self.nodes.iter().map(|node| node.name.clone()).collect() };
+        let node = self.nodes.iter().find(|node| node.name == name).ok_or_else(unknown)?;
+        self.ready(node).await
+    }
+
+    /// All nodes, connected to in parallel.
+    ///
+    /// # Errors
+    /// Those of every node that failed.
+    pub async fn nodes(&self) -> Result<Vec<SshNode>, SshErrors> {
+        let (mut nodes, mut errors) = (Vec::new(), Vec::new());
+        for outcome in join_all(self.nodes.iter().map(|node| self.ready(node))).await {
+            match outcome {
+                Ok(node) => nodes.push(node),
+                Err(error) => errors.push(error),
+            }
+        }
+        if errors.is_empty() { Ok(nodes) } else { Err(SshErrors(errors)) }
+    }
+
+    async fn ready(&self, node: &SshNode) -> Result<SshNode, SshError> {
+        // the semaphore is never closed
+        let _turn = self.connects.acquire().await;
+        let live = node.connection.live().await?;
+        if !matches!(node.privilege, Privilege::Root) && !live.is_proven() {
+            let id = node.exec(Command::new(["id", "-u"]).timeout(Duration::from_secs(20))).await;
+            let at = || node.connection.target.at.clone();
+            let output = id.map_err(|error| SshError::Lost { at: at(), reason: crate::error::chain(&error) })?;
+            if output.text() != "0" {
+                let output = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+                return Err(SshError::Sudo { at: at(), user: node.connection.target.user.clone(), output });
+            }
+            live.prove();
+        }
+        Ok(node.clone())
+    }
+}
