@@ -146,8 +146,25 @@ pub struct SshHosts {
     pub identity_file: Option<String>,
     /// How host keys are verified.
     pub host_keys: HostKeys,
+    /// The host that all others are reached through.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jump: Option<Jump>,
     /// The machines, control plane first.
     pub hosts: Vec<Host>,
+}
+
+/// A host in front of the others.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Jump {
+    /// IPv4 address.
+    pub address: Ipv4Addr,
+    /// SSH port.
+    pub port: u16,
+    /// Login name.
+    pub user: String,
+    /// `SHA256:...` fingerprint, with `hostKeys: pinned`.
+    pub host_key: Option<String>,
 }
 
 /// How host keys are verified.

@@ -5,7 +5,9 @@ use std::net::Ipv4Addr;
 use super::schema::{self, ClusterProfile};
 use super::validate::validate;
 use super::values::{self, Complaint};
-use super::{Cni, Components, DockerNodes, Host, HostKeys, Istio, Kubernetes, Metallb, Pool, Profile, Provider, Role, SshHosts};
+use super::{
+    Cni, Components, DockerNodes, Host, HostKeys, Istio, Jump, Kubernetes, Metallb, Pool, Profile, Provider, Role, SshHosts,
+};
 use super::{Telemetry, Workloads};
 use crate::yaml::{Located, Problem};
 
@@ -127,11 +129,25 @@ fn ssh_hosts(findings: &mut Findings, written: &schema::Ssh) -> SshHosts {
             host_key: host.host_key.as_ref().map(|key| findings.parse_text(&path("hostKey"), key, values::fingerprint)),
         });
     }
+    let jump = written.jump.as_ref().map(|jump| {
+        let path = |field: &str| format!("spec.provider.ssh.jump.{field}");
+        let user = jump.user.clone().unwrap_or_else(|| written.user.clone());
+        if jump.user.is_some() && user.trim().is_empty() {
+            findings.refuse(&path("user"), "no login name", None);
+        }
+        Jump {
+            address: findings.parse(&path("address"), &jump.address, Ipv4Addr::UNSPECIFIED, values::address),
+            port: jump.port.unwrap_or(schema::SSH_PORT),
+            user,
+            host_key: jump.host_key.as_ref().map(|key| findings.parse_text(&path("hostKey"), key, values::fingerprint)),
+        }
+    });
     SshHosts {
         user: written.user.clone(),
         port: written.port.unwrap_or(schema::SSH_PORT),
         identity_file: written.identity_file.clone(),
         host_keys: written.host_keys.unwrap_or(HostKeys::Pinned),
+        jump,
         hosts,
     }
 }

@@ -143,9 +143,28 @@ pub struct Ssh {
     /// trust on first use.
     #[schemars(extend("default" = "pinned"))]
     pub host_keys: Option<HostKeys>,
+    /// A host that stands in front of the machines: each is connected to through it.
+    pub jump: Option<Jump>,
     /// The machines; exactly one of them is the control plane.
     #[schemars(length(min = 1, max = 100))]
     pub hosts: Vec<Host>,
+}
+
+/// A host that stands in front of the machines. It forwards connections (sshd's `AllowTcpForwarding`) and runs nothing.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Jump {
+    /// IPv4 address.
+    #[schemars(extend("format" = "ipv4"))]
+    pub address: String,
+    /// SSH port; default 22, whatever the machines' is.
+    #[schemars(range(min = 1, max = 65535), extend("default" = SSH_PORT))]
+    pub port: Option<u16>,
+    /// Login name; default: the machines'.
+    pub user: Option<String>,
+    /// Fingerprint as `ssh-keygen -l` prints it; needed with `hostKeys: pinned`.
+    #[schemars(regex(pattern = r"^SHA256:[A-Za-z0-9+/]{43}$"))]
+    pub host_key: Option<String>,
 }
 
 /// One machine.

@@ -65,6 +65,20 @@ fn homelab_resolves_to_three_hosts_with_the_control_plane_first() {
 }
 
 #[test]
+fn a_jump_host_takes_the_machines_login_and_the_usual_port() {
+    let jump = "spec.provider.ssh.jump={address: 10.0.0.1}";
+    let overrides = ["spec.provider.ssh.hostKeys=tofu", "spec.provider.ssh.port=2222", jump];
+    let profile = of(&without_fingerprints(HOMELAB), &overrides);
+    let Provider::Ssh(ssh) = profile.expect("valid").provider else { panic!("ssh") };
+    let user = ssh.user.clone();
+    assert_eq!(ssh.jump, Some(Jump { address: [10, 0, 0, 1].into(), port: 22, user, host_key: None }));
+}
+
+fn without_fingerprints(text: &str) -> String {
+    text.lines().filter(|line| !line.trim_start().starts_with("hostKey: ")).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
 fn files_merge_in_order_and_overrides_win() {
     let folder = tempfile::tempdir().expect("a folder");
     let write = |name: &str, text: &str| {
@@ -145,6 +159,22 @@ snapshots! {
     hosts:
       - {name: n1, address: 192.168.1.11, role: worker}
       - {name: N_2, address: 192.168.1.300, role: worker, hostKey: "MD5:16:27:ac:a5"}
+"#;
+    jump_host: r#"provider:
+  ssh:
+    user: root
+    port: 2222
+    jump: {address: 192.168.1.11, port: 2222, user: " ", hostKeys: pinned}
+    hosts:
+      - {name: n1, address: 192.168.1.11, role: control-plane, hostKey: "SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}
+"#;
+    jump_host_values: r#"provider:
+  ssh:
+    user: root
+    port: 2222
+    jump: {address: 192.168.1.11, port: 2222, user: " "}
+    hosts:
+      - {name: n1, address: 192.168.1.11, role: control-plane, hostKey: "SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}
 "#;
     pool_outside_the_network: r#"kubernetes: {podSubnet: 192.168.0.0/16}
 provider:

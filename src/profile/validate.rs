@@ -10,6 +10,7 @@ use super::{AddressRange, DockerNodes, HostKeys, Pool, Profile, Provider, Role, 
 const PODS: &str = "spec.kubernetes.podSubnet";
 const SERVICES: &str = "spec.kubernetes.serviceSubnet";
 const HOSTS: &str = "spec.provider.ssh.hosts";
+const JUMP: &str = "spec.provider.ssh.jump";
 const POOL: &str = "spec.components.metallb.pool";
 const VIP: &str = "spec.components.istio.gateway.vip";
 
@@ -91,18 +92,13 @@ fn ssh_hosts(ssh: &SshHosts, findings: &mut Findings) {
             let message = format!("duplicate address {}", host.address);
             findings.conflict(&[&host_path(index, "address"), &host_path(at, "address")], message, Some(&twice(at)));
         }
-        match (ssh.host_keys, &host.host_key) {
-            (HostKeys::Pinned, None) => findings.conflict(
-                &[&host_path(index, "hostKey"), "spec.provider.ssh.hostKeys"],
-                "missing: with `hostKeys: pinned` every host needs its fingerprint",
-                Some("on the host: ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub"),
-            ),
-            (HostKeys::Strict | HostKeys::Tofu, Some(_)) => findings.conflict(
-                &[&host_path(index, "hostKey"), "spec.provider.ssh.hostKeys"],
-                "a fingerprint is only looked at with `hostKeys: pinned`",
-                Some("remove it, or write hostKeys: pinned"),
-            ),
-            _ => {}
+        host_key(ssh, &host_path(index, "hostKey"), host.host_key.as_deref(), findings);
+    }
+    if let Some(jump) = &ssh.jump {
+        host_key(ssh, &format!("{JUMP}.hostKey"), jump.host_key.as_deref(), findings);
+        if let Some(at) = ssh.hosts.iter().position(|host| host.address == jump.address && ssh.port == jump.port) {
+            let message = format!("{} is hosts[{at}] ({}) itself", jump.address, ssh.hosts[at].name);
+            findings.conflict(&[&format!("{JUMP}.address"), &host_path(at, "address")], message, Some("remove jump"));
         }
     }
     let control_planes: Vec<usize> = (0..ssh.hosts.len()).filter(|at| ssh.hosts[*at].role == Role::ControlPlane).collect();
@@ -115,6 +111,24 @@ fn ssh_hosts(ssh: &SshHosts, findings: &mut Findings) {
                 findings.refuse(&host_path(*at, "role"), message, Some("write role: worker"));
             }
         }
+    }
+}
+
+/// Fingerprints belong to pinned host keys, for machines and the jump host alike.
+fn host_key(ssh: &SshHosts, path: &str, written: Option<&str>, findings: &mut Findings) {
+    let paths = [path, "spec.provider.ssh.hostKeys"];
+    match (ssh.host_keys, written) {
+        (HostKeys::Pinned, None) => findings.conflict(
+            &paths,
+            "missing: with `hostKeys: pinned` every host needs its fingerprint",
+            Some("on the host: ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub"),
+        ),
+        (HostKeys::Strict | HostKeys::Tofu, Some(_)) => findings.conflict(
+            &paths,
+            "a fingerprint is only looked at with `hostKeys: pinned`",
+            Some("remove it, or write hostKeys: pinned"),
+        ),
+        _ => {}
     }
 }
 

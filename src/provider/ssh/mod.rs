@@ -1,164 +1,159 @@
-//! placeholder
-#![allow(missing_docs, unused)]
-use crate::error::{Explain, Family};
-use crate::profile::{Role, SshHosts};
-use crate::provider::*;
-use bytes::Bytes;
-use std::net::Ipv4Addr;
-use std::path::{Path, PathBuf};
-use std::process::Stdio;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::sync::mpsc;
+//! Nodes as machines over SSH, by libssh2: one connection per host, shared by all commands, and reused.
+//!
+//! `session` connects, verifies (`hostkey`) and logs in (`auth`), through another host if there is one (`jump`).
+//! `connection` then owns the session on a thread and runs each command as a `job`. [`SshNode`] is the side that steps
+//! see; `upload` and `interactive` are the two things it does beyond a [`Node`](crate::provider::Node).
 
+mod auth;
+mod connection;
+mod error;
+mod hostkey;
+mod interactive;
+mod job;
+mod jump;
+mod node;
+mod quote;
+mod secret;
+mod session;
+mod upload;
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use tokio::sync::Semaphore;
+
+pub use error::{At, SshError, SshErrors};
+pub use node::SshNode;
+pub use secret::{Environment, Secret};
+pub use upload::Uploaded;
+
+use crate::profile::{HostKeys, Role, SshHosts};
+use crate::provider::{Command, Node};
+use connection::Connection;
+use hostkey::{Policy, TofuFile};
+use quote::Privilege;
+use session::Target;
+
+/// Uploads at once over all hosts: more would only share the same line.
+const UPLOADS: usize = 3;
+/// Hosts that are connected to at once; sshd's MaxStartups begins to refuse at ten, which counts for a jump host.
+const CONNECTS: usize = 8;
+
+/// The machines of one cluster.
 #[derive(Clone)]
 pub struct SshProvider {
-    hosts: SshHosts,
+    cluster: String,
+    nodes: Arc<[SshNode]>,
+    connects: Arc<Semaphore>,
 }
-#[derive(Clone)]
-pub struct SshNode {
-    name: String,
-    role: Role,
-    address: Ipv4Addr,
-    key: String,
-}
-#[derive(Debug, thiserror::Error)]
-#[error("x")]
-pub struct SshError;
-#[derive(Debug, thiserror::Error)]
-#[error("x")]
-pub struct SshErrors(pub Vec<SshError>);
-impl Explain for SshError {
-    fn family(&self) -> Family {
-        Family::Ssh
-    }
-}
-impl Explain for SshErrors {
-    fn family(&self) -> Family {
-        Family::Ssh
-    }
-}
-pub enum Uploaded {
-    Skipped,
-    Whole,
-}
+
 impl SshProvider {
+    /// The machines of a profile, not yet connected to. `known_hosts` is where `hostKeys: tofu` keeps keys.
     pub fn new(cluster: &str, hosts: &SshHosts, known_hosts: PathBuf) -> Self {
-        SshProvider { hosts: hosts.clone() }
+        Self::with_environment(cluster, hosts, known_hosts, &Environment::of_process())
     }
+
+    /// The same with secrets and places other than those of this process.
+    pub fn with_environment(cluster: &str, hosts: &SshHosts, known_hosts: PathBuf, environment: &Environment) -> Self {
+        let tofu = TofuFile { path: known_hosts, lock: Arc::new(Mutex::new(())) };
+        let policy = |key: Option<&String>, field: String| match hosts.host_keys {
+            HostKeys::Strict => Policy::Strict(environment.known_hosts()),
+            HostKeys::Tofu => Policy::Tofu(tofu.clone()),
+            // validated: a pinned host has a fingerprint; an empty one matches nothing
+            HostKeys::Pinned => Policy::Pinned { fingerprint: key.cloned().unwrap_or_default(), field },
+        };
+        let identity = hosts.identity_file.as_deref().map(|path| environment.expand(path));
+        let jump = hosts.jump.as_ref().map(|jump| Target {
+            at: At { node: "jump host".to_owned(), address: format!("{}:{}", jump.address, jump.port) },
+            host: jump.address,
+            port: jump.port,
+            user: jump.user.clone(),
+            identity: identity.clone(),
+            policy: policy(jump.host_key.as_ref(), "spec.provider.ssh.jump.hostKey".to_owned()),
+            environment: environment.clone(),
+            jump: None,
+        });
+        let privilege = match (&*hosts.user, &environment.sudo_password) {
+            ("root", _) => Privilege::Root,
+            (_, None) => Privilege::Sudo,
+            (_, Some(password)) => Privilege::Password(password.clone()),
+        };
+        let uploads = Arc::new(Semaphore::new(UPLOADS));
+        let node = |(index, host): (usize, &crate::profile::Host)| {
+            let target = Target {
+                at: At { node: host.name.clone(), address: format!("{}:{}", host.address, hosts.port) },
+                host: host.address,
+                port: hosts.port,
+                user: hosts.user.clone(),
+                identity: identity.clone(),
+                policy: policy(host.host_key.as_ref(), format!("spec.provider.ssh.hosts[{index}].hostKey")),
+                environment: environment.clone(),
+                jump: jump.clone().map(Box::new),
+            };
+            SshNode {
+                name: host.name.clone(),
+                role: host.role,
+                connection: Arc::new(Connection::new(target)),
+                privilege: privilege.clone(),
+                uploads: Arc::clone(&uploads),
+            }
+        };
+        let nodes = hosts.hosts.iter().enumerate().map(node).collect();
+        SshProvider { cluster: cluster.to_owned(), nodes, connects: Arc::new(Semaphore::new(CONNECTS)) }
+    }
+
+    /// The cluster's name.
+    pub fn cluster(&self) -> &str {
+        &self.cluster
+    }
+
+    /// The nodes that the profile asks for, in its order.
     pub fn wanted(&self) -> Vec<(String, Role)> {
-        self.hosts.hosts.iter().map(|h| (h.name.clone(), h.role)).collect()
+        self.nodes.iter().map(|node| (node.name.clone(), node.role)).collect()
     }
+
+    /// One node, connected to and able to become root.
+    ///
+    /// # Errors
+    /// Everything that can go wrong before the first command, [`SshError`].
     pub async fn node(&self, name: &str) -> Result<SshNode, SshError> {
-        let h = self.hosts.hosts.iter().find(|h| h.name == name).ok_or(SshError)?;
-        let node = SshNode {
-            name: h.name.clone(),
-            role: h.role,
-            address: h.address,
-            key: self.hosts.identity_file.clone().unwrap_or_default(),
-        };
-        Ok(node)
+        let unknown =
+            || SshError::Unknown { node: name.to_owned(), known: self.nodes.iter().map(|node| node.name.clone()).collect() };
+        let node = self.nodes.iter().find(|node| node.name == name).ok_or_else(unknown)?;
+        self.ready(node).await
     }
+
+    /// All nodes, connected to in parallel.
+    ///
+    /// # Errors
+    /// Those of every node that failed.
     pub async fn nodes(&self) -> Result<Vec<SshNode>, SshErrors> {
-        Ok(vec![])
-    }
-}
-impl SshNode {
-    fn ssh(&self, argv: &[String]) -> tokio::process::Command {
-        let mut c = tokio::process::Command::new("ssh");
-        let quoted: Vec<String> = argv.iter().map(|a| format!("'{}'", a.replace('\'', "'\\''"))).collect();
-        c.args([
-            "-i",
-            &self.key,
-            "-o",
-            "StrictHostKeyChecking=no",
-            "-o",
-            "UserKnownHostsFile=/dev/null",
-            "-o",
-            "LogLevel=ERROR",
-            "-o",
-            "ControlMaster=auto",
-            "-o",
-            "ControlPersist=60",
-            "-o",
-            "ControlPath=/tmp/cm-%h",
-        ])
-        .arg(format!("root@{}", self.address))
-        .arg(quoted.join(" "));
-        c.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
-        c
-    }
-    pub async fn upload(
-        &self,
-        source: &Path,
-        target: &str,
-        mode: u32,
-        sha256: &str,
-        progress: &(dyn Fn(u64) + Sync),
-    ) -> Result<Uploaded, NodeError> {
-        let (tx, rx) = mpsc::channel(8);
-        let mut f = tokio::fs::File::open(source).await.unwrap();
-        let feed = async move {
-            let mut b = vec![0; 1 << 20];
-            loop {
-                let n = f.read(&mut b).await.unwrap();
-                if n == 0 {
-                    break;
-                }
-                if tx.send(Bytes::copy_from_slice(&b[..n])).await.is_err() {
-                    break;
-                }
+        let (mut nodes, mut errors) = (Vec::new(), Vec::new());
+        for outcome in join_all(self.nodes.iter().map(|node| self.ready(node))).await {
+            match outcome {
+                Ok(node) => nodes.push(node),
+                Err(error) => errors.push(error),
             }
-        };
-        let s = format!(
-            "mkdir -p $(dirname {target}); cat > {target}.part && chmod {mode:o} {target}.part && mv {target}.part {target}"
-        );
-        let argv = ["sh", "-c", &s];
-        let (_, out) = tokio::join!(feed, self.feed(&argv, rx));
-        self.expect_success(&argv, out?)?;
-        Ok(Uploaded::Whole)
-    }
-    pub async fn feed(&self, argv: &[&str], mut input: mpsc::Receiver<Bytes>) -> Result<Output, NodeError> {
-        let argv: Vec<String> = argv.iter().map(|s| s.to_string()).collect();
-        let mut child = self.ssh(&argv).spawn().unwrap();
-        let mut stdin = child.stdin.take().unwrap();
-        let w = async move {
-            while let Some(c) = input.recv().await {
-                if stdin.write_all(&c).await.is_err() {
-                    break;
-                }
-            }
-        };
-        let (_, out) = tokio::join!(w, child.wait_with_output());
-        let out = out.unwrap();
-        Ok(Output { status: out.status.code().unwrap_or(255).into(), stdout: out.stdout, stderr: out.stderr })
-    }
-    pub async fn interactive(&self, argv: Option<Vec<String>>) -> Result<i32, SshError> {
-        Ok(0)
-    }
-}
-impl Node for SshNode {
-    fn name(&self) -> &str {
-        &self.name
-    }
-    fn role(&self) -> Role {
-        self.role
-    }
-    fn address(&self) -> Ipv4Addr {
-        self.address
-    }
-    async fn exec(&self, command: Command) -> Result<Output, NodeError> {
-        let (tx, rx) = mpsc::channel(1);
-        if let Some(b) = command.stdin.clone() {
-            let _ = tx.send(Bytes::from(b)).await;
         }
-        drop(tx);
-        let argv: Vec<&str> = command.argv.iter().map(String::as_str).collect();
-        tokio::time::timeout(command.timeout, self.feed(&argv, rx)).await.unwrap_or_else(|_| {
-            Err(NodeError::Timeout { node: self.name.clone(), command: command.argv.join(" "), limit: command.timeout })
-        })
+        if errors.is_empty() { Ok(nodes) } else { Err(SshErrors(errors)) }
     }
-    async fn put(&self, files: Vec<FileSpec>) -> Result<(), NodeError> {
-        let bytes = super::archive::archive(&files).unwrap();
-        self.run(Command::new(["tar", "-x", "-p", "-C", "/"]).stdin(bytes)).await.map(drop)
+
+    async fn ready(&self, node: &SshNode) -> Result<SshNode, SshError> {
+        // the semaphore is never closed
+        let _turn = self.connects.acquire().await;
+        let live = node.connection.live().await?;
+        if !matches!(node.privilege, Privilege::Root) && !live.is_proven() {
+            let id = node.exec(Command::new(["id", "-u"]).timeout(Duration::from_secs(20))).await;
+            let at = || node.connection.target.at.clone();
+            let output = id.map_err(|error| SshError::Lost { at: at(), reason: crate::error::chain(&error) })?;
+            if output.text() != "0" {
+                let output = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+                return Err(SshError::Sudo { at: at(), user: node.connection.target.user.clone(), output });
+            }
+            live.prove();
+        }
+        Ok(node.clone())
     }
 }

@@ -1,0 +1,344 @@
+//! One connection per host, shared by everything that talks to it. A thread owns the session, because libssh2 sessions
+//! cannot be used from two places at once; it multiplexes channels and waits in `poll` for the host and for us.
+
+use std::collections::VecDeque;
+use std::io::Read;
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
+use ssh2::{Channel, Session};
+use tokio::sync::{Mutex, mpsc, oneshot};
+
+use super::error::SshError;
+use super::job::{Failure, Job, MaybeAgain, Request, Sink, is_outbound, is_refusal};
+use super::quote::Line;
+use super::session::{self, Target};
+
+/// Commands at once; OpenSSH's MaxSessions is 10, and two are left for ending commands.
+const CHANNELS: usize = 8;
+/// Channels with those that end others.
+const ALL_CHANNELS: usize = 10;
+/// How often the host is asked for a sign of life.
+pub(super) const KEEPALIVE: Duration = Duration::from_secs(10);
+/// After this long without any it is given up.
+const SILENCE: Duration = Duration::from_secs(30);
+/// Bytes read at once.
+const BUFFER: usize = 64 * 1024;
+
+/// Wakes the thread.
+#[derive(Clone)]
+pub(super) struct Waker(Arc<OwnedFd>);
+
+impl Waker {
+    fn new() -> Result<Self, SshError> {
+        eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)
+            .map(|fd| Waker(Arc::new(fd)))
+            .map_err(|errno| SshError::Local { action: "making an eventfd", source: errno.into() })
+    }
+
+    /// A counter that is full is as good as a wake-up.
+    pub(super) fn wake(&self) {
+        let _full = rustix::io::write(&*self.0, &1_u64.to_ne_bytes());
+    }
+
+    fn clear(&self) {
+        let _empty = rustix::io::read(&*self.0, &mut [0_u8; 8]);
+    }
+}
+
+/// A connection that stands. When the last one is dropped, the thread says goodbye.
+pub(super) struct Live {
+    requests: mpsc::UnboundedSender<Request>,
+    waker: Waker,
+    proven: AtomicBool,
+}
+
+impl Live {
+    /// True once the login user has become root on it, which is found out once.
+    pub(super) fn is_proven(&self) -> bool {
+        self.proven.load(Ordering::Relaxed)
+    }
+
+    /// The login user has become root.
+    pub(super) fn prove(&self) {
+        self.proven.store(true, Ordering::Relaxed);
+    }
+
+    /// Hands over a command; it fails through its reply.
+    pub(super) fn submit(&self, request: Request) {
+        // a request that is not taken drops its reply, which tells the one who waits
+        let _ended = self.requests.send(request);
+        self.waker.wake();
+    }
+
+    pub(super) fn waker(&self) -> Waker {
+        self.waker.clone()
+    }
+}
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        let (nowhere, _) = mpsc::unbounded_channel();
+        self.requests = nowhere;
+        self.waker.wake();
+    }
+}
+
+/// The connection to one host; made on first use, and again after a loss.
+pub(super) struct Connection {
+    pub(super) target: Target,
+    live: Mutex<Option<Arc<Live>>>,
+}
+
+impl Connection {
+    pub(super) fn new(target: Target) -> Self {
+        Connection { target, live: Mutex::new(None) }
+    }
+
+    /// The standing connection, or a new one.
+    pub(super) async fn live(&self) -> Result<Arc<Live>, SshError> {
+        let mut slot = self.live.lock().await;
+        if let Some(live) = slot.as_ref().filter(|live| !live.requests.is_closed()) {
+            return Ok(Arc::clone(live));
+        }
+        *slot = None;
+        let live = Arc::new(connect(self.target.clone()).await?);
+        Ok(Arc::clone(slot.insert(live)))
+    }
+}
+
+async fn connect(target: Target) -> Result<Live, SshError> {
+    let (requests, queue) = mpsc::unbounded_channel();
+    let (ready, connected) = oneshot::channel();
+    let waker = Waker::new()?;
+    let ours = waker.clone();
+    let at = target.at.clone();
+    std::thread::Builder::new()
+        .name(format!("ssh {}", at.node))
+        .spawn(move || match session::open(&target) {
+            Ok(session) => {
+                tracing::debug!(node = %target.at, "connected");
+                if ready.send(Ok(())).is_ok() {
+                    let reason = Loop::new(session, queue, ours).run();
+                    tracing::debug!(node = %target.at, reason, "disconnected");
+                }
+            }
+            Err(error) => _ = ready.send(Err(error)),
+        })
+        .map_err(|source| SshError::Local { action: "starting a connection's thread", source })?;
+    match connected.await {
+        Ok(outcome) => outcome.map(|()| Live { requests, waker, proven: AtomicBool::new(false) }),
+        Err(_gone) => Err(SshError::Lost { at, reason: "its thread ended".to_owned() }),
+    }
+}
+
+/// The thread's side.
+struct Loop {
+    session: Session,
+    requests: mpsc::UnboundedReceiver<Request>,
+    waker: Waker,
+    queue: VecDeque<Request>,
+    /// A channel that is open ahead of the next command. The library reads only on behalf of a channel, and between
+    /// commands the host's questions want answers too.
+    spare: Option<Channel>,
+    spare_refused: bool,
+    active: Vec<Job>,
+    buffer: Vec<u8>,
+    heard: Instant,
+    asked: Instant,
+}
+
+impl Loop {
+    fn new(session: Session, requests: mpsc::UnboundedReceiver<Request>, waker: Waker) -> Self {
+        session.set_blocking(false);
+        session.set_keepalive(true, KEEPALIVE.as_secs() as u32); // ten seconds fit
+        let now = Instant::now();
+        Loop {
+            session,
+            requests,
+            waker,
+            queue: VecDeque::new(),
+            spare: None,
+            spare_refused: false,
+            active: Vec::new(),
+            buffer: vec![0; BUFFER],
+            heard: now,
+            asked: now,
+        }
+    }
+
+    /// Until nobody needs the connection or it breaks; says why.
+    fn run(mut self) -> String {
+        let reason = match self.serve() {
+            Ok(()) => "not needed any more".to_owned(),
+            Err(reason) => reason,
+        };
+        self.requests.close();
+        while let Ok(request) = self.requests.try_recv() {
+            self.queue.push_back(request);
+        }
+        self.active.extend(self.queue.drain(..).map(|request| Job::new(request, None)));
+        for job in &mut self.active {
+            job.fail(Failure::Lost(reason.clone()));
+        }
+        let _farewell = self.session.disconnect(None, "done", None);
+        // without this the library would wait for answers when its channels are dropped
+        let _closed = rustix::net::shutdown(self.socket(), rustix::net::Shutdown::Both);
+        reason
+    }
+
+    fn serve(&mut self) -> Result<(), String> {
+        let mut progress = true;
+        let mut outbound = false;
+        loop {
+            self.wait(progress, outbound)?;
+            let wanted = self.admit();
+            if !wanted && self.active.is_empty() {
+                return Ok(());
+            }
+            (progress, outbound) = self.turn()?;
+            if !outbound && self.asked.elapsed() >= KEEPALIVE {
+                self.session.keepalive_send().map_err(MaybeAgain::text)?;
+                self.asked = Instant::now();
+            }
+        }
+    }
+
+    /// Takes in new requests and starts those that have room; false if no more can come.
+    fn admit(&mut self) -> bool {
+        let open = loop {
+            match self.requests.try_recv() {
+                Ok(request) => self.queue.push_back(request),
+                Err(mpsc::error::TryRecvError::Empty) => break true,
+                Err(mpsc::error::TryRecvError::Disconnected) => break false,
+            }
+        };
+        self.queue.retain(|request| !request.reply.as_ref().is_some_and(oneshot::Sender::is_closed));
+        while self.active.len() < CHANNELS
+            && let Some(request) = self.queue.pop_front()
+        {
+            self.active.push(Job::new(request, self.spare.take()));
+        }
+        open || !self.queue.is_empty()
+    }
+
+    /// A turn for every job; says whether anything moved, and whether something is half sent. Only one channel is
+    /// opened at a time.
+    fn turn(&mut self) -> Result<(bool, bool), String> {
+        if self.active.is_empty() {
+            return self.idle();
+        }
+        let (mut progress, mut outbound, mut opening) = (false, false, false);
+        let mut after = Vec::new();
+        for job in &mut self.active {
+            if job.is_opening() && std::mem::replace(&mut opening, true) {
+                continue;
+            }
+            progress |= job.turn(&self.session, &mut self.buffer)?;
+            outbound |= job.outbound;
+            after.extend(job.after.take());
+        }
+        self.active.retain(|job| !job.is_done());
+        for line in after.into_iter().take(ALL_CHANNELS.saturating_sub(self.active.len())) {
+            self.active.push(Job::new(unattended(line), None));
+            progress = true;
+        }
+        // with nothing left to do, the spare channel is next
+        Ok((progress || self.active.is_empty(), outbound))
+    }
+
+    /// Between commands.
+    fn idle(&mut self) -> Result<(bool, bool), String> {
+        let Some(channel) = &mut self.spare else { return self.open_spare() };
+        match channel.read(&mut [0]) {
+            Err(error) if error.is_again() => Ok((false, is_outbound(&self.session))),
+            Err(error) => Err(error.text()),
+            Ok(_) => {
+                if channel.eof() {
+                    // the host wants no idle channel
+                    let _closed = channel.close();
+                    (self.spare, self.spare_refused) = (None, true);
+                }
+                Ok((false, false))
+            }
+        }
+    }
+
+    fn open_spare(&mut self) -> Result<(bool, bool), String> {
+        if self.spare_refused {
+            return Ok((false, false));
+        }
+        match self.session.channel_session() {
+            Ok(channel) => self.spare = Some(channel),
+            Err(error) if error.is_again() => return Ok((false, is_outbound(&self.session))),
+            Err(error) if is_refusal(&error) => self.spare_refused = true,
+            Err(error) => return Err(error.text()),
+        }
+        Ok((true, false))
+    }
+
+    fn socket(&self) -> BorrowedFd<'_> {
+        // the session owns the socket and is borrowed as long as this is
+        unsafe { BorrowedFd::borrow_raw(self.session.as_raw_fd()) }
+    }
+
+    /// Waits for the host, for us, or for time; only looks if there is more to do at once.
+    fn wait(&mut self, busy: bool, outbound: bool) -> Result<(), String> {
+        let limit = if busy {
+            Duration::ZERO
+        } else if self.active.iter().any(Job::is_waiting) {
+            Duration::from_millis(200)
+        } else {
+            KEEPALIVE.saturating_sub(self.asked.elapsed()).max(Duration::from_millis(50))
+        };
+        // without a channel nothing is read: then only the end of the connection counts
+        let deaf = self.active.is_empty() && self.spare_refused;
+        let mut events = if deaf { PollFlags::RDHUP } else { PollFlags::IN };
+        events.set(PollFlags::OUT, outbound);
+        let (host, us) = {
+            let mut fds = [PollFd::from_borrowed_fd(self.socket(), events), PollFd::new(&*self.waker.0, PollFlags::IN)];
+            match poll(&mut fds, Some(&timespec(limit))) {
+                Ok(_) | Err(rustix::io::Errno::INTR) => {}
+                Err(errno) => return Err(errno.to_string()),
+            }
+            (fds[0].revents(), !fds[1].revents().is_empty())
+        };
+        if us {
+            self.waker.clear();
+        }
+        if host.intersects(PollFlags::IN) || deaf && host.is_empty() {
+            self.heard = Instant::now();
+        } else if host.intersects(PollFlags::RDHUP | PollFlags::HUP | PollFlags::ERR) {
+            return Err("the host closed it".to_owned());
+        }
+        if self.heard.elapsed() > SILENCE {
+            return Err(format!("the host has been silent for {} seconds", SILENCE.as_secs()));
+        }
+        Ok(())
+    }
+}
+
+/// A command whose outcome nobody waits for.
+fn unattended(line: Line) -> Request {
+    let (command, input) = (Some(line.command), input_of(line.preamble));
+    Request { command, input, sink: Sink::Collect, terminal: None, end: None, reply: None }
+}
+
+/// Standard input that is known as a whole.
+pub(super) fn input_of(bytes: Option<Vec<u8>>) -> mpsc::Receiver<Bytes> {
+    let (sender, receiver) = mpsc::channel(1);
+    if let Some(bytes) = bytes {
+        // an empty channel has room for one
+        let _sent = sender.try_send(Bytes::from(bytes));
+    }
+    receiver
+}
+
+/// A duration as the kernel takes it.
+pub(super) fn timespec(duration: Duration) -> Timespec {
+    Timespec { tv_sec: duration.as_secs() as i64, tv_nsec: i64::from(duration.subsec_nanos()) }
+}

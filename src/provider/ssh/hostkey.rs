@@ -1,0 +1,225 @@
+//! Host keys: who answers is known before anything is sent to them. Formats are OpenSSH's (sshd(8), SSH_KNOWN_HOSTS).
+
+use std::io::{self, Write};
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
+use sha2::{Digest, Sha256};
+use ssh2::{CheckResult, KnownHostFileKind, KnownHosts, MethodType, Session};
+
+use super::error::{At, SshError};
+
+/// Signature methods, best first; of one host's keys the first that it has is used.
+const METHODS: [&str; 6] =
+    ["ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521", "rsa-sha2-512", "rsa-sha2-256"];
+
+/// How one host's key is verified.
+#[derive(Debug, Clone)]
+pub(super) enum Policy {
+    /// By the fingerprint of the profile, which stands at `field`.
+    Pinned { fingerprint: String, field: String },
+    /// By the user's known_hosts, which is not written.
+    Strict(PathBuf),
+    /// By our known_hosts, which takes the key of a host it does not know.
+    Tofu(TofuFile),
+}
+
+/// Our own known_hosts; the lock keeps hosts that are met at the same time from losing each other's line.
+#[derive(Debug, Clone)]
+pub(super) struct TofuFile {
+    pub path: PathBuf,
+    pub lock: Arc<Mutex<()>>,
+}
+
+/// Asks for those types of key first that the host is known by. Before the handshake.
+pub(super) fn prefer(session: &Session, policy: &Policy, host: Ipv4Addr, port: u16) -> Result<(), SshError> {
+    let known = match policy {
+        Policy::Pinned { .. } => Vec::new(),
+        Policy::Strict(path) | Policy::Tofu(TofuFile { path, .. }) => known_keys(session, path, &known_name(host, port))?,
+    };
+    let types: Vec<String> = known.iter().map(|key| key_type(key)).collect();
+    // one that the library does not have is left out by it; none at all cannot be
+    let _kept = session.method_pref(MethodType::HostKey, &order(&types));
+    Ok(())
+}
+
+/// All methods, those for the known types first.
+fn order(known: &[String]) -> String {
+    let of = |method: &str| if method.starts_with("rsa-") { "ssh-rsa".to_owned() } else { method.to_owned() };
+    let (first, rest): (Vec<&str>, Vec<&str>) = METHODS.iter().partition(|method| known.contains(&of(method)));
+    [first, rest].concat().join(",")
+}
+
+/// Verifies the key that the host proved to have. After the handshake, before logging in.
+pub(super) fn verify(session: &Session, policy: &Policy, at: &At, host: Ipv4Addr, port: u16) -> Result<(), SshError> {
+    // a handshake without a host key does not succeed
+    let key = session.host_key().map(|(key, _)| key.to_vec()).unwrap_or_default();
+    let offered = format!("{} {}", key_type(&key), fingerprint(&key));
+    let name = known_name(host, port);
+    let changed = |expected: Vec<String>, accept: String| {
+        Err(SshError::HostKeyChanged { at: at.clone(), expected, offered: offered.clone(), accept })
+    };
+    match policy {
+        Policy::Pinned { fingerprint: expected, .. } if *expected == fingerprint(&key) => Ok(()),
+        Policy::Pinned { fingerprint: expected, field } => {
+            changed(vec![expected.clone()], format!("hearth up ... --set {field}={}", fingerprint(&key)))
+        }
+        Policy::Strict(path) => match check(session, path, &name, &key)? {
+            Known::Same => Ok(()),
+            Known::Other(expected) => changed(expected, format!("ssh-keygen -R {} && ssh -p {port} {host} true", quoted(&name))),
+            Known::Not => {
+                let accept = format!("ssh -p {port} {host} true");
+                Err(SshError::HostKeyUnknown { at: at.clone(), known_hosts: path.clone(), offered, accept })
+            }
+        },
+        Policy::Tofu(file) => {
+            let _one_at_a_time = file.lock.lock().unwrap_or_else(PoisonError::into_inner);
+            match check(session, &file.path, &name, &key)? {
+                Known::Same => Ok(()),
+                Known::Other(expected) => {
+                    changed(expected, format!("ssh-keygen -R {} -f {}", quoted(&name), file.path.display()))
+                }
+                Known::Not => {
+                    let line = format!("{name} {} {}\n", key_type(&key), STANDARD.encode(&key));
+                    append(&file.path, &line).map_err(|source| SshError::KnownHosts { path: file.path.clone(), source })
+                }
+            }
+        }
+    }
+}
+
+/// `SHA256:` and the digest in base64, as `ssh-keygen -l` prints it.
+fn fingerprint(key: &[u8]) -> String {
+    format!("SHA256:{}", STANDARD_NO_PAD.encode(Sha256::digest(key)))
+}
+
+/// The type that a key begins with: a length in four bytes, then its name (RFC 4253, 6.6).
+fn key_type(key: &[u8]) -> String {
+    let length = key.first_chunk().map_or(0, |bytes| u32::from_be_bytes(*bytes) as usize);
+    String::from_utf8_lossy(key.get(4..4 + length).unwrap_or_default()).into_owned()
+}
+
+/// The name a host has in known_hosts: the port is part of it unless it is 22.
+fn known_name(host: Ipv4Addr, port: u16) -> String {
+    if port == 22 { host.to_string() } else { format!("[{host}]:{port}") }
+}
+
+/// A name with brackets is a pattern to a shell.
+fn quoted(name: &str) -> String {
+    if name.starts_with('[') { format!("'{name}'") } else { name.to_owned() }
+}
+
+enum Known {
+    Same,
+    Other(Vec<String>),
+    Not,
+}
+
+fn check(session: &Session, path: &Path, name: &str, key: &[u8]) -> Result<Known, SshError> {
+    let hosts = read(session, path)?;
+    Ok(match hosts.check(name, key) {
+        CheckResult::Match => Known::Same,
+        CheckResult::Mismatch => Known::Other(
+            known_keys(session, path, name)?.iter().map(|key| format!("{} {}", key_type(key), fingerprint(key))).collect(),
+        ),
+        CheckResult::NotFound | CheckResult::Failure => Known::Not,
+    })
+}
+
+/// The keys a host is known by. Names can be hashed, so each key is asked about instead of read out.
+fn known_keys(session: &Session, path: &Path, name: &str) -> Result<Vec<Vec<u8>>, SshError> {
+    let hosts = read(session, path)?;
+    let library = |source: ssh2::Error| SshError::KnownHosts { path: path.to_owned(), source: source.into() };
+    let mut keys: Vec<Vec<u8>> =
+        hosts.hosts().map_err(library)?.iter().filter_map(|host| STANDARD.decode(host.key()).ok()).collect();
+    keys.retain(|key| matches!(hosts.check(name, key), CheckResult::Match));
+    keys.dedup();
+    Ok(keys)
+}
+
+/// A known_hosts file, line by line: one that the library does not understand hides no other. Lines with a marker
+/// (`@cert-authority`, `@revoked`) hold no key of a host.
+fn read(session: &Session, path: &Path) -> Result<KnownHosts, SshError> {
+    let unusable = |source| SshError::KnownHosts { path: path.to_owned(), source };
+    let text = match std::fs::read(path) {
+        Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+        Err(error) => return Err(unusable(error)),
+    };
+    let mut hosts = session.known_hosts().map_err(|source| unusable(source.into()))?;
+    for line in text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with(['#', '@'])) {
+        let _understood = hosts.read_str(line, KnownHostFileKind::OpenSSH);
+    }
+    Ok(hosts)
+}
+
+/// Adds a line, for the owner's eyes; whoever reads meanwhile sees the old file or the new one.
+fn append(path: &Path, line: &str) -> io::Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    std::fs::create_dir_all(folder)?;
+    let mut text = match std::fs::read(path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+        Err(error) => return Err(error),
+    };
+    if text.last().is_some_and(|byte| *byte != b'\n') {
+        text.push(b'\n');
+    }
+    text.extend_from_slice(line.as_bytes());
+    let mut partial = path.as_os_str().to_owned();
+    partial.push(format!(".{}", std::process::id()));
+    let mut options = std::fs::OpenOptions::new();
+    std::os::unix::fs::OpenOptionsExt::mode(options.write(true).create(true).truncate(true), 0o600);
+    let mut file = options.open(&partial)?;
+    file.write_all(&text)?;
+    file.sync_all()?;
+    std::fs::rename(&partial, path)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    const KEY: &str = "AAAAC3NzaC1lZDI1NTE5AAAAIKHEChRMtHyvCxgBcZwBWYn8gkrEGhhlYTkGpyf6VRVL";
+
+    #[test]
+    fn fingerprints_are_those_of_ssh_keygen() {
+        let key = STANDARD.decode(KEY).expect("base64");
+        assert_eq!(key_type(&key), "ssh-ed25519");
+        assert!(fingerprint(&key).starts_with("SHA256:") && fingerprint(&key).len() == 50);
+        assert_eq!(key_type(b"\0\0\xff\xffx"), "", "a broken key has no type");
+    }
+
+    #[test]
+    fn known_types_are_asked_for_first() {
+        assert!(order(&[]).starts_with("ssh-ed25519,"));
+        assert!(order(&["ssh-rsa".into()]).starts_with("rsa-sha2-512,rsa-sha2-256,ssh-ed25519,"));
+    }
+
+    #[test]
+    fn hosts_are_found_by_plain_hashed_and_bracketed_names() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("known_hosts");
+        let text = format!("# mine\n@revoked 10.0.0.1 ssh-ed25519 {KEY}\nnonsense\n10.0.0.1 ssh-ed25519 {KEY}\n");
+        std::fs::write(&path, text).expect("written");
+        append(&path, &format!("[10.0.0.1]:2222 ssh-ed25519 {KEY}")).expect("written");
+        let hashed = std::process::Command::new("ssh-keygen").arg("-Hf").arg(&path).output().expect("ssh-keygen");
+        assert!(hashed.status.success(), "{hashed:?}");
+        let session = Session::new().expect("a session");
+        let key = STANDARD.decode(KEY).expect("base64");
+        let mut other = key.clone();
+        *other.last_mut().expect("bytes") ^= 1;
+        for name in ["10.0.0.1", "[10.0.0.1]:2222"] {
+            assert!(matches!(check(&session, &path, name, &key), Ok(Known::Same)), "{name}");
+            assert_eq!(known_keys(&session, &path, name).expect("readable"), std::slice::from_ref(&key));
+            assert!(matches!(check(&session, &path, name, &other), Ok(Known::Other(keys)) if keys.len() == 1), "{name}");
+        }
+        assert!(matches!(check(&session, &path, "10.0.0.2", &key), Ok(Known::Not)));
+        assert_eq!(path.metadata().expect("there").permissions().mode() & 0o777, 0o600);
+    }
+}

@@ -1,0 +1,448 @@
+//! One remote command on its channel, as a state machine that never waits.
+//!
+//! libssh2's rule for sessions that do not block: an operation that says "again" while data is going out owns the
+//! packet that is half sent, and nothing else can be sent until that very operation is repeated. So a cancelled job
+//! first repeats what it has begun, and only then closes its channel.
+
+use std::io::{self, Read, Write};
+use std::time::{Duration, Instant};
+
+use bytes::{Buf, Bytes};
+use ssh2::{BlockDirections, Channel, ErrorCode, Session};
+use tokio::sync::{mpsc, oneshot};
+
+use super::quote::{Line, take_group};
+use crate::provider::Output;
+
+/// Reads of a stream and writes per turn: one job must not starve the others.
+const OPERATIONS: usize = 32;
+/// How long a cancelled command's process group is waited for.
+const GROUP_WAIT: Duration = Duration::from_secs(2);
+/// Standard error is searched for the process group up to here.
+const GROUP_LIMIT: usize = 4096;
+
+/// libssh2.h: `LIBSSH2_ERROR_EAGAIN`.
+const AGAIN: i32 = -37;
+
+/// What a terminal is told: columns and rows.
+pub(super) type Size = (u32, u32);
+
+/// Where output goes.
+pub(super) enum Sink {
+    /// Into the reply. The first line of standard error is the process group.
+    Collect,
+    /// To a reader as it comes; true marks standard error.
+    Forward(mpsc::Sender<(bool, Bytes)>),
+}
+
+/// What ends a process group.
+pub(super) type Ender = Box<dyn Fn(u32) -> Line + Send>;
+
+/// A command to run.
+pub(super) struct Request {
+    /// For the login shell; none is the shell itself.
+    pub command: Option<String>,
+    /// Its standard input; it ends when the sender is dropped.
+    pub input: mpsc::Receiver<Bytes>,
+    /// Where output goes.
+    pub sink: Sink,
+    /// With a terminal of this type, and changes of its size.
+    pub terminal: Option<(String, tokio::sync::watch::Receiver<Size>)>,
+    /// The command line that ends a process group, if the command is to be ended when nobody waits any more.
+    pub end: Option<Ender>,
+    /// Where the outcome goes. Dropping the other side cancels the command; with none it runs to its end.
+    pub reply: Option<oneshot::Sender<Result<Output, Failure>>>,
+}
+
+/// A command has no outcome.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// The connection broke.
+    Lost(String),
+    /// The host did not start it.
+    Refused(ssh2::Error),
+}
+
+enum Phase {
+    Opening,
+    Starting,
+    Running,
+    /// Nobody waits; its process group is not known yet.
+    Cancelled(Instant),
+    Closing,
+    Done,
+}
+
+/// A request on its way.
+pub(super) struct Job {
+    reply: Option<oneshot::Sender<Result<Output, Failure>>>,
+    command: Option<String>,
+    input: mpsc::Receiver<Bytes>,
+    sink: Sink,
+    terminal: Option<(String, tokio::sync::watch::Receiver<Size>)>,
+    end: Option<Ender>,
+    phase: Phase,
+    channel: Option<Channel>,
+    has_terminal: bool,
+    chunk: Bytes,
+    input_ended: bool,
+    eof_sent: bool,
+    /// Begun and to be repeated: a write, reads of both streams.
+    stuck_write: bool,
+    stuck_read: [bool; 2],
+    group: Option<u32>,
+    output: Output,
+    /// What ends this job's processes, to be run beside it.
+    pub after: Option<Line>,
+    /// True if this turn left something half sent.
+    pub outbound: bool,
+}
+
+/// What a turn did; an error is the connection's.
+type Turn = Result<bool, String>;
+
+/// An error that may only say "again".
+pub(super) trait MaybeAgain {
+    /// True if the operation has to be repeated later.
+    fn is_again(&self) -> bool;
+    /// What it says otherwise.
+    fn text(self) -> String;
+}
+
+impl MaybeAgain for ssh2::Error {
+    fn is_again(&self) -> bool {
+        self.code() == ErrorCode::Session(AGAIN)
+    }
+
+    fn text(self) -> String {
+        self.message().to_owned()
+    }
+}
+
+impl MaybeAgain for io::Error {
+    fn is_again(&self) -> bool {
+        self.kind() == io::ErrorKind::WouldBlock
+    }
+
+    fn text(self) -> String {
+        self.to_string()
+    }
+}
+
+/// libssh2.h: the errors of one channel, from `CHANNEL_OUTOFORDER` to `CHANNEL_EOF_SENT`; the connection stands.
+pub(super) fn is_refusal(error: &ssh2::Error) -> bool {
+    matches!(error.code(), ErrorCode::Session(-27..=-20))
+}
+
+/// True if an operation left something half sent.
+pub(super) fn is_outbound(session: &Session) -> bool {
+    matches!(session.block_directions(), BlockDirections::Outbound | BlockDirections::Both)
+}
+
+impl Job {
+    /// A job on `channel`, or on one that it opens.
+    pub(super) fn new(request: Request, channel: Option<Channel>) -> Self {
+        let Request { command, input, sink, terminal, end, reply } = request;
+        Job {
+            reply,
+            command,
+            input,
+            sink,
+            terminal,
+            end,
+            phase: if channel.is_some() { Phase::Starting } else { Phase::Opening },
+            channel,
+            has_terminal: false,
+            chunk: Bytes::new(),
+            input_ended: false,
+            eof_sent: false,
+            stuck_write: false,
+            stuck_read: [false; 2],
+            group: None,
+            output: Output::default(),
+            after: None,
+            outbound: false,
+        }
+    }
+
+    /// True while its channel is being opened: libssh2 opens one at a time.
+    pub(super) fn is_opening(&self) -> bool {
+        matches!(self.phase, Phase::Opening)
+    }
+
+    /// True once nothing is left to do.
+    pub(super) fn is_done(&self) -> bool {
+        matches!(self.phase, Phase::Done)
+    }
+
+    /// True if nobody waits for the outcome.
+    pub(super) fn is_abandoned(&self) -> bool {
+        self.reply.as_ref().is_some_and(oneshot::Sender::is_closed)
+    }
+
+    /// True if time alone moves it on.
+    pub(super) fn is_waiting(&self) -> bool {
+        matches!(self.phase, Phase::Cancelled(_))
+    }
+
+    /// Ends it without an outcome.
+    pub(super) fn fail(&mut self, failure: Failure) {
+        if let Some(reply) = self.reply.take() {
+            let _nobody_waits = reply.send(Err(failure));
+        }
+        self.phase = Phase::Done;
+    }
+
+    /// Does what can be done without waiting. An error is the connection's: nothing works any more.
+    pub(super) fn turn(&mut self, session: &Session, buffer: &mut [u8]) -> Turn {
+        self.outbound = false;
+        let mut progress = false;
+        loop {
+            let before = std::mem::discriminant(&self.phase);
+            progress |= match self.phase {
+                Phase::Opening => self.open(session)?,
+                Phase::Starting => self.start(session)?,
+                Phase::Running => self.run(session, buffer)?,
+                Phase::Cancelled(since) => self.cancelled(session, buffer, since)?,
+                Phase::Closing => self.close(session, buffer)?,
+                Phase::Done => false,
+            };
+            if std::mem::discriminant(&self.phase) == before {
+                return Ok(progress);
+            }
+            progress = true;
+        }
+    }
+
+    fn open(&mut self, session: &Session) -> Turn {
+        match session.channel_session() {
+            Ok(channel) => self.channel = Some(channel),
+            Err(error) => return self.again_or_refused(session, error, Phase::Done),
+        }
+        self.phase = Phase::Starting;
+        Ok(true)
+    }
+
+    fn start(&mut self, session: &Session) -> Turn {
+        let Some(channel) = &mut self.channel else { return Ok(false) };
+        if let Some((name, size)) = self.terminal.as_ref().filter(|_| !self.has_terminal) {
+            let (columns, rows) = *size.borrow();
+            match channel.request_pty(name, None, Some((columns, rows, 0, 0))) {
+                Ok(()) => self.has_terminal = true,
+                Err(error) => return self.again_or_refused(session, error, Phase::Closing),
+            }
+        }
+        let started = match &self.command {
+            Some(command) => channel.exec(command),
+            None => channel.shell(),
+        };
+        match started {
+            Ok(()) => self.phase = Phase::Running,
+            Err(error) => return self.again_or_refused(session, error, Phase::Closing),
+        }
+        Ok(true)
+    }
+
+    fn run(&mut self, session: &Session, buffer: &mut [u8]) -> Turn {
+        if self.is_abandoned() {
+            self.phase = Phase::Cancelled(Instant::now());
+            return Ok(true);
+        }
+        let mut progress = self.read(session, buffer)? | self.write(session)?;
+        let Some(channel) = &mut self.channel else { return Ok(false) };
+        if let Some((_, size)) = &mut self.terminal
+            && size.has_changed().unwrap_or(false)
+        {
+            let (columns, rows) = *size.borrow_and_update();
+            // a size that is not told now is told with the next change
+            let _told = channel.request_pty_size(columns, rows, None, None);
+        }
+        // end of output is not the end of the program; the host closes the channel after its status
+        if channel.eof() {
+            match channel.wait_close() {
+                Ok(()) => {
+                    self.finish();
+                    progress = true;
+                }
+                Err(error) => _ = self.again(session, error)?,
+            }
+        }
+        Ok(progress)
+    }
+
+    fn finish(&mut self) {
+        let Some(channel) = &self.channel else { return };
+        let signal = channel.exit_signal().ok().and_then(|signal| signal.exit_signal);
+        let status = i64::from(channel.exit_status().unwrap_or(-1));
+        let mut output = std::mem::take(&mut self.output);
+        output.status = signal.map_or(status, |name| 128 + signal_number(&name));
+        if let Some(reply) = self.reply.take() {
+            let _nobody_waits = reply.send(Ok(output));
+        }
+        self.phase = Phase::Closing;
+    }
+
+    /// Both streams; true if anything came.
+    fn read(&mut self, session: &Session, buffer: &mut [u8]) -> Turn {
+        let mut progress = false;
+        for stream in 0..2 {
+            for _ in 0..OPERATIONS {
+                let permit = match &self.sink {
+                    Sink::Forward(sender) if !sender.is_closed() => match sender.try_reserve() {
+                        Ok(permit) => Some(permit),
+                        Err(_full) => break,
+                    },
+                    _ => None,
+                };
+                let Some(channel) = &self.channel else { return Ok(false) };
+                let read = channel.stream(stream).read(buffer);
+                self.stuck_read[stream as usize] = false;
+                match read {
+                    Ok(0) => break,
+                    Ok(count) => {
+                        progress = true;
+                        match permit {
+                            Some(permit) => permit.send((stream == 1, Bytes::copy_from_slice(&buffer[..count]))),
+                            None if stream == 0 => self.output.stdout.extend_from_slice(&buffer[..count]),
+                            None => self.output.stderr.extend_from_slice(&buffer[..count]),
+                        }
+                    }
+                    Err(error) => {
+                        drop(permit);
+                        let stuck = self.again(session, error)?;
+                        self.stuck_read[stream as usize] = stuck;
+                        break;
+                    }
+                }
+            }
+        }
+        if self.group.is_none() && self.end.is_some() && self.output.stderr.len() < GROUP_LIMIT + buffer.len() {
+            self.group = take_group(&mut self.output.stderr);
+        }
+        Ok(progress)
+    }
+
+    fn write(&mut self, session: &Session) -> Turn {
+        let mut progress = false;
+        for _ in 0..OPERATIONS {
+            if self.chunk.is_empty() && !self.input_ended {
+                match self.input.try_recv() {
+                    Ok(chunk) => self.chunk = chunk,
+                    Err(mpsc::error::TryRecvError::Empty) => break,
+                    Err(mpsc::error::TryRecvError::Disconnected) => self.input_ended = true,
+                }
+                continue;
+            }
+            let Some(channel) = &mut self.channel else { break };
+            if self.chunk.is_empty() {
+                if !self.eof_sent {
+                    match channel.send_eof() {
+                        Ok(()) => (self.eof_sent, progress) = (true, true),
+                        Err(error) => _ = self.again(session, error)?,
+                    }
+                }
+                break;
+            }
+            match channel.write(&self.chunk) {
+                Ok(count) => {
+                    self.chunk.advance(count);
+                    (self.stuck_write, progress) = (false, true);
+                }
+                Err(error) => {
+                    self.stuck_write = self.again(session, error)?;
+                    break;
+                }
+            }
+        }
+        Ok(progress)
+    }
+
+    /// Repeats what was begun; true when nothing is left half done.
+    fn settle(&mut self, session: &Session, buffer: &mut [u8]) -> Turn {
+        if self.stuck_read.contains(&true) {
+            self.sink = Sink::Collect;
+            self.read(session, buffer)?;
+        }
+        if self.stuck_write {
+            let Some(channel) = &mut self.channel else { return Ok(true) };
+            self.stuck_write = match channel.write(&self.chunk) {
+                Ok(_) => false,
+                Err(error) => self.again(session, error)?,
+            };
+        }
+        Ok(!self.stuck_write && !self.stuck_read.contains(&true))
+    }
+
+    /// Waits a moment for the process group, so that the command can be ended and not only left.
+    fn cancelled(&mut self, session: &Session, buffer: &mut [u8], since: Instant) -> Turn {
+        self.sink = Sink::Collect;
+        self.read(session, buffer)?;
+        let ended = self.channel.as_ref().is_none_or(Channel::eof);
+        if let (Some(group), Some(end)) = (self.group, &self.end) {
+            self.after = Some(end(group));
+        }
+        if self.end.is_none() || self.group.is_some() || ended || since.elapsed() > GROUP_WAIT {
+            self.phase = Phase::Closing;
+        }
+        Ok(false)
+    }
+
+    fn close(&mut self, session: &Session, buffer: &mut [u8]) -> Turn {
+        if !self.settle(session, buffer)? {
+            return Ok(false);
+        }
+        if let Some(channel) = &mut self.channel
+            && let Err(error) = channel.close()
+        {
+            self.again(session, error)?;
+            return Ok(false);
+        }
+        self.channel = None;
+        self.phase = Phase::Done;
+        Ok(true)
+    }
+
+    /// "Again" is no error; true if something is half sent.
+    fn again(&mut self, session: &Session, error: impl MaybeAgain) -> Turn {
+        if !error.is_again() {
+            return Err(error.text());
+        }
+        let outbound = is_outbound(session);
+        self.outbound |= outbound;
+        Ok(outbound)
+    }
+
+    /// A host that refuses a channel or a program still talks to us.
+    fn again_or_refused(&mut self, session: &Session, error: ssh2::Error, then: Phase) -> Turn {
+        if !is_refusal(&error) {
+            self.again(session, error)?;
+            return Ok(false);
+        }
+        self.fail(Failure::Refused(error));
+        self.phase = then;
+        Ok(true)
+    }
+}
+
+/// Number of a signal by its name in SSH (RFC 4254, 6.10), and of those that OpenSSH names with a suffix.
+fn signal_number(name: &str) -> i64 {
+    let names = [
+        ("HUP", 1),
+        ("INT", 2),
+        ("QUIT", 3),
+        ("ILL", 4),
+        ("TRAP", 5),
+        ("ABRT", 6),
+        ("BUS", 7),
+        ("FPE", 8),
+        ("KILL", 9),
+        ("USR1", 10),
+        ("SEGV", 11),
+        ("USR2", 12),
+        ("PIPE", 13),
+        ("ALRM", 14),
+        ("TERM", 15),
+    ];
+    let name = name.split('@').next().unwrap_or(name);
+    names.iter().find(|(known, _)| *known == name).map_or(127, |(_, number)| *number)
+}

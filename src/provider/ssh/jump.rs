@@ -1,0 +1,112 @@
+//! A host behind another: the jump host connects to it (`direct-tcpip`), and the second session runs over that.
+
+use std::io::{self, Read, Write};
+use std::os::unix::net::UnixStream;
+
+use rustix::event::{PollFd, PollFlags, poll};
+use ssh2::{BlockDirections, Channel, Session};
+
+use super::error::SshError;
+use super::session::Target;
+
+/// Bytes that are moved at once; as much as a channel's packet holds.
+const CHUNK: usize = 32 * 1024;
+
+/// The near end of a connection from the jump host to `target`. A thread moves the bytes for as long as both ends are open.
+pub(super) fn tunnel(session: Session, target: &Target) -> Result<UnixStream, SshError> {
+    let channel = session
+        .channel_direct_tcpip(&target.host.to_string(), target.port, None)
+        .map_err(|source| SshError::Tunnel { at: target.at.clone(), source })?;
+    session.set_blocking(false);
+    session.set_keepalive(true, super::connection::KEEPALIVE.as_secs() as u32); // ten seconds fit
+    let local = |source| SshError::Local { action: "starting a tunnel's thread", source };
+    let (near, far) = UnixStream::pair().map_err(local)?;
+    far.set_nonblocking(true).map_err(local)?;
+    std::thread::Builder::new()
+        .name(format!("jump {}", target.at.node))
+        .spawn(move || {
+            // however it ends, dropping `far` tells the session above
+            let _ended = bridge(&session, channel, far);
+        })
+        .map_err(local)?;
+    Ok(near)
+}
+
+/// What arrives on a channel; the library also says "nothing" when there is nothing yet.
+struct Incoming<'a>(&'a mut Channel);
+
+impl Read for Incoming<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self.0.read(buffer)? {
+            0 if !self.0.eof() => Err(io::ErrorKind::WouldBlock.into()),
+            count => Ok(count),
+        }
+    }
+}
+
+/// One direction: what was read and not yet written.
+struct Pipe {
+    buffer: Vec<u8>,
+    start: usize,
+    end: usize,
+    closed: bool,
+}
+
+impl Pipe {
+    fn new() -> Self {
+        Pipe { buffer: vec![0; CHUNK], start: 0, end: 0, closed: false }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.start == self.end
+    }
+
+    /// Moves what can be moved without waiting; true if anything was.
+    fn pump(&mut self, from: &mut impl Read, to: &mut impl Write) -> io::Result<bool> {
+        let mut moved = false;
+        if self.is_empty() && !self.closed {
+            match from.read(&mut self.buffer) {
+                Ok(0) => self.closed = true,
+                Ok(count) => (self.start, self.end, moved) = (0, count, true),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Err(error),
+            }
+        }
+        while !self.is_empty() {
+            match to.write(&self.buffer[self.start..self.end]) {
+                Ok(0) => break,
+                Ok(count) => (self.start, moved) = (self.start + count, true),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(moved)
+    }
+}
+
+fn bridge(session: &Session, mut channel: Channel, mut far: UnixStream) -> io::Result<()> {
+    let (mut out, mut back) = (Pipe::new(), Pipe::new());
+    loop {
+        let moved_out = out.pump(&mut far, &mut channel)?;
+        let outbound = matches!(session.block_directions(), BlockDirections::Outbound | BlockDirections::Both);
+        let moved_back = back.pump(&mut Incoming(&mut channel), &mut far)?;
+        if (out.closed && out.is_empty()) || (back.closed && back.is_empty()) {
+            return Ok(());
+        }
+        if moved_out || moved_back {
+            continue;
+        }
+        let outbound = outbound || matches!(session.block_directions(), BlockDirections::Outbound | BlockDirections::Both);
+        if !outbound {
+            session.keepalive_send()?;
+        }
+        // the session owns the socket and outlives this borrow
+        let socket = unsafe { std::os::fd::BorrowedFd::borrow_raw(std::os::fd::AsRawFd::as_raw_fd(session)) };
+        let mut local = PollFlags::empty();
+        local.set(PollFlags::IN, out.is_empty());
+        local.set(PollFlags::OUT, !back.is_empty());
+        let remote = if outbound { PollFlags::IN | PollFlags::OUT } else { PollFlags::IN };
+        let mut fds = [PollFd::from_borrowed_fd(socket, remote), PollFd::new(&far, local)];
+        let _ready = poll(&mut fds, Some(&super::connection::timespec(super::connection::KEEPALIVE)));
+    }
+}

@@ -1,0 +1,217 @@
+//! Large files: streamed, verified on the host, resumed after a loss, skipped where they are already.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use sha2::{Digest, Sha256};
+use tokio::sync::mpsc;
+
+use super::node::SshNode;
+use crate::provider::{Command, Node, NodeError, Output};
+
+/// Bytes that are read and handed over at once: eight packets of SSH.
+const CHUNK: usize = 256 * 1024;
+/// How long the host may take to hash what it has.
+const HASH: Duration = Duration::from_secs(600);
+/// Exit status of the script below: what arrived has another checksum.
+const MISMATCH: i64 = 65;
+
+/// Says what the host has: `same`, or the size and checksum of what an earlier upload left. Arguments: target, mode, checksum.
+const PROBE: &str = r#"
+if [ -f "$1" ] && [ "$(stat -c %a "$1")" = "$2" ] && [ "$(sha256sum < "$1" | cut -c1-64)" = "$3" ]; then echo same
+elif [ -s "$1.part" ]; then echo "part $(stat -c %s "$1.part") $(sha256sum < "$1.part" | cut -c1-64)"
+else echo none; fi
+"#;
+
+/// Takes the rest, hashing on the way, and puts the file into place. Arguments: target, mode, checksum, offset, size.
+const RECEIVE: &str = r#"
+umask 022; mkdir -p "$(dirname "$1")"; umask 077; part="$1.part"
+if [ "$4" = 0 ]; then : > "$part"; fi
+sum=$({ head -c "$4" "$part"; tee -a "$part"; } | sha256sum | cut -c1-64)
+got=$(stat -c %s "$part")
+if [ "$got" != "$5" ]; then echo "$got of $5 bytes were written" >&2; exit 1; fi
+if [ "$sum" != "$3" ]; then rm -f "$part"; exit 65; fi
+chmod "$2" "$part"; mv -f "$part" "$1"
+"#;
+
+/// What an upload did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Uploaded {
+    /// The host had it already.
+    Skipped,
+    /// So many bytes were sent, after those that an earlier attempt had left.
+    Sent {
+        /// Bytes sent now.
+        bytes: u64,
+        /// Bytes that were there.
+        resumed: u64,
+    },
+}
+
+/// A file could not be sent.
+#[derive(Debug, thiserror::Error)]
+enum UploadError {
+    #[error("{path} cannot be read")]
+    Local {
+        path: String,
+        #[source]
+        source: io::Error,
+    },
+    #[error("what arrived does not have checksum sha256:{sha256}; {path} is another file, or was damaged")]
+    Checksum { path: String, sha256: String },
+}
+
+/// What a host has of a file.
+#[derive(Debug, PartialEq, Eq)]
+enum Present {
+    Same,
+    Part { size: u64, sha256: String },
+    Nothing,
+}
+
+/// Reads the answer of [`PROBE`]; what is not understood counts as nothing.
+fn present(answer: &str) -> Present {
+    let words: Vec<&str> = answer.split_whitespace().collect();
+    match words.as_slice() {
+        ["same"] => Present::Same,
+        ["part", size, sha256] if sha256.len() == 64 => {
+            size.parse().map_or(Present::Nothing, |size| Present::Part { size, sha256: (*sha256).to_owned() })
+        }
+        _ => Present::Nothing,
+    }
+}
+
+/// Where to go on: after the part if it is the file's beginning, else from the start.
+fn offset(present: &Present, source: &Path, length: u64) -> io::Result<u64> {
+    let Present::Part { size, sha256 } = present else { return Ok(0) };
+    if *size > length {
+        return Ok(0);
+    }
+    let mut hash = Sha256::new();
+    let mut prefix = File::open(source)?.take(*size);
+    let mut buffer = vec![0; CHUNK];
+    loop {
+        match prefix.read(&mut buffer)? {
+            0 => break,
+            count => hash.update(&buffer[..count]),
+        }
+    }
+    let same = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect::<String>() == *sha256;
+    Ok(if same { *size } else { 0 })
+}
+
+impl SshNode {
+    /// Brings a local file to `target` (absolute) with `mode` and root as owner, unless it is there already; `progress`
+    /// is told how many of its bytes are sent. An attempt that broke off leaves `<target>.part`, and the next one
+    /// goes on there. At most three run at once over all hosts.
+    ///
+    /// # Errors
+    /// [`NodeError::Transport`] also for a local file that cannot be read and for a checksum that differs.
+    pub async fn upload(
+        &self,
+        source: &Path,
+        target: &str,
+        mode: u32,
+        sha256: &str,
+        progress: &(dyn Fn(u64) + Sync),
+    ) -> Result<Uploaded, NodeError> {
+        // the semaphore is never closed
+        let _turn = self.uploads.acquire().await;
+        let path = source.display().to_string();
+        let failed = |source: UploadError| NodeError::Transport {
+            node: self.name.clone(),
+            action: format!("uploading {target}"),
+            source: Box::new(source),
+        };
+        let local = |source| failed(UploadError::Local { path: path.clone(), source });
+        let length = source.metadata().map_err(local)?.len();
+        let mode = format!("{mode:o}");
+        let probe = Command::new(["sh", "-c", PROBE, "probe", target, &mode, sha256]).timeout(HASH);
+        let present = present(&self.run(probe).await?.text());
+        if present == Present::Same {
+            progress(length);
+            return Ok(Uploaded::Skipped);
+        }
+        let from = {
+            let source = source.to_owned();
+            tokio::task::spawn_blocking(move || offset(&present, &source, length)).await
+        };
+        let from = from.map_err(io::Error::other).and_then(|from| from).map_err(local)?;
+        progress(from);
+
+        let (start, size) = (from.to_string(), length.to_string());
+        let argv = ["sh", "-ec", RECEIVE, "receive", target, &mode, sha256, &start, &size];
+        let (sender, receiver) = mpsc::channel(2);
+        let reader = {
+            let source = source.to_owned();
+            let (chunks, read) = mpsc::channel(2);
+            let task = tokio::task::spawn_blocking(move || read_chunks(&source, from, &chunks));
+            (task, read)
+        };
+        let (task, mut read) = reader;
+        let count = async move {
+            let mut sent = from;
+            while let Some(chunk) = read.recv().await {
+                let bytes = Bytes::len(&chunk) as u64;
+                if sender.send(chunk).await.is_err() {
+                    break;
+                }
+                sent += bytes;
+                progress(sent);
+            }
+            sent - from
+        };
+        let (bytes, output) = tokio::join!(count, self.feed(&argv, receiver));
+        let output: Output = output?;
+        task.await.map_err(io::Error::other).and_then(|read| read).map_err(local)?;
+        match output.status {
+            MISMATCH => Err(failed(UploadError::Checksum { path, sha256: sha256.to_owned() })),
+            _ => self.expect_success(&["upload", target], output).map(|_| Uploaded::Sent { bytes, resumed: from }),
+        }
+    }
+}
+
+/// Reads a file from `offset` to its end, chunk by chunk, until nobody takes them.
+fn read_chunks(source: &Path, offset: u64, chunks: &mpsc::Sender<Bytes>) -> io::Result<()> {
+    let mut file = File::open(source)?;
+    io::Seek::seek(&mut file, io::SeekFrom::Start(offset))?;
+    loop {
+        let mut buffer = BytesMut::zeroed(CHUNK);
+        let count = file.read(&mut buffer)?;
+        buffer.truncate(count);
+        if count == 0 || chunks.blocking_send(buffer.freeze()).is_err() {
+            return Ok(());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_of_the_host_are_understood() {
+        let sum = "a".repeat(64);
+        assert_eq!(present("same\n"), Present::Same);
+        assert_eq!(present(&format!("part 17 {sum}\n")), Present::Part { size: 17, sha256: sum });
+        for odd in ["none", "", "part", "part 17 ", "part x abc", "sh: sha256sum: not found"] {
+            assert_eq!(present(odd), Present::Nothing, "{odd}");
+        }
+    }
+
+    #[test]
+    fn a_part_is_continued_only_where_it_is_the_files_beginning() {
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        std::fs::write(file.path(), b"hello world").expect("written");
+        let hello = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
+        let part = |size, sha256: &str| Present::Part { size, sha256: sha256.to_owned() };
+        let from = |present| offset(&present, file.path(), 11).expect("readable");
+        assert_eq!(from(part(5, hello)), 5);
+        assert_eq!(from(part(6, hello)), 0, "damaged");
+        assert_eq!(from(part(12, hello)), 0, "longer than the file");
+        assert_eq!(from(Present::Nothing), 0);
+    }
+}
