@@ -61,28 +61,26 @@ pub async fn node_problems(client: &Client, names: &[String]) -> Result<Vec<Stri
     Ok(names.iter().filter_map(problem).collect())
 }
 
-/// Pods whose containers the API believes to run since before their node started, one line each: their node was down,
-/// and its kubelet has not spoken since. A node's start is that of its init system, by its own clock, as kubelets' times are.
+/// Pods with containers that run only in what the API remembers, one line each: their node was down, or they were killed,
+/// and their kubelet has not spoken since. The container runtimes know better.
 pub async fn outdated(client: &Client, nodes: &[impl Node]) -> Result<Vec<String>, ClusterError> {
-    let started = nodes.iter().map(|node| async {
-        let command = ["systemctl", "show", "--timestamp=unix", "--property=UserspaceTimestamp", "--value"];
-        let text = node.run(Command::new(command)).await?.text();
-        Ok::<_, ClusterError>((node.name(), text.trim_start_matches('@').parse::<i64>().unwrap_or(0)))
+    // first what the API says: what starts afterwards is no contradiction
+    let list = Api::<Pod>::all(client.clone()).list(&ListParams::default()).await.map_err(ClusterError::api("list pods"))?;
+    let looks = nodes.iter().map(|node| async {
+        let output = node.run(Command::new(["ctr", "--namespace=k8s.io", "tasks", "list"])).await?;
+        Ok::<_, ClusterError>((node.name(), output.text()))
     });
-    let pods = Api::<Pod>::all(client.clone());
-    let parameters = ListParams::default();
-    let (started, list) = tokio::join!(futures_util::future::try_join_all(started), pods.list(&parameters));
-    let (started, list) = (started?, list.map_err(ClusterError::api("list pods"))?);
-    let old = |pod: &Pod| {
+    let tasks = futures_util::future::try_join_all(looks).await?;
+    let outdated = |pod: &Pod| {
         let node = pod.spec.as_ref()?.node_name.as_deref()?;
-        let (_, start) = started.iter().find(|(name, _)| *name == node)?;
+        let (_, tasks) = tasks.iter().find(|(name, _)| *name == node)?;
         let statuses = pod.status.as_ref()?.container_statuses.as_ref()?;
-        let mut running = statuses.iter().filter_map(|container| container.state.as_ref()?.running.as_ref()?.started_at.as_ref());
-        running.any(|time| time.0.as_second() < *start).then(|| {
-            format!("pod {}/{}: nothing heard of it since {node} started", pod.namespace().unwrap_or_default(), pod.name_any())
-        })
+        let believed = statuses.iter().filter(|container| container.state.as_ref().is_some_and(|state| state.running.is_some()));
+        let mut ids = believed.filter_map(|container| container.container_id.as_deref()?.rsplit('/').next());
+        let runs = |id: &str| tasks.lines().any(|line| line.starts_with(id) && line.ends_with("RUNNING"));
+        ids.any(|id| !runs(id)).then(|| format!("pod {}/{}: was restarted", pod.namespace().unwrap_or_default(), pod.name_any()))
     };
-    Ok(list.iter().filter_map(old).collect())
+    Ok(list.iter().filter_map(outdated).collect())
 }
 
 /// Watches until nothing has a problem and the set is complete; on timeout the problems are the message.

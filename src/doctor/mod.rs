@@ -57,10 +57,7 @@ pub async fn hosts(
 /// what cannot be asked is a finding.
 pub async fn examine(profile: Option<&Profile>) -> Findings {
     let facts = Facts::gather(profile, None).await;
-    let mut findings = match profile.map(|profile| &profile.provider) {
-        Some(Provider::Ssh(_)) => host::unwritable(&facts.host),
-        _ => found(&facts, profile, &[]),
-    };
+    let mut findings = found(&facts, profile, &[]);
     if let Ok(engine) = &facts.engine {
         findings.extend(leftover::all(&facts.host, engine, profile.map(|profile| profile.name.as_str())));
     }
