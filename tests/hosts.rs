@@ -58,18 +58,43 @@ fn profile(world: &World, like: &str, count: usize) -> String {
 }
 
 /// The hosts as Hearth itself would describe them, by the same script, not through Hearth.
-fn stock() -> Vec<String> {
+fn stock() -> Vec<Vec<String>> {
     let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("src/provider/host/stock.sh");
-    containers().iter().map(|host| sh(&format!("docker exec -i {host} sh -s < {}", script.display()))).collect()
+    let take = |host: &String| {
+        let text = sh(&format!("docker exec -i {host} sh -s < {}", script.display()));
+        let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+        lines.sort();
+        lines
+    };
+    containers().iter().map(take).collect()
+}
+
+/// Nothing of a stock has come or gone.
+#[track_caller]
+fn unchanged(after: &[Vec<String>], before: &[Vec<String>]) {
+    for (host, (after, before)) in containers().iter().zip(after.iter().zip(before)) {
+        let only =
+            |one: &[String], other: &[String]| one.iter().filter(|line| !other.contains(line)).cloned().collect::<Vec<_>>();
+        let (left, gone) = (only(after, before), only(before, after));
+        assert!(left.is_empty() && gone.is_empty(), "{host}: left {left:#?}, gone {gone:#?}");
+    }
+}
+
+/// A place of its own, and hosts that are bare even if a test before was cut off.
+fn bare_hosts() -> (World, Vec<Vec<String>>) {
+    let world = World::new();
+    let plain = profile(&world, "plain", 3);
+    world.hearth(&["down", "-f", &plain, "--yes"]).expect(0);
+    (world, stock())
 }
 
 #[test]
 fn bare_hosts_become_a_cluster_survive_a_reboot_and_are_bare_again() {
-    let (world, before) = (World::new(), stock());
+    let (world, before) = bare_hosts();
     let all = profile(&world, "homelab", 3);
 
     world.hearth(&["up", "--dry-run", "-f", &all]).expect(0);
-    assert_eq!(stock(), before, "a dry run changes nothing");
+    unchanged(&stock(), &before);
 
     let up = world.hearth(&["up", "-f", &all, "--yes", "-o", "json"]);
     eprintln!("{}", up.err.lines().filter(|line| line.contains("first 200")).collect::<String>());
@@ -102,7 +127,8 @@ fn bare_hosts_become_a_cluster_survive_a_reboot_and_are_bare_again() {
     let kubectl = |args: &str| on(1, &format!("KUBECONFIG=/etc/kubernetes/admin.conf /usr/local/bin/kubectl {args}"));
     world.hearth(&["up", "-f", &profile(&world, "homelab", 2), "--yes"]).expect(0);
     assert!(kubectl("get node n3").contains("NotFound"), "{}", kubectl("get nodes"));
-    assert_eq!(stock()[2], before[2], "n3 is as it was");
+    let gone = stock();
+    unchanged(&gone[2..], &before[2..]);
     world.hearth(&["up", "-f", &all, "--yes"]).expect(0);
     assert!(kubectl("get node n3").contains(" Ready "), "{}", kubectl("get nodes"));
 
@@ -112,14 +138,14 @@ fn bare_hosts_become_a_cluster_survive_a_reboot_and_are_bare_again() {
     world.hearth(&["status", "--name", "e2e-hosts"]).expect(0);
 
     world.hearth(&["down", "--name", "e2e-hosts", "--yes"]).expect(0);
-    assert_eq!(stock(), before, "every host is as it was");
+    unchanged(&stock(), &before);
     world.nothing_is_left();
 }
 
 /// Killed after every few steps, again and again, a bring-up still arrives; so does a clean-up.
 #[test]
 fn killed_at_every_step_it_goes_on() {
-    let (world, before) = (World::new(), stock());
+    let (world, before) = bare_hosts();
     let plain = profile(&world, "plain", 3);
     let journal = world.folder.path().join("hearth/e2e-hosts/journal.jsonl");
     let lines = || std::fs::read_to_string(&journal).map_or(0, |text| text.lines().count());
@@ -151,7 +177,7 @@ fn killed_at_every_step_it_goes_on() {
     world.hearth(&["up", "-f", &plain, "--yes"]).expect(0);
     world.hearth(&["status", "--name", "e2e-hosts"]).expect(0);
     assert_eq!(killed_until_done(&["down", "-f", &plain, "--yes"]), 0);
-    assert_eq!(stock(), before, "every host is as it was");
+    unchanged(&stock(), &before);
 
     // killed half way, and then taken away
     let mut run = world.start(&["up", "-f", &plain, "--yes"]);
@@ -159,14 +185,14 @@ fn killed_at_every_step_it_goes_on() {
     run.kill().unwrap();
     run.wait().unwrap();
     world.hearth(&["down", "-f", &plain, "--yes"]).expect(0);
-    assert_eq!(stock(), before, "every host is as it was");
+    unchanged(&stock(), &before);
     world.nothing_is_left();
 }
 
 /// What breaks on the way is told with host and command, and the next run goes on.
 #[test]
 fn connections_break_and_hosts_go_away() {
-    let (world, before) = (World::new(), stock());
+    let (world, before) = bare_hosts();
     let plain = profile(&world, "plain", 3);
     let log = |text: &str| {
         let runs = world.folder.path().join("hearth/e2e-hosts/runs");
@@ -199,15 +225,14 @@ fn connections_break_and_hosts_go_away() {
     assert!(!log("panicked"));
 
     world.hearth(&["down", "--name", "e2e-hosts", "--yes"]).expect(0);
-    let after = stock();
-    assert_eq!(after[..2], before[..2], "every host is as it was");
+    unchanged(&stock(), &before);
     world.nothing_is_left();
 }
 
 /// Hosts that cannot be used are refused before anything is changed, each for its own reason.
 #[test]
 fn unfit_hosts_are_refused_untouched() {
-    let (world, before) = (World::new(), stock());
+    let (world, before) = bare_hosts();
     let plain = profile(&world, "plain", 3);
     let refused = |set: &[&str], code: i32, says: &[&str]| {
         let args: Vec<&str> = ["up", "-f", &plain, "--yes"].iter().chain(set).copied().collect();
@@ -272,9 +297,9 @@ fn unfit_hosts_are_refused_untouched() {
     );
 
     // users came and went: what a system keeps of that is not what this is about
-    let account = |line: &&str| !["passwd", "shadow", "group", "subuid", "subgid"].iter().any(|name| line.contains(name));
+    let account = |line: &&String| !["passwd", "shadow", "group", "subuid", "subgid"].iter().any(|name| line.contains(name));
     for (after, before) in stock().iter().zip(&before) {
-        let lines = |text: &'_ str| text.lines().filter(account).map(str::to_owned).collect::<Vec<_>>();
+        let lines = |all: &[String]| all.iter().filter(account).cloned().collect::<Vec<_>>();
         assert_eq!(lines(after), lines(before), "nothing was changed");
     }
 }

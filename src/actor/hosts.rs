@@ -1,7 +1,8 @@
 //! Bare hosts in the course of a run: what they get, what they have, and who may work on them.
 
 use std::net::Ipv4Addr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use futures_util::future::{join_all, try_join_all};
 use ipnet::Ipv4Net;
@@ -86,7 +87,7 @@ impl Session {
     }
 
     /// A program's file in the bundle.
-    fn program(&self, name: &str) -> Result<std::path::PathBuf> {
+    fn program(&self, name: &str) -> Result<PathBuf> {
         let found = self.bundle.as_ref().and_then(|bundle| bundle.program(name));
         found.ok_or_else(|| SessionError::NoProgram { program: name.to_owned() }.into())
     }
@@ -134,31 +135,48 @@ impl Session {
         Ok(images.iter().filter(|image| !has.contains(*image)).cloned().collect())
     }
 
-    /// Brings images to a host: out of the bundle, else the host pulls them itself.
+    /// Brings images to a host: out of the bundle, else the host pulls them itself. One is unpacked while the next one
+    /// is on its way.
     pub(super) async fn copy_to_host(&self, node: &SshNode, images: &[String], progress: &Progress) -> Result<()> {
+        let missing = self.images_missing_on_host(node, images).await?;
+        let (sender, mut arrived) = tokio::sync::mpsc::channel::<(String, Option<String>)>(2);
+        let copy = async move {
+            for image in missing {
+                progress.say(format!("{image} to {}", node.name()));
+                let target = match self.archive(&image).await? {
+                    Some(archive) => {
+                        let digest = self.digest(&archive).await?;
+                        let target = format!("{ARCHIVES}/{digest}.tar");
+                        node.upload(&archive, &target, 0o600, &digest, &|_| {}).await?;
+                        Some(target)
+                    }
+                    None => None,
+                };
+                if sender.send((image, target)).await.is_err() {
+                    // its error is the one to tell
+                    break;
+                }
+            }
+            Ok::<_, BoxError>(())
+        };
+        let unpack = async {
+            while let Some((image, archive)) = arrived.recv().await {
+                import_on_host(node, &image, archive.as_deref()).await?;
+            }
+            Ok::<_, BoxError>(())
+        };
+        let (copied, unpacked) = tokio::join!(copy, unpack);
+        unpacked.and(copied)
+    }
+
+    /// The archive of an image on this machine; none if only its registry has it.
+    async fn archive(&self, image: &str) -> Result<Option<PathBuf>> {
         let was = self.was().await?;
-        for image in self.images_missing_on_host(node, images).await? {
-            progress.say(format!("{image} to {}", node.name()));
-            let archive = match &self.bundle {
-                _ if image == was.reference => Some(was.path.clone()),
-                Some(bundle) => bundle.image(&image).ok(),
-                None => None,
-            };
-            let Some(archive) = archive else {
-                let pull = ["ctr", "--namespace=k8s.io", "images", "pull", "--label=io.cri-containerd.pinned=pinned", &image];
-                node.run(Command::new(pull).timeout(std::time::Duration::from_secs(600))).await?;
-                continue;
-            };
-            let digest = self.digest(&archive).await?;
-            let target = format!("{ARCHIVES}/{digest}.tar");
-            node.upload(&archive, &target, 0o600, &digest, &|_| {}).await?;
-            let mut argv: Vec<String> = import(false).into_iter().map(str::to_owned).collect();
-            argv.pop();
-            argv.push(target.clone());
-            node.run(Command::new(argv).timeout(std::time::Duration::from_secs(300))).await?;
-            node.run(Command::new(["rm", "-f", &target])).await?;
-        }
-        Ok(())
+        Ok(match &self.bundle {
+            _ if image == was.reference => Some(was.path.clone()),
+            Some(bundle) => bundle.image(image).ok(),
+            None => None,
+        })
     }
 
     /// The component images that a node may have to run: all on workers, those of DaemonSets on a control plane that has
@@ -291,4 +309,17 @@ pub(super) async fn verify(session: &Session) -> Result<Vec<String>> {
     });
     let left: Vec<Vec<String>> = try_join_all(look).await?;
     Ok(left.concat())
+}
+
+/// Gives an image to a host's container runtime, unpacked: out of an archive on the host, or from its registry.
+async fn import_on_host(node: &SshNode, image: &str, archive: Option<&str>) -> Result<()> {
+    let Some(archive) = archive else {
+        let pull = ["ctr", "--namespace=k8s.io", "images", "pull", "--label=io.cri-containerd.pinned=pinned", image];
+        node.run(Command::new(pull).timeout(Duration::from_secs(600))).await?;
+        return Ok(());
+    };
+    let argv = import(true).into_iter().map(|word| if word == "-" { archive } else { word });
+    node.run(Command::new(argv).timeout(Duration::from_secs(300))).await?;
+    node.run(Command::new(["rm", "-f", archive])).await?;
+    Ok(())
 }

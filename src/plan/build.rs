@@ -14,15 +14,15 @@ pub fn up(profile: &Profile, leaving: &[(String, Role)]) -> Result<Plan<StepKind
     let control_plane = names[0].clone();
 
     let was = plan.add("was-image", StepKind::WasImage, []);
-    let booted = match &profile.provider {
-        Provider::Docker(docker) => containers(&mut plan, profile, docker, &nodes),
+    let (booted, for_services) = match &profile.provider {
+        Provider::Docker(docker) => (containers(&mut plan, profile, docker, &nodes), None),
         Provider::Ssh(_) => machines(&mut plan, profile, &nodes),
     };
     let mut all_nodes: Vec<&StepId> = booted.iter().collect();
 
     let control = plan.add("control-plane", StepKind::ControlPlane { node: control_plane.clone() }, [&booted[0]]);
     let api = plan.add("api", StepKind::ApiServer, [&control]);
-    let services = plan.add("cluster-services", StepKind::ClusterServices, [&api]);
+    let services = plan.add("cluster-services", StepKind::ClusterServices, std::iter::once(&api).chain(&for_services));
     let configuration = plan.add("cluster-configuration", StepKind::ClusterConfiguration, [&services]);
     let mut left = Vec::new();
     for (node, role) in leaving {
@@ -137,20 +137,29 @@ fn containers(
     nodes.iter().map(&mut add).collect()
 }
 
-/// Machines that become nodes; the steps after which each is one.
-fn machines(plan: &mut PlanBuilder<StepKind>, profile: &Profile, nodes: &[(String, Role)]) -> Vec<StepId> {
+/// Machines that become nodes; the steps after which each can start, and the one after which the control plane has the
+/// rest of its images.
+fn machines(plan: &mut PlanBuilder<StepKind>, profile: &Profile, nodes: &[(String, Role)]) -> (Vec<StepId>, Option<StepId>) {
     let mut stocks = Vec::new();
     for (name, _) in nodes {
         stocks.push(plan.add(format!("stock/{name}"), StepKind::Stock { node: name.clone() }, []));
     }
-    let mut add = |(name, role): &(String, Role)| {
+    let (mut started, mut rest) = (Vec::new(), None);
+    for (name, role) in nodes {
         // hosts may share a kernel, so all are looked at before any is changed
         let install = StepKind::Install { node: name.clone(), role: *role };
         let installed = plan.add(format!("install/{name}"), install, &stocks);
-        let images = kubernetes_images(&profile.kubernetes.version, *role);
-        plan.add(format!("images/{name}"), StepKind::HostImages { node: name.clone(), images }, [&installed])
-    };
-    nodes.iter().map(&mut add).collect()
+        let mut images = kubernetes_images(&profile.kubernetes.version, *role);
+        // the API server starts while those that need it are still on their way
+        let later = images.split_off(images.len().min(if *role == Role::ControlPlane { API_IMAGES } else { images.len() }));
+        let kind = |images| StepKind::HostImages { node: name.clone(), images };
+        let first = plan.add(format!("images/{name}"), kind(images), [&installed]);
+        if !later.is_empty() {
+            rest = Some(plan.add(format!("more-images/{name}"), kind(later), [&first]));
+        }
+        started.push(first);
+    }
+    (started, rest)
 }
 
 /// The engine's images, and the node image derived from them.
@@ -161,6 +170,9 @@ fn node_image(plan: &mut PlanBuilder<StepKind>, profile: &Profile, docker: &Dock
     let fetched = plan.add("images", StepKind::Images { images: all }, []);
     plan.add("node-image", StepKind::NodeImage { base: docker.image.clone(), images: components }, [&fetched])
 }
+
+/// How many of a control plane's images, in the order of their need, the API server takes: pause, etcd and its own.
+const API_IMAGES: usize = 3;
 
 /// The step that writes a part's objects.
 fn applied(part: Part) -> StepId {
