@@ -10,7 +10,7 @@ use ipnet::Ipv4Net;
 use super::Session;
 use super::session::SessionError;
 use crate::artifact::{self, pins};
-use crate::components::address_pool;
+use crate::components::{Part, address_pool, storage_node};
 use crate::engine::Progress;
 use crate::error::{BoxError, Result};
 use crate::plan::build;
@@ -135,8 +135,8 @@ impl Session {
         Ok(images.iter().filter(|image| !has.contains(*image)).cloned().collect())
     }
 
-    /// Brings images to a host: out of the bundle, else the host pulls them itself. One is unpacked while the next one
-    /// is on its way.
+    /// Brings images to a host: out of the bundle, else the host pulls them itself. One is imported while the next one is on
+    /// its way. They stay packed until they run: unpacking all of them now would starve the API server that starts meanwhile.
     pub(super) async fn copy_to_host(&self, node: &SshNode, images: &[String], progress: &Progress) -> Result<()> {
         let missing = self.images_missing_on_host(node, images).await?;
         let (sender, mut arrived) = tokio::sync::mpsc::channel::<(String, Option<String>)>(2);
@@ -159,14 +159,14 @@ impl Session {
             }
             Ok::<_, BoxError>(())
         };
-        let unpack = async {
+        let import = async {
             while let Some((image, archive)) = arrived.recv().await {
                 import_on_host(node, &image, archive.as_deref()).await?;
             }
             Ok::<_, BoxError>(())
         };
-        let (copied, unpacked) = tokio::join!(copy, unpack);
-        unpacked.and(copied)
+        let (copied, imported) = tokio::join!(copy, import);
+        imported.and(copied)
     }
 
     /// The archive of an image on this machine; none if only its registry has it.
@@ -179,14 +179,16 @@ impl Session {
         })
     }
 
-    /// The component images that a node may have to run: all on workers, those of DaemonSets on a control plane that has
-    /// workers to run the rest.
-    pub fn images_for(&self, role: Role, was: &str) -> Vec<String> {
+    /// The component images that a node may have to run at once: on workers all but the database's where it cannot run, those
+    /// of DaemonSets on a control plane that has workers for the rest. The storage class's come later.
+    pub fn images_for(&self, node: &str, role: Role, was: &str) -> Vec<String> {
         let workers = self.wanted().iter().any(|(_, role)| *role == Role::Worker);
         let mut images = build::images(&self.profile);
-        if role == Role::ControlPlane && workers {
-            images.retain(|image| image == pins::METALLB_SPEAKER.reference);
-        }
+        let later: Vec<&str> = Part::Storage.images().iter().map(|pin| pin.reference).collect();
+        images.retain(|image| match role {
+            Role::ControlPlane if workers => image == pins::METALLB_SPEAKER.reference,
+            _ => !later.contains(&image.as_str()) && (image != pins::MYSQL.reference || node == storage_node(&self.profile)),
+        });
         images.push(was.to_owned());
         images
     }
@@ -311,14 +313,14 @@ pub(super) async fn verify(session: &Session) -> Result<Vec<String>> {
     Ok(left.concat())
 }
 
-/// Gives an image to a host's container runtime, unpacked: out of an archive on the host, or from its registry.
+/// Gives an image to a host's container runtime: out of an archive on the host, or from its registry.
 async fn import_on_host(node: &SshNode, image: &str, archive: Option<&str>) -> Result<()> {
     let Some(archive) = archive else {
         let pull = ["ctr", "--namespace=k8s.io", "images", "pull", "--label=io.cri-containerd.pinned=pinned", image];
         node.run(Command::new(pull).timeout(Duration::from_secs(600))).await?;
         return Ok(());
     };
-    let argv = import(true).into_iter().map(|word| if word == "-" { archive } else { word });
+    let argv = import(false).into_iter().map(|word| if word == "-" { archive } else { word });
     node.run(Command::new(argv).timeout(Duration::from_secs(300))).await?;
     node.run(Command::new(["rm", "-f", archive])).await?;
     Ok(())

@@ -76,7 +76,7 @@ impl Session {
     async fn component_images_missing(&self) -> Result<Vec<(SshNode, Vec<String>)>> {
         let was = self.was().await?.reference.clone();
         let looks = self.wanted().into_iter().map(|(name, role)| {
-            let images = self.images_for(role, &was);
+            let images = self.images_for(&name, role, &was);
             async move {
                 let node = self.host(&name).await?;
                 let missing = self.images_missing_on_host(&node, &images).await?;

@@ -117,7 +117,7 @@ impl Inputs {
 const ISTIOD_HOST: usize = 14;
 
 /// The node that holds volumes: the first worker, or the control plane of a cluster without workers.
-fn storage_node(profile: &Profile) -> String {
+pub fn storage_node(profile: &Profile) -> String {
     let nodes = wanted(profile);
     let worker = nodes.iter().find(|(_, role)| *role == Role::Worker).or(nodes.first());
     worker.map(|(name, _)| name.clone()).unwrap_or_default()

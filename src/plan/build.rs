@@ -57,7 +57,7 @@ pub fn up(profile: &Profile, leaving: &[(String, Role)]) -> Result<Plan<StepKind
 
     let parts = catalogue::parts(profile);
     let mut finished = Vec::new();
-    for part in &parts {
+    for part in parts.iter().filter(|part| **part != Part::Storage) {
         let mut after = vec![api.clone()];
         after.extend(part.needs().iter().filter(|need| parts.contains(&need.part())).map(|need| match need {
             Need::Applied(part) => applied(*part),
@@ -77,7 +77,7 @@ pub fn up(profile: &Profile, leaving: &[(String, Role)]) -> Result<Plan<StepKind
     match &profile.provider {
         // the one volume of the workloads is made without the provisioner, so it need not compete with them
         Provider::Docker(_) => finished.push(plan.add("storage", StepKind::Storage, &answered)),
-        Provider::Ssh(_) => finished.push(plan.add("tools", StepKind::Tools { node: control_plane.clone() }, &answered)),
+        Provider::Ssh(_) => finished.extend(late(&mut plan, &parts, &nodes, &answered)),
     }
     finished.extend(answered);
     // the proof runs pods on every node, so it stands back until the application answers
@@ -169,6 +169,25 @@ fn node_image(plan: &mut PlanBuilder<StepKind>, profile: &Profile, docker: &Dock
     all.extend(components.iter().cloned());
     let fetched = plan.add("images", StepKind::Images { images: all }, []);
     plan.add("node-image", StepKind::NodeImage { base: docker.image.clone(), images: components }, [&fetched])
+}
+
+/// What hosts can do without until the application answers: the storage class's provisioner, programs for people.
+fn late(plan: &mut PlanBuilder<StepKind>, parts: &[Part], nodes: &[(String, Role)], answered: &[StepId]) -> Vec<StepId> {
+    let tools = StepKind::Tools { node: nodes[0].0.clone() };
+    let mut last = vec![plan.add("tools", tools, answered)];
+    if parts.contains(&Part::Storage) {
+        let images: Vec<String> = Part::Storage.images().iter().map(|pin| pin.reference.to_owned()).collect();
+        let workers = nodes.iter().filter(|(_, role)| *role == Role::Worker || nodes.len() == 1);
+        let copied: Vec<StepId> = workers
+            .map(|(name, _)| {
+                let kind = StepKind::HostImages { node: name.clone(), images: images.clone() };
+                plan.add(format!("storage-images/{name}"), kind, answered)
+            })
+            .collect();
+        let storage = plan.add(applied(Part::Storage), StepKind::Apply { part: Part::Storage }, &copied);
+        last.push(plan.add(healthy(Part::Storage), StepKind::Healthy { part: Part::Storage }, [&storage]));
+    }
+    last
 }
 
 /// How many of a control plane's images, in the order of their need, the API server takes: pause, etcd and its own.

@@ -47,7 +47,7 @@ pub enum StepKind {
         /// Its part in the cluster.
         role: Role,
     },
-    /// Images on a host that it cannot start without.
+    /// Images on a host, in the order of their need.
     HostImages {
         /// The host.
         node: String,
@@ -135,7 +135,7 @@ impl Kind for StepKind {
             StepKind::Node { node, role } => format!("Start node `{node}` ({role})"),
             StepKind::Stock { node } => format!("Take stock of `{node}`"),
             StepKind::Install { node, role } => format!("Install container runtime and Kubernetes on `{node}` ({role})"),
-            StepKind::HostImages { node, images } => format!("Copy {} images of Kubernetes to `{node}`", images.len()),
+            StepKind::HostImages { node, images } => format!("Copy {} images to `{node}`", images.len()),
             StepKind::Tools { node } => format!("Copy crictl and kubectl to `{node}`"),
             StepKind::LoadImage => "Copy images into nodes that lack them".into(),
             StepKind::ControlPlane { node } => format!("Set up the control plane on `{node}`"),
