@@ -199,12 +199,10 @@ impl Session {
         let mut nowhere: Vec<String> = programs.map(|program| format!("program {}", program.name)).collect();
         let mut images = build::images(&self.profile);
         images.extend(pins::kubernetes_images(&self.profile.kubernetes.version, Role::ControlPlane));
-        for image in images {
-            let bundled = self.bundle.as_ref().is_some_and(|bundle| bundle.image(&image).is_ok());
-            if !bundled && !super::images::answers(super::images::registry(&image)).await {
-                nowhere.push(image);
-            }
-        }
+        let bundled = |image: &String| self.bundle.as_ref().is_some_and(|bundle| bundle.image(image).is_ok());
+        images.retain(|image| !bundled(image));
+        let answers = join_all(images.iter().map(|image| super::images::answers(super::images::registry(image)))).await;
+        nowhere.extend(images.into_iter().zip(answers).filter(|(_, answers)| !answers).map(|(image, _)| image));
         nowhere
     }
 

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 pub use any::{AnyNode, AnyProvider, NodeView, wanted};
 
+use crate::error::{Explain, Family};
 use crate::profile::Role;
 
 /// A program to run on a node. Arguments are passed as they are: no shell is involved.
@@ -149,6 +150,16 @@ pub enum NodeError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+}
+
+impl Explain for NodeError {
+    fn family(&self) -> Family {
+        match self {
+            NodeError::Failed { .. } | NodeError::Timeout { .. } => Family::Kubeadm,
+            NodeError::Transport { source, .. } if source.is::<bollard::errors::Error>() => Family::Docker,
+            NodeError::Transport { .. } => Family::Ssh,
+        }
+    }
 }
 
 /// The last lines of what a program printed, standard error preferred.

@@ -21,7 +21,6 @@ pub use owned::Owned;
 
 use crate::error::{Explain, Family};
 use crate::profile::{AddressRange, DockerNodes, Role};
-use crate::provider::NodeError;
 
 /// The network every kind cluster shares.
 pub const NETWORK: &str = "kind";
@@ -153,12 +152,6 @@ impl Explain for DockerError {
             DockerError::NoAddress { .. } => "run `hearth up` again: it starts nodes that are stopped".into(),
             _ => return None,
         })
-    }
-}
-
-impl Explain for NodeError {
-    fn family(&self) -> Family {
-        Family::Kubeadm
     }
 }
 
