@@ -196,13 +196,13 @@ async fn thirty_commands_share_one_connection() {
     let started = Instant::now();
     let runs = (0..30).map(|n| {
         let node = node.clone();
-        async move { node.exec(sh(&format!("head -c 300000 /dev/zero | tr '\\0' x; sleep 0.1; echo {n}"))).await.unwrap().text() }
+        async move { node.exec(sh(&format!("head -c 300000 /dev/zero | tr '\\0' x; sleep 0.5; echo {n}"))).await.unwrap().text() }
     });
     for (n, text) in futures_util::future::join_all(runs).await.into_iter().enumerate() {
         assert!(text.len() == 300_000 + n.to_string().len() && text.ends_with(&format!("x{n}")), "{n}");
     }
     eprintln!("30 commands in {:?}", started.elapsed());
-    assert!(started.elapsed() < Duration::from_secs(3), "they run beside each other");
+    assert!(started.elapsed() < Duration::from_secs(10), "they run beside each other");
     assert_eq!(server.serving().len(), 1, "one connection");
 
     let started = Instant::now();
@@ -231,7 +231,8 @@ async fn a_command_that_is_too_slow_or_given_up_is_ended_on_the_host() {
         let _dropped = tokio::time::timeout(Duration::from_millis(150), node.exec(sh(&slow))).await;
     }
     let stubborn = node.exec(Command::shell("trap '' TERM; while :; do sleep 0.1; done").timeout(Duration::from_millis(300)));
-    assert!(matches!(stubborn.await, Err(NodeError::Timeout { .. })));
+    let stubborn = stubborn.await;
+    assert!(matches!(stubborn, Err(NodeError::Timeout { .. })), "{stubborn:?}");
     // in the middle of its input
     let endless = Command::new(["sleep", &own.to_string()]).stdin(vec![7; 30_000_000]).timeout(Duration::from_millis(500));
     assert!(matches!(node.exec(endless).await, Err(NodeError::Timeout { .. })));

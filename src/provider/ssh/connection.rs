@@ -142,6 +142,8 @@ struct Loop {
     requests: mpsc::UnboundedReceiver<Request>,
     waker: Waker,
     queue: VecDeque<Request>,
+    /// Commands that end others, which wait for nothing but a channel.
+    enders: VecDeque<Request>,
     /// A channel that is open ahead of the next command. The library reads only on behalf of a channel, and between
     /// commands the host's questions want answers too.
     spare: Option<Channel>,
@@ -162,6 +164,7 @@ impl Loop {
             requests,
             waker,
             queue: VecDeque::new(),
+            enders: VecDeque::new(),
             spare: None,
             spare_refused: false,
             active: Vec::new(),
@@ -218,12 +221,17 @@ impl Loop {
             }
         };
         self.queue.retain(|request| !request.reply.as_ref().is_some_and(oneshot::Sender::is_closed));
+        while self.active.len() < ALL_CHANNELS
+            && let Some(request) = self.enders.pop_front()
+        {
+            self.active.push(Job::new(request, None));
+        }
         while self.active.len() < CHANNELS
             && let Some(request) = self.queue.pop_front()
         {
             self.active.push(Job::new(request, self.spare.take()));
         }
-        open || !self.queue.is_empty()
+        open || !self.queue.is_empty() || !self.enders.is_empty()
     }
 
     /// A turn for every job; says whether anything moved, and whether something is half sent. Only one channel is
@@ -243,12 +251,9 @@ impl Loop {
             after.extend(job.after.take());
         }
         self.active.retain(|job| !job.is_done());
-        for line in after.into_iter().take(ALL_CHANNELS.saturating_sub(self.active.len())) {
-            self.active.push(Job::new(unattended(line), None));
-            progress = true;
-        }
-        // with nothing left to do, the spare channel is next
-        Ok((progress || self.active.is_empty(), outbound))
+        self.enders.extend(after.into_iter().map(unattended));
+        // those that wait, or the spare channel, are next at once
+        Ok((progress || self.active.is_empty() || !self.enders.is_empty() && self.active.len() < ALL_CHANNELS, outbound))
     }
 
     /// Between commands.
@@ -293,7 +298,8 @@ impl Loop {
         } else if self.active.iter().any(Job::is_waiting) {
             Duration::from_millis(200)
         } else {
-            KEEPALIVE.saturating_sub(self.asked.elapsed()).max(Duration::from_millis(50))
+            let (question, end) = (KEEPALIVE.saturating_sub(self.asked.elapsed()), SILENCE.saturating_sub(self.heard.elapsed()));
+            question.min(end).max(Duration::from_millis(50))
         };
         // without a channel nothing is read: then only the end of the connection counts
         let deaf = self.active.is_empty() && self.spare_refused;

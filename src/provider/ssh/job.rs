@@ -16,8 +16,10 @@ use crate::provider::Output;
 
 /// Reads of a stream and writes per turn: one job must not starve the others.
 const OPERATIONS: usize = 32;
-/// How long a cancelled command's process group is waited for.
+/// How long a cancelled command's process group is waited for until it is known.
 const GROUP_WAIT: Duration = Duration::from_secs(2);
+/// How long its processes may take to end; the ender itself becomes rude after two seconds.
+const END_WAIT: Duration = Duration::from_secs(10);
 /// Standard error is searched for the process group up to here.
 const GROUP_LIMIT: usize = 4096;
 
@@ -67,7 +69,7 @@ enum Phase {
     Opening,
     Starting,
     Running,
-    /// Nobody waits; its process group is not known yet.
+    /// Nobody waits; its processes are being ended.
     Cancelled(Instant),
     Closing,
     Done,
@@ -373,15 +375,25 @@ impl Job {
         Ok(!self.stuck_write && !self.stuck_read.contains(&true))
     }
 
-    /// Waits a moment for the process group, so that the command can be ended and not only left.
+    /// Has the command's processes ended, and waits for that: only then does the host count the session as over. What
+    /// does not end in time is left by closing the channel.
     fn cancelled(&mut self, session: &Session, buffer: &mut [u8], since: Instant) -> Turn {
         self.sink = Sink::Collect;
         self.read(session, buffer)?;
-        let ended = self.channel.as_ref().is_none_or(Channel::eof);
-        if let (Some(group), Some(end)) = (self.group, &self.end) {
+        self.output.stdout.clear();
+        if let (Some(group), Some(end)) = (self.group, self.end.take_if(|_| self.group.is_some())) {
             self.after = Some(end(group));
         }
-        if self.end.is_none() || self.group.is_some() || ended || since.elapsed() > GROUP_WAIT {
+        let settled = self.settle(session, buffer)?;
+        let patience = if self.group.is_some() { END_WAIT } else { GROUP_WAIT };
+        let mut over = since.elapsed() > patience || (self.group.is_none() && self.end.is_none());
+        if let Some(channel) = self.channel.as_mut().filter(|channel| channel.eof()) {
+            match channel.wait_close() {
+                Ok(()) => over = true,
+                Err(error) => _ = self.again(session, error)?,
+            }
+        }
+        if over && settled {
             self.phase = Phase::Closing;
         }
         Ok(false)
