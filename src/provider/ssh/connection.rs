@@ -15,7 +15,7 @@ use tokio::sync::{Mutex, mpsc, oneshot};
 
 use super::error::SshError;
 use super::job::{Failure, Job, MaybeAgain, Request, Sink, is_outbound, is_refusal};
-use super::quote::Line;
+use super::quote::{Line, Privilege, end_groups, privileged};
 use super::session::{self, Target};
 
 /// Commands at once; OpenSSH's MaxSessions is 10, and two are left for ending commands.
@@ -91,12 +91,13 @@ impl Drop for Live {
 /// The connection to one host; made on first use, and again after a loss.
 pub(super) struct Connection {
     pub(super) target: Target,
+    pub(super) privilege: Privilege,
     live: Mutex<Option<Arc<Live>>>,
 }
 
 impl Connection {
-    pub(super) fn new(target: Target) -> Self {
-        Connection { target, live: Mutex::new(None) }
+    pub(super) fn new(target: Target, privilege: Privilege) -> Self {
+        Connection { target, privilege, live: Mutex::new(None) }
     }
 
     /// The standing connection, or a new one.
@@ -106,12 +107,12 @@ impl Connection {
             return Ok(Arc::clone(live));
         }
         *slot = None;
-        let live = Arc::new(connect(self.target.clone()).await?);
+        let live = Arc::new(connect(self.target.clone(), self.privilege.clone()).await?);
         Ok(Arc::clone(slot.insert(live)))
     }
 }
 
-async fn connect(target: Target) -> Result<Live, SshError> {
+async fn connect(target: Target, privilege: Privilege) -> Result<Live, SshError> {
     let (requests, queue) = mpsc::unbounded_channel();
     let (ready, connected) = oneshot::channel();
     let waker = Waker::new()?;
@@ -123,7 +124,7 @@ async fn connect(target: Target) -> Result<Live, SshError> {
             Ok(session) => {
                 tracing::debug!(node = %target.at, "connected");
                 if ready.send(Ok(())).is_ok() {
-                    let reason = Loop::new(session, queue, ours).run();
+                    let reason = Loop::new(session, queue, ours, privilege).run();
                     tracing::debug!(node = %target.at, reason, "disconnected");
                 }
             }
@@ -142,20 +143,23 @@ struct Loop {
     requests: mpsc::UnboundedReceiver<Request>,
     waker: Waker,
     queue: VecDeque<Request>,
-    /// Commands that end others, which wait for nothing but a channel.
-    enders: VecDeque<Request>,
+    /// Process groups to end, and how commands may.
+    ending: Vec<u32>,
+    privilege: Privilege,
     /// A channel that is open ahead of the next command. The library reads only on behalf of a channel, and between
     /// commands the host's questions want answers too.
     spare: Option<Channel>,
     spare_refused: bool,
     active: Vec<Job>,
     buffer: Vec<u8>,
+    /// Turns since anything happened, see [`pause`].
+    quiet: u32,
     heard: Instant,
     asked: Instant,
 }
 
 impl Loop {
-    fn new(session: Session, requests: mpsc::UnboundedReceiver<Request>, waker: Waker) -> Self {
+    fn new(session: Session, requests: mpsc::UnboundedReceiver<Request>, waker: Waker, privilege: Privilege) -> Self {
         session.set_blocking(false);
         session.set_keepalive(true, KEEPALIVE.as_secs() as u32); // ten seconds fit
         let now = Instant::now();
@@ -164,11 +168,13 @@ impl Loop {
             requests,
             waker,
             queue: VecDeque::new(),
-            enders: VecDeque::new(),
+            ending: Vec::new(),
+            privilege,
             spare: None,
             spare_refused: false,
             active: Vec::new(),
             buffer: vec![0; BUFFER],
+            quiet: 0,
             heard: now,
             asked: now,
         }
@@ -195,15 +201,16 @@ impl Loop {
     }
 
     fn serve(&mut self) -> Result<(), String> {
-        let mut progress = true;
         let mut outbound = false;
         loop {
-            self.wait(progress, outbound)?;
+            self.wait(outbound)?;
             let wanted = self.admit();
             if !wanted && self.active.is_empty() {
                 return Ok(());
             }
+            let progress;
             (progress, outbound) = self.turn()?;
+            self.quiet = if progress { 0 } else { self.quiet.saturating_add(1) };
             if !outbound && self.asked.elapsed() >= KEEPALIVE {
                 self.session.keepalive_send().map_err(MaybeAgain::text)?;
                 self.asked = Instant::now();
@@ -221,17 +228,17 @@ impl Loop {
             }
         };
         self.queue.retain(|request| !request.reply.as_ref().is_some_and(oneshot::Sender::is_closed));
-        while self.active.len() < ALL_CHANNELS
-            && let Some(request) = self.enders.pop_front()
-        {
-            self.active.push(Job::new(request, None));
+        if self.active.len() < ALL_CHANNELS && !self.ending.is_empty() {
+            let ender = privileged(&self.privilege, &end_groups(&std::mem::take(&mut self.ending)));
+            // fixed words and numbers hold no NUL byte, so there always is a line
+            self.active.extend(ender.map(|line| Job::new(unattended(line), None)));
         }
         while self.active.len() < CHANNELS
             && let Some(request) = self.queue.pop_front()
         {
             self.active.push(Job::new(request, self.spare.take()));
         }
-        open || !self.queue.is_empty() || !self.enders.is_empty()
+        open || !self.queue.is_empty() || !self.ending.is_empty()
     }
 
     /// A turn for every job; says whether anything moved, and whether something is half sent. Only one channel is
@@ -241,19 +248,17 @@ impl Loop {
             return self.idle();
         }
         let (mut progress, mut outbound, mut opening) = (false, false, false);
-        let mut after = Vec::new();
         for job in &mut self.active {
             if job.is_opening() && std::mem::replace(&mut opening, true) {
                 continue;
             }
             progress |= job.turn(&self.session, &mut self.buffer)?;
             outbound |= job.outbound;
-            after.extend(job.after.take());
+            self.ending.extend(job.after.take());
         }
         self.active.retain(|job| !job.is_done());
-        self.enders.extend(after.into_iter().map(unattended));
         // those that wait, or the spare channel, are next at once
-        Ok((progress || self.active.is_empty() || !self.enders.is_empty() && self.active.len() < ALL_CHANNELS, outbound))
+        Ok((progress || self.active.is_empty() || !self.ending.is_empty() && self.active.len() < ALL_CHANNELS, outbound))
     }
 
     /// Between commands.
@@ -291,16 +296,15 @@ impl Loop {
         unsafe { BorrowedFd::borrow_raw(self.session.as_raw_fd()) }
     }
 
-    /// Waits for the host, for us, or for time; only looks if there is more to do at once.
-    fn wait(&mut self, busy: bool, outbound: bool) -> Result<(), String> {
-        let limit = if busy {
-            Duration::ZERO
-        } else if self.active.iter().any(Job::is_waiting) {
+    /// Waits for the host, for us, or for time.
+    fn wait(&mut self, outbound: bool) -> Result<(), String> {
+        let limit = if self.active.iter().any(Job::is_waiting) {
             Duration::from_millis(200)
         } else {
             let (question, end) = (KEEPALIVE.saturating_sub(self.asked.elapsed()), SILENCE.saturating_sub(self.heard.elapsed()));
             question.min(end).max(Duration::from_millis(50))
         };
+        let limit = limit.min(pause(self.quiet));
         // without a channel nothing is read: then only the end of the connection counts
         let deaf = self.active.is_empty() && self.spare_refused;
         let mut events = if deaf { PollFlags::RDHUP } else { PollFlags::IN };
@@ -316,6 +320,9 @@ impl Loop {
         if us {
             self.waker.clear();
         }
+        if us || host.intersects(PollFlags::IN | PollFlags::OUT) {
+            self.quiet = 0;
+        }
         if host.intersects(PollFlags::IN) || deaf && host.is_empty() {
             self.heard = Instant::now();
         } else if host.intersects(PollFlags::RDHUP | PollFlags::HUP | PollFlags::ERR) {
@@ -328,10 +335,20 @@ impl Loop {
     }
 }
 
+/// How long to wait at most after so many turns without progress. Whatever operation reads from the socket also takes
+/// in packets for others, whose turn may be over; the socket then says nothing more. So another turn follows at once,
+/// and further ones at growing distance.
+fn pause(quiet: u32) -> Duration {
+    match quiet {
+        0 | 1 => Duration::ZERO,
+        _ => Duration::from_millis(1 << (quiet - 2).min(20)),
+    }
+}
+
 /// A command whose outcome nobody waits for.
 fn unattended(line: Line) -> Request {
     let (command, input) = (Some(line.command), input_of(line.preamble));
-    Request { command, input, sink: Sink::Collect, terminal: None, end: None, reply: None }
+    Request { command, input, sink: Sink::Collect, terminal: None, ends: false, reply: None }
 }
 
 /// Standard input that is known as a whole.

@@ -205,11 +205,12 @@ mod tests {
     fn hosts_are_found_by_plain_hashed_and_bracketed_names() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("known_hosts");
-        let text = format!("# mine\n@revoked 10.0.0.1 ssh-ed25519 {KEY}\nnonsense\n10.0.0.1 ssh-ed25519 {KEY}\n");
+        let text = format!("# mine\n@revoked 10.0.0.1 ssh-ed25519 {KEY}\n10.0.0.1 ssh-ed25519 {KEY}\n");
         std::fs::write(&path, text).expect("written");
-        append(&path, &format!("[10.0.0.1]:2222 ssh-ed25519 {KEY}")).expect("written");
+        append(&path, &format!("[10.0.0.1]:2222 ssh-ed25519 {KEY}\n")).expect("written");
         let hashed = std::process::Command::new("ssh-keygen").arg("-Hf").arg(&path).output().expect("ssh-keygen");
         assert!(hashed.status.success(), "{hashed:?}");
+        append(&path, "nonsense\n").expect("written");
         let session = Session::new().expect("a session");
         let key = STANDARD.decode(KEY).expect("base64");
         let mut other = key.clone();

@@ -38,7 +38,7 @@ impl SshNode {
         read_input(typed, waker.clone(), &stop).map_err(local("reading standard input"))?;
         let (sink, mut output) = mpsc::channel(16);
         let (reply, outcome) = oneshot::channel();
-        live.submit(Request { command, input, sink: Sink::Forward(sink), terminal, end: None, reply: Some(reply) });
+        live.submit(Request { command, input, sink: Sink::Forward(sink), terminal, ends: false, reply: Some(reply) });
 
         let print = async {
             while let Some((is_error, bytes)) = output.recv().await {

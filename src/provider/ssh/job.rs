@@ -11,14 +11,12 @@ use bytes::{Buf, Bytes};
 use ssh2::{BlockDirections, Channel, ErrorCode, Session};
 use tokio::sync::{mpsc, oneshot};
 
-use super::quote::{Line, take_group};
+use super::quote::take_group;
 use crate::provider::Output;
 
 /// Reads of a stream and writes per turn: one job must not starve the others.
 const OPERATIONS: usize = 32;
-/// How long a cancelled command's process group is waited for until it is known.
-const GROUP_WAIT: Duration = Duration::from_secs(2);
-/// How long its processes may take to end; the ender itself becomes rude after two seconds.
+/// How long a cancelled command has to tell its process group and to end; a busy host needs seconds for the first.
 const END_WAIT: Duration = Duration::from_secs(10);
 /// Standard error is searched for the process group up to here.
 const GROUP_LIMIT: usize = 4096;
@@ -37,9 +35,6 @@ pub(super) enum Sink {
     Forward(mpsc::Sender<(bool, Bytes)>),
 }
 
-/// What ends a process group.
-pub(super) type Ender = Box<dyn Fn(u32) -> Line + Send>;
-
 /// A command to run.
 pub(super) struct Request {
     /// For the login shell; none is the shell itself.
@@ -50,8 +45,8 @@ pub(super) struct Request {
     pub sink: Sink,
     /// With a terminal of this type, and changes of its size.
     pub terminal: Option<(String, tokio::sync::watch::Receiver<Size>)>,
-    /// The command line that ends a process group, if the command is to be ended when nobody waits any more.
-    pub end: Option<Ender>,
+    /// Its processes are ended when nobody waits any more.
+    pub ends: bool,
     /// Where the outcome goes. Dropping the other side cancels the command; with none it runs to its end.
     pub reply: Option<oneshot::Sender<Result<Output, Failure>>>,
 }
@@ -82,7 +77,7 @@ pub(super) struct Job {
     input: mpsc::Receiver<Bytes>,
     sink: Sink,
     terminal: Option<(String, tokio::sync::watch::Receiver<Size>)>,
-    end: Option<Ender>,
+    ends: bool,
     phase: Phase,
     channel: Option<Channel>,
     has_terminal: bool,
@@ -94,8 +89,8 @@ pub(super) struct Job {
     stuck_read: [bool; 2],
     group: Option<u32>,
     output: Output,
-    /// What ends this job's processes, to be run beside it.
-    pub after: Option<Line>,
+    /// The process group that is to be ended, once it is known.
+    pub after: Option<u32>,
     /// True if this turn left something half sent.
     pub outbound: bool,
 }
@@ -144,14 +139,14 @@ pub(super) fn is_outbound(session: &Session) -> bool {
 impl Job {
     /// A job on `channel`, or on one that it opens.
     pub(super) fn new(request: Request, channel: Option<Channel>) -> Self {
-        let Request { command, input, sink, terminal, end, reply } = request;
+        let Request { command, input, sink, terminal, ends, reply } = request;
         Job {
             reply,
             command,
             input,
             sink,
             terminal,
-            end,
+            ends,
             phase: if channel.is_some() { Phase::Starting } else { Phase::Opening },
             channel,
             has_terminal: false,
@@ -318,7 +313,7 @@ impl Job {
                 }
             }
         }
-        if self.group.is_none() && self.end.is_some() && self.output.stderr.len() < GROUP_LIMIT + buffer.len() {
+        if self.group.is_none() && self.ends && self.output.stderr.len() < GROUP_LIMIT + buffer.len() {
             self.group = take_group(&mut self.output.stderr);
         }
         Ok(progress)
@@ -381,12 +376,12 @@ impl Job {
         self.sink = Sink::Collect;
         self.read(session, buffer)?;
         self.output.stdout.clear();
-        if let (Some(group), Some(end)) = (self.group, self.end.take_if(|_| self.group.is_some())) {
-            self.after = Some(end(group));
+        if self.ends && self.group.is_some() {
+            self.ends = false;
+            self.after = self.group;
         }
         let settled = self.settle(session, buffer)?;
-        let patience = if self.group.is_some() { END_WAIT } else { GROUP_WAIT };
-        let mut over = since.elapsed() > patience || (self.group.is_none() && self.end.is_none());
+        let mut over = since.elapsed() > END_WAIT || (self.group.is_none() && !self.ends);
         if let Some(channel) = self.channel.as_mut().filter(|channel| channel.eof()) {
             match channel.wait_close() {
                 Ok(()) => over = true,

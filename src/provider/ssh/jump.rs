@@ -2,6 +2,7 @@
 
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
+use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, poll};
 use ssh2::{BlockDirections, Channel, Session};
@@ -9,6 +10,8 @@ use ssh2::{BlockDirections, Channel, Session};
 use super::error::SshError;
 use super::session::Target;
 
+/// How long a write that has no room is left alone.
+const BLOCKED: Duration = Duration::from_millis(2);
 /// Bytes that are moved at once; as much as a channel's packet holds.
 const CHUNK: usize = 32 * 1024;
 
@@ -107,6 +110,8 @@ fn bridge(session: &Session, mut channel: Channel, mut far: UnixStream) -> io::R
         local.set(PollFlags::OUT, !back.is_empty());
         let remote = if outbound { PollFlags::IN | PollFlags::OUT } else { PollFlags::IN };
         let mut fds = [PollFd::from_borrowed_fd(socket, remote), PollFd::new(&far, local)];
-        let _ready = poll(&mut fds, Some(&super::connection::timespec(super::connection::KEEPALIVE)));
+        // what waits for the other side's window may have been told so in what was read just now
+        let limit = if out.is_empty() { super::connection::KEEPALIVE } else { BLOCKED };
+        let _ready = poll(&mut fds, Some(&super::connection::timespec(limit)));
     }
 }

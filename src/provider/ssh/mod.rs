@@ -95,8 +95,7 @@ impl SshProvider {
             SshNode {
                 name: host.name.clone(),
                 role: host.role,
-                connection: Arc::new(Connection::new(target)),
-                privilege: privilege.clone(),
+                connection: Arc::new(Connection::new(target, privilege.clone())),
                 uploads: Arc::clone(&uploads),
             }
         };
@@ -144,7 +143,7 @@ impl SshProvider {
         // the semaphore is never closed
         let _turn = self.connects.acquire().await;
         let live = node.connection.live().await?;
-        if !matches!(node.privilege, Privilege::Root) && !live.is_proven() {
+        if !matches!(node.connection.privilege, Privilege::Root) && !live.is_proven() {
             let id = node.exec(Command::new(["id", "-u"]).timeout(Duration::from_secs(20))).await;
             let at = || node.connection.target.at.clone();
             let output = id.map_err(|error| SshError::Lost { at: at(), reason: crate::error::chain(&error) })?;

@@ -10,7 +10,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 use super::connection::{Connection, Live, Waker, input_of};
 use super::error::SshError;
 use super::job::{Failure, Request, Sink};
-use super::quote::{Line, Privilege, end_group, privileged};
+use super::quote::{Line, privileged};
 use crate::profile::Role;
 use crate::provider::archive::archive;
 use crate::provider::{Command, FileSpec, Node, NodeError, Output};
@@ -24,7 +24,6 @@ pub struct SshNode {
     pub(super) name: String,
     pub(super) role: Role,
     pub(super) connection: Arc<Connection>,
-    pub(super) privilege: Privilege,
     pub(super) uploads: Arc<Semaphore>,
 }
 
@@ -43,7 +42,7 @@ impl SshNode {
     pub async fn feed(&self, argv: &[&str], mut input: mpsc::Receiver<Bytes>) -> Result<Output, NodeError> {
         let argv: Vec<String> = argv.iter().map(|word| (*word).to_owned()).collect();
         let run = async {
-            let Line { command, preamble } = privileged(&self.privilege, &argv)?;
+            let Line { command, preamble } = privileged(&self.connection.privilege, &argv)?;
             let live = self.connection.live().await?;
             let waker = live.waker();
             let (sender, receiver) = mpsc::channel(4);
@@ -71,16 +70,12 @@ impl SshNode {
         // declared before `outcome`: dropped after it, so that the thread sees that nobody waits
         let _wake = WakeOnDrop(live.waker());
         let (reply, outcome) = oneshot::channel();
-        let privilege = self.privilege.clone();
-        // numbers and fixed words hold no NUL byte
-        let end =
-            move |group| privileged(&privilege, &end_group(group)).unwrap_or(Line { command: String::new(), preamble: None });
         live.submit(Request {
             command: Some(command),
             input,
             sink: Sink::Collect,
             terminal: None,
-            end: Some(Box::new(end)),
+            ends: true,
             reply: Some(reply),
         });
         self.outcome(outcome.await)
@@ -101,7 +96,7 @@ impl SshNode {
     }
 
     async fn attempt(&self, command: &Command) -> Result<Output, SshError> {
-        let Line { command: line, preamble } = privileged(&self.privilege, &command.argv)?;
+        let Line { command: line, preamble } = privileged(&self.connection.privilege, &command.argv)?;
         let input = match (preamble, &command.stdin) {
             (Some(preamble), Some(stdin)) => Some([preamble.as_slice(), stdin].concat()),
             (preamble, stdin) => preamble.or_else(|| stdin.clone()),

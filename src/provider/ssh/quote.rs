@@ -53,13 +53,15 @@ pub(super) fn plain<S: AsRef<str>>(argv: &[S]) -> Result<String, SshError> {
     shlex::try_join(argv.iter().map(AsRef::as_ref)).map_err(|_| SshError::Argument)
 }
 
-/// Ends a process group: politely, then after two seconds for good.
-pub(super) fn end_group(group: u32) -> [String; 3] {
+/// Ends process groups: politely, then after two seconds for good.
+pub(super) fn end_groups(groups: &[u32]) -> [String; 3] {
+    let groups = groups.iter().map(u32::to_string).collect::<Vec<_>>().join(" ");
+    // `kill -s NAME -- -GROUP` is the one form that every shell understands
     let script = format!(
-        "kill -TERM -- -{group} || exit 0; n=0; while kill -0 -- -{group} && [ $n -lt 10 ]; do sleep 0.2; n=$((n+1)); done; \
-         kill -KILL -- -{group}"
+        "signal() {{ found=; for group in {groups}; do kill -s $1 -- -$group && found=1; done; [ $found ]; }} 2>/dev/null
+         signal TERM; n=0; while signal 0 && [ $n -lt 20 ]; do sleep 0.1; n=$((n+1)); done; signal KILL"
     );
-    ["sh".to_owned(), "-c".to_owned(), format!("{{ {script}; }} 2>/dev/null")]
+    ["sh".to_owned(), "-c".to_owned(), script]
 }
 
 /// Takes the line with the process group out of standard error, once it is there as a whole.
@@ -114,6 +116,17 @@ mod tests {
         let line = privileged(&Privilege::Root, &owned(&argv)).expect("quotable");
         assert_eq!(by_shell(&line.command), expected);
         assert!(plain(&["a\0b"]).is_err());
+    }
+
+    #[test]
+    fn a_process_group_is_ended_however_stubborn() {
+        use std::os::unix::process::{CommandExt, ExitStatusExt};
+        for (script, signal) in [("sleep 60; true", 15), ("trap '' TERM; while :; do sleep 0.1; done", 9)] {
+            let mut child = std::process::Command::new("sh").args(["-c", script]).process_group(0).spawn().expect("a shell");
+            std::thread::sleep(std::time::Duration::from_millis(200));
+            by_shell(&format!("{}; true", plain(&end_groups(&[child.id()])).expect("quotable")));
+            assert_eq!(child.wait().expect("ended").signal(), Some(signal), "{script}");
+        }
     }
 
     #[test]
