@@ -86,7 +86,7 @@ fn bare_hosts() -> (World, Vec<Vec<String>>) {
     let plain = profile(&world, "plain", 3);
     world.hearth(&["down", "-f", &plain, "--yes"]).expect(0);
     for host in 1..=3 {
-        on(host, "systemctl stop squatter; umount /usr/local/bin; rm -rf /usr/local/bin/date /etc/kubernetes; userdel -r plain");
+        on(host, "systemctl stop squatter; systemctl reset-failed; umount /usr/local/bin; rm -rf /usr/local/bin/date /etc/kubernetes; userdel -r plain");
     }
     (world, stock())
 }
@@ -250,7 +250,7 @@ fn unfit_hosts_are_refused_untouched() {
         "printf '#!/bin/sh\nexec /bin/date -d \"+300 seconds\" \"$@\"\n' > /usr/local/bin/date && chmod 755 /usr/local/bin/date",
     );
     on(3, "mkdir -p /etc/kubernetes && touch /etc/kubernetes/kubelet.conf");
-    on(1, "systemd-run --quiet --unit=squatter socat TCP-LISTEN:6443,fork EXEC:cat; sleep 0.5");
+    on(1, "systemd-run --quiet --collect --unit=squatter socat TCP-LISTEN:6443,fork EXEC:cat; sleep 0.5");
     refused(
         &[],
         20,
@@ -279,7 +279,7 @@ fn unfit_hosts_are_refused_untouched() {
         );
     }
     let identity = format!("spec.provider.ssh.identityFile={other}");
-    refused(&["--set", "spec.provider.ssh.user=plain", "--set", &identity], 20, &["n1", "n2", "n3", "sudo"]);
+    refused(&["--set", "spec.provider.ssh.user=plain", "--set", &identity], 50, &["n1", "n2", "n3", "sudo"]);
     for host in 1..=3 {
         on(
             host,

@@ -15,7 +15,7 @@ awk '/^CapBnd/ {print "capabilities=" $2}' /proc/1/status
 awk '/^MemTotal/ {print "memory=" $2} /^MemAvailable/ {print "available=" $2}' /proc/meminfo
 echo "cpus=$(nproc)"
 echo "disk=$(df -Pk /var/lib | awk 'NR == 2 {print $4}')"
-echo "programs-disk=$(df -Pk /usr/local | awk 'NR == 2 {print $4}')"
+echo "programs-disk=$(df -Pk /usr/local/bin | awk 'NR == 2 {print $4}')"
 awk 'NR > 1 {print "swap=" $1}' /proc/swaps
 for tool in awk find flock ip iptables iptables-restore mount nsenter sha256sum ss sysctl systemctl tar; do
   command -v $tool >/dev/null || echo "lacks=$tool"
