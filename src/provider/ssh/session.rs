@@ -71,3 +71,17 @@ fn over<S: AsFd + AsRawFd + 'static>(target: &Target, stream: S) -> Result<Sessi
     auth::login(&session, target)?;
     Ok(session)
 }
+
+#[cfg(test)]
+mod tests {
+    unsafe extern "C" {
+        /// The thread that asks, or 0 in a library that was built without threads (crypto/threads_none.c).
+        fn CRYPTO_THREAD_get_current_id() -> usize;
+    }
+
+    #[test]
+    fn the_library_below_has_locks() {
+        // takes nothing and only reads
+        assert_ne!(unsafe { CRYPTO_THREAD_get_current_id() }, 0, "OpenSSL lacks threads: see .cargo/config.toml");
+    }
+}
