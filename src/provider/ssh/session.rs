@@ -3,7 +3,6 @@
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::os::fd::{AsFd, AsRawFd};
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use ssh2::{MethodType, Session};
@@ -51,13 +50,7 @@ pub(super) fn open(target: &Target) -> Result<Session, SshError> {
     }
 }
 
-/// One at a time: OpenSSL 3's caches of algorithms and key decoders, shared by all threads, were seen to break when filled
-/// by several at once. It is a matter of some 30 ms per host.
-static TURN: Mutex<()> = Mutex::new(());
-
 fn over<S: AsFd + AsRawFd + 'static>(target: &Target, stream: S) -> Result<Session, SshError> {
-    // a panic elsewhere leaves nothing half done in here
-    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let handshake = |source| SshError::Handshake { at: target.at.clone(), source };
     let mut session = Session::new().map_err(handshake)?;
     session.set_timeout(TIMEOUT.as_millis() as u32); // ten seconds fit
