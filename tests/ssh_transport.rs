@@ -24,6 +24,7 @@ use sha2::{Digest, Sha256};
 struct Server {
     folder: tempfile::TempDir,
     port: u16,
+    sessions: u32,
     sshd: Option<Child>,
 }
 
@@ -31,7 +32,7 @@ impl Server {
     fn start() -> Server {
         let folder = tempfile::tempdir().unwrap();
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let mut server = Server { folder, port, sshd: None };
+        let mut server = Server { folder, port, sessions: 10, sshd: None };
         server.new_key("host", "ed25519", "");
         server.new_key("user", "ed25519", "");
         std::fs::copy(server.path("user.pub"), server.path("authorized_keys")).unwrap();
@@ -53,8 +54,8 @@ impl Server {
         let folder = self.folder.path().display().to_string();
         let config = format!(
             "Port {}\nListenAddress 127.0.0.1\nHostKey {folder}/host\nPidFile none\nAuthorizedKeysFile {folder}/authorized_keys\n\
-             StrictModes no\nUsePAM no\nPermitRootLogin yes\nPasswordAuthentication no\nMaxStartups 100\nRekeyLimit 64M\n",
-            self.port
+             StrictModes no\nUsePAM no\nPermitRootLogin yes\nPasswordAuthentication no\nMaxSessions {}\nMaxStartups 100\nRekeyLimit 64M\n",
+            self.port, self.sessions
         );
         std::fs::write(self.path("config"), config).unwrap();
         let sshd = std::env::var("HEARTH_SSHD").unwrap_or_else(|_| "/usr/sbin/sshd".to_owned());
@@ -210,6 +211,22 @@ async fn thirty_commands_share_one_connection() {
         node.exec(Command::new(["true"])).await.unwrap();
     }
     eprintln!("a command takes {:?}", started.elapsed() / 50);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_with_room_for_few_gets_few() {
+    let mut server = Server::start();
+    server.down();
+    server.sessions = 2;
+    server.up();
+    let node = server.node().await;
+    let runs = (0..12).map(|n| {
+        let node = node.clone();
+        async move { node.exec(sh(&format!("sleep 0.1; echo {n}"))).await.map(|output| output.text()) }
+    });
+    for (n, text) in futures_util::future::join_all(runs).await.into_iter().enumerate() {
+        assert_eq!(text.unwrap_or_else(|error| panic!("{}", chain(&error))), n.to_string());
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

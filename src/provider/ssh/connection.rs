@@ -18,10 +18,9 @@ use super::job::{Failure, Job, MaybeAgain, Request, Sink, is_outbound, is_refusa
 use super::quote::{Line, Privilege, end_groups, privileged};
 use super::session::{self, Target};
 
-/// Commands at once; OpenSSH's MaxSessions is 10, and two are left for ending commands.
+/// Commands at once. OpenSSH's MaxSessions is 10; one is left for ending others, and one because the host counts a
+/// session for a moment longer than we do. A host that has less room says so, and gets less.
 const CHANNELS: usize = 8;
-/// Channels with those that end others.
-const ALL_CHANNELS: usize = 10;
 /// How often the host is asked for a sign of life.
 pub(super) const KEEPALIVE: Duration = Duration::from_secs(10);
 /// After this long without any it is given up.
@@ -143,6 +142,9 @@ struct Loop {
     requests: mpsc::UnboundedReceiver<Request>,
     waker: Waker,
     queue: VecDeque<Request>,
+    /// Those that the host had no room for.
+    parked: VecDeque<Job>,
+    room: usize,
     /// Process groups to end, and how commands may.
     ending: Vec<u32>,
     privilege: Privilege,
@@ -168,6 +170,8 @@ impl Loop {
             requests,
             waker,
             queue: VecDeque::new(),
+            parked: VecDeque::new(),
+            room: CHANNELS,
             ending: Vec::new(),
             privilege,
             spare: None,
@@ -190,6 +194,7 @@ impl Loop {
         while let Ok(request) = self.requests.try_recv() {
             self.queue.push_back(request);
         }
+        self.active.extend(self.parked.drain(..));
         self.active.extend(self.queue.drain(..).map(|request| Job::new(request, None)));
         for job in &mut self.active {
             job.fail(Failure::Lost(reason.clone()));
@@ -228,17 +233,18 @@ impl Loop {
             }
         };
         self.queue.retain(|request| !request.reply.as_ref().is_some_and(oneshot::Sender::is_closed));
-        if self.active.len() < ALL_CHANNELS && !self.ending.is_empty() {
+        self.parked.retain(|job| !job.is_abandoned());
+        if self.active.len() <= CHANNELS && !self.ending.is_empty() {
             let ender = privileged(&self.privilege, &end_groups(&std::mem::take(&mut self.ending)));
             // fixed words and numbers hold no NUL byte, so there always is a line
             self.active.extend(ender.map(|line| Job::new(unattended(line), None)));
         }
-        while self.active.len() < CHANNELS
-            && let Some(request) = self.queue.pop_front()
-        {
-            self.active.push(Job::new(request, self.spare.take()));
+        while self.active.len() < self.room {
+            let next = self.parked.pop_front();
+            let Some(job) = next.or_else(|| Some(Job::new(self.queue.pop_front()?, self.spare.take()))) else { break };
+            self.active.push(job);
         }
-        open || !self.queue.is_empty() || !self.ending.is_empty()
+        open || !(self.queue.is_empty() && self.parked.is_empty() && self.ending.is_empty())
     }
 
     /// A turn for every job; says whether anything moved, and whether something is half sent. Only one channel is
@@ -256,9 +262,27 @@ impl Loop {
             outbound |= job.outbound;
             self.ending.extend(job.after.take());
         }
+        let before = self.active.len();
         self.active.retain(|job| !job.is_done());
-        // those that wait, or the spare channel, are next at once
-        Ok((progress || self.active.is_empty() || !self.ending.is_empty() && self.active.len() < ALL_CHANNELS, outbound))
+        self.room = (self.room + before - self.active.len()).min(CHANNELS);
+        if let Some(at) = self.active.iter().position(|job| job.refused.is_some()) {
+            let job = self.active.remove(at);
+            self.park(job);
+        }
+        // an ender, or the spare channel, is next at once
+        let next = self.active.is_empty() || !self.ending.is_empty() && self.active.len() <= CHANNELS;
+        Ok((progress || next, outbound))
+    }
+
+    /// A command that the host has no room for waits until another one ends, unless there is no other.
+    fn park(&mut self, mut job: Job) {
+        let Some(error) = job.refused.take() else { return };
+        if self.active.is_empty() {
+            job.fail(Failure::Refused(error));
+        } else {
+            self.room = self.active.len();
+            self.parked.push_front(job);
+        }
     }
 
     /// Between commands.

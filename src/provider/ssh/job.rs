@@ -93,6 +93,8 @@ pub(super) struct Job {
     pub after: Option<u32>,
     /// True if this turn left something half sent.
     pub outbound: bool,
+    /// The host has no room for another session; opening can be tried again later.
+    pub refused: Option<ssh2::Error>,
 }
 
 /// What a turn did; an error is the connection's.
@@ -159,6 +161,7 @@ impl Job {
             output: Output::default(),
             after: None,
             outbound: false,
+            refused: None,
         }
     }
 
@@ -214,7 +217,11 @@ impl Job {
     fn open(&mut self, session: &Session) -> Turn {
         match session.channel_session() {
             Ok(channel) => self.channel = Some(channel),
-            Err(error) => return self.again_or_refused(session, error, Phase::Done),
+            Err(error) if is_refusal(&error) => {
+                self.refused = Some(error);
+                return Ok(true);
+            }
+            Err(error) => return self.again(session, error).map(|_| false),
         }
         self.phase = Phase::Starting;
         Ok(true)
@@ -226,7 +233,7 @@ impl Job {
             let (columns, rows) = *size.borrow();
             match channel.request_pty(name, None, Some((columns, rows, 0, 0))) {
                 Ok(()) => self.has_terminal = true,
-                Err(error) => return self.again_or_refused(session, error, Phase::Closing),
+                Err(error) => return self.again_or_refused(session, error),
             }
         }
         let started = match &self.command {
@@ -235,7 +242,7 @@ impl Job {
         };
         match started {
             Ok(()) => self.phase = Phase::Running,
-            Err(error) => return self.again_or_refused(session, error, Phase::Closing),
+            Err(error) => return self.again_or_refused(session, error),
         }
         Ok(true)
     }
@@ -419,14 +426,13 @@ impl Job {
         Ok(outbound)
     }
 
-    /// A host that refuses a channel or a program still talks to us.
-    fn again_or_refused(&mut self, session: &Session, error: ssh2::Error, then: Phase) -> Turn {
+    /// A host that refuses to start a program still talks to us.
+    fn again_or_refused(&mut self, session: &Session, error: ssh2::Error) -> Turn {
         if !is_refusal(&error) {
-            self.again(session, error)?;
-            return Ok(false);
+            return self.again(session, error).map(|_| false);
         }
         self.fail(Failure::Refused(error));
-        self.phase = then;
+        self.phase = Phase::Closing;
         Ok(true)
     }
 }
