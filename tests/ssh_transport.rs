@@ -647,6 +647,11 @@ async fn sudo_makes_root() {
         SshProvider::with_environment("test", hosts, known.clone(), &environment)
     };
     let root = with(&hosts, None).node("h").await.unwrap_or_else(|error| panic!("{}", chain(&error)));
+    let started = Instant::now();
+    for _ in 0..20 {
+        root.exec(Command::new(["true"])).await.unwrap();
+    }
+    eprintln!("a command takes {:?}", started.elapsed() / 20);
     let setup = "command -v sudo >/dev/null || { apt-get update -qq && apt-get install -y -qq sudo; } >/dev/null 2>&1
         id ada >/dev/null 2>&1 || useradd -m -s /bin/bash ada
         echo 'ada:open sesame' | chpasswd; rm -f /etc/sudoers.d/ada

@@ -4,14 +4,16 @@
 //! packet that is half sent, and nothing else can be sent until that very operation is repeated. So a cancelled job
 //! first repeats what it has begun, and only then closes its channel.
 
-use std::io::{self, Read, Write};
+use std::io::{Read, Write};
 use std::time::{Duration, Instant};
 
 use bytes::{Buf, Bytes};
-use ssh2::{BlockDirections, Channel, ErrorCode, Session};
+use ssh2::{Channel, Session};
 use tokio::sync::{mpsc, oneshot};
 
+use super::again::{MaybeAgain, is_outbound, is_refusal};
 use super::quote::take_group;
+use super::signal::signal_number;
 use crate::provider::Output;
 
 /// Reads of a stream and writes per turn: one job must not starve the others.
@@ -20,9 +22,6 @@ const OPERATIONS: usize = 32;
 const END_WAIT: Duration = Duration::from_secs(10);
 /// Standard error is searched for the process group up to here.
 const GROUP_LIMIT: usize = 4096;
-
-/// libssh2.h: `LIBSSH2_ERROR_EAGAIN`.
-const AGAIN: i32 = -37;
 
 /// What a terminal is told: columns and rows.
 pub(super) type Size = (u32, u32);
@@ -99,44 +98,6 @@ pub(super) struct Job {
 
 /// What a turn did; an error is the connection's.
 type Turn = Result<bool, String>;
-
-/// An error that may only say "again".
-pub(super) trait MaybeAgain {
-    /// True if the operation has to be repeated later.
-    fn is_again(&self) -> bool;
-    /// What it says otherwise.
-    fn text(self) -> String;
-}
-
-impl MaybeAgain for ssh2::Error {
-    fn is_again(&self) -> bool {
-        self.code() == ErrorCode::Session(AGAIN)
-    }
-
-    fn text(self) -> String {
-        self.message().to_owned()
-    }
-}
-
-impl MaybeAgain for io::Error {
-    fn is_again(&self) -> bool {
-        self.kind() == io::ErrorKind::WouldBlock
-    }
-
-    fn text(self) -> String {
-        self.to_string()
-    }
-}
-
-/// libssh2.h: the errors of one channel, from `CHANNEL_OUTOFORDER` to `CHANNEL_EOF_SENT`; the connection stands.
-pub(super) fn is_refusal(error: &ssh2::Error) -> bool {
-    matches!(error.code(), ErrorCode::Session(-27..=-20))
-}
-
-/// True if an operation left something half sent.
-pub(super) fn is_outbound(session: &Session) -> bool {
-    matches!(session.block_directions(), BlockDirections::Outbound | BlockDirections::Both)
-}
 
 impl Job {
     /// A job on `channel`, or on one that it opens.
@@ -435,27 +396,4 @@ impl Job {
         self.phase = Phase::Closing;
         Ok(true)
     }
-}
-
-/// Number of a signal by its name in SSH (RFC 4254, 6.10), and of those that OpenSSH names with a suffix.
-fn signal_number(name: &str) -> i64 {
-    let names = [
-        ("HUP", 1),
-        ("INT", 2),
-        ("QUIT", 3),
-        ("ILL", 4),
-        ("TRAP", 5),
-        ("ABRT", 6),
-        ("BUS", 7),
-        ("FPE", 8),
-        ("KILL", 9),
-        ("USR1", 10),
-        ("SEGV", 11),
-        ("USR2", 12),
-        ("PIPE", 13),
-        ("ALRM", 14),
-        ("TERM", 15),
-    ];
-    let name = name.split('@').next().unwrap_or(name);
-    names.iter().find(|(known, _)| *known == name).map_or(127, |(_, number)| *number)
 }
