@@ -2,7 +2,7 @@
 export HEARTH_BUNDLE ?= $(shell scripts/lab bundle)
 BIN := target/x86_64-unknown-linux-gnu/release/hearth
 
-.PHONY: help build demo test test-quick test-e2e test-hosts lint engine
+.PHONY: help build demo test test-quick test-ssh test-e2e test-hosts lint engine
 help:      ## this list
 	@grep -E '^[a-z0-9-]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 12
 
@@ -26,6 +26,9 @@ lint:      ## formatting and clippy
 
 test-quick: ## no Docker, under two minutes once built
 	cargo test --release --lib --test cli --test workload_templates
+
+test-ssh:   ## the SSH transport against OpenSSH's own server; HEARTH_SSHD names another than /usr/sbin/sshd
+	cargo test --release --test ssh_transport -- --test-threads=2
 
 test-e2e: engine ## the real binary on a real cluster
 	cargo test --release --test e2e -- --test-threads=1 --nocapture

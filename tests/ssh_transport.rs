@@ -24,6 +24,7 @@ use sha2::{Digest, Sha256};
 struct Server {
     folder: tempfile::TempDir,
     port: u16,
+    sessions: u32,
     sshd: Option<Child>,
 }
 
@@ -31,7 +32,7 @@ impl Server {
     fn start() -> Server {
         let folder = tempfile::tempdir().unwrap();
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let mut server = Server { folder, port, sshd: None };
+        let mut server = Server { folder, port, sessions: 10, sshd: None };
         server.new_key("host", "ed25519", "");
         server.new_key("user", "ed25519", "");
         std::fs::copy(server.path("user.pub"), server.path("authorized_keys")).unwrap();
@@ -53,8 +54,8 @@ impl Server {
         let folder = self.folder.path().display().to_string();
         let config = format!(
             "Port {}\nListenAddress 127.0.0.1\nHostKey {folder}/host\nPidFile none\nAuthorizedKeysFile {folder}/authorized_keys\n\
-             StrictModes no\nUsePAM no\nPermitRootLogin yes\nPasswordAuthentication no\nMaxStartups 100\nRekeyLimit 64M\n",
-            self.port
+             StrictModes no\nUsePAM no\nPermitRootLogin yes\nPasswordAuthentication no\nMaxSessions {}\nMaxStartups 100\nRekeyLimit 64M\n",
+            self.port, self.sessions
         );
         std::fs::write(self.path("config"), config).unwrap();
         let sshd = std::env::var("HEARTH_SSHD").unwrap_or_else(|_| "/usr/sbin/sshd".to_owned());
@@ -210,6 +211,22 @@ async fn thirty_commands_share_one_connection() {
         node.exec(Command::new(["true"])).await.unwrap();
     }
     eprintln!("a command takes {:?}", started.elapsed() / 50);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_with_room_for_few_gets_few() {
+    let mut server = Server::start();
+    server.down();
+    server.sessions = 2;
+    server.up();
+    let node = server.node().await;
+    let runs = (0..12).map(|n| {
+        let node = node.clone();
+        async move { node.exec(sh(&format!("sleep 0.1; echo {n}"))).await.map(|output| output.text()) }
+    });
+    for (n, text) in futures_util::future::join_all(runs).await.into_iter().enumerate() {
+        assert_eq!(text.unwrap_or_else(|error| panic!("{}", chain(&error))), n.to_string());
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -584,12 +601,28 @@ async fn all_hosts_that_fail_are_told() {
     assert_eq!(server.provider(&hosts).nodes().await.unwrap().len(), 1);
 }
 
+/// What a person does; run by the test below with a terminal and without.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_command_is_run_as_if_here() {
+async fn a_person_runs_a_command() {
     let server = Server::start();
     let node = server.node().await;
-    let command = ["sh", "-c", "exit 5"].map(str::to_owned).to_vec();
+    let command = ["sh", "-c", "if [ -t 0 ]; then stty size; else cat; echo oops >&2; fi; exit 5"].map(str::to_owned).to_vec();
     assert_eq!(node.interactive(Some(command)).await.unwrap(), 5);
+}
+
+#[test]
+fn a_terminal_here_is_a_terminal_there() {
+    let own = std::env::current_exe().unwrap();
+    let person = format!("{} --nocapture --exact a_person_runs_a_command", own.display());
+    let piped = Process::new("sh").args(["-c", &format!("echo typed | {person}")]).output().unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    assert!(piped.status.success() && text(&piped.stdout).contains("typed\n"), "{piped:?}");
+    assert!(text(&piped.stderr).contains("oops"), "{piped:?}");
+    let script = format!("stty rows 33 cols 101; {person}; stty -a | grep -o -e '-icanon' -e ' icanon'");
+    let terminal = Process::new("script").args(["-qec", &script, "/dev/null"]).output().unwrap();
+    let seen = text(&terminal.stdout);
+    assert!(seen.contains("33 101\r") && seen.contains("test result: ok"), "{seen}");
+    assert!(seen.contains(" icanon") && !seen.contains("-icanon"), "the terminal is as before: {seen}");
 }
 
 /// On a machine of its own: a user who becomes root with a password, without one, and not at all.
@@ -614,6 +647,11 @@ async fn sudo_makes_root() {
         SshProvider::with_environment("test", hosts, known.clone(), &environment)
     };
     let root = with(&hosts, None).node("h").await.unwrap_or_else(|error| panic!("{}", chain(&error)));
+    let started = Instant::now();
+    for _ in 0..20 {
+        root.exec(Command::new(["true"])).await.unwrap();
+    }
+    eprintln!("a command takes {:?}", started.elapsed() / 20);
     let setup = "command -v sudo >/dev/null || { apt-get update -qq && apt-get install -y -qq sudo; } >/dev/null 2>&1
         id ada >/dev/null 2>&1 || useradd -m -s /bin/bash ada
         echo 'ada:open sesame' | chpasswd; rm -f /etc/sudoers.d/ada

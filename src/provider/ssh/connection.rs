@@ -1,33 +1,18 @@
 //! One connection per host, shared by everything that talks to it. A thread owns the session, because libssh2 sessions
-//! cannot be used from two places at once; it multiplexes channels and waits in `poll` for the host and for us.
+//! cannot be used from two places at once; [`Loop`] is what it does.
 
-use std::collections::VecDeque;
-use std::io::Read;
-use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
-use ssh2::{Channel, Session};
+use rustix::event::{EventfdFlags, eventfd};
 use tokio::sync::{Mutex, mpsc, oneshot};
 
 use super::error::SshError;
-use super::job::{Failure, Job, MaybeAgain, Request, Sink, is_outbound, is_refusal};
-use super::quote::{Line, Privilege, end_groups, privileged};
+use super::event_loop::Loop;
+use super::job::Request;
+use super::quote::Privilege;
 use super::session::{self, Target};
-
-/// Commands at once; OpenSSH's MaxSessions is 10, and two are left for ending commands.
-const CHANNELS: usize = 8;
-/// Channels with those that end others.
-const ALL_CHANNELS: usize = 10;
-/// How often the host is asked for a sign of life.
-pub(super) const KEEPALIVE: Duration = Duration::from_secs(10);
-/// After this long without any it is given up.
-const SILENCE: Duration = Duration::from_secs(30);
-/// Bytes read at once.
-const BUFFER: usize = 64 * 1024;
 
 /// Wakes the thread.
 #[derive(Clone)]
@@ -45,7 +30,13 @@ impl Waker {
         let _full = rustix::io::write(&*self.0, &1_u64.to_ne_bytes());
     }
 
-    fn clear(&self) {
+    /// To be polled for input.
+    pub(super) fn fd(&self) -> &OwnedFd {
+        &self.0
+    }
+
+    /// It has been noticed.
+    pub(super) fn clear(&self) {
         let _empty = rustix::io::read(&*self.0, &mut [0_u8; 8]);
     }
 }
@@ -135,233 +126,4 @@ async fn connect(target: Target, privilege: Privilege) -> Result<Live, SshError>
         Ok(outcome) => outcome.map(|()| Live { requests, waker, proven: AtomicBool::new(false) }),
         Err(_gone) => Err(SshError::Lost { at, reason: "its thread ended".to_owned() }),
     }
-}
-
-/// The thread's side.
-struct Loop {
-    session: Session,
-    requests: mpsc::UnboundedReceiver<Request>,
-    waker: Waker,
-    queue: VecDeque<Request>,
-    /// Process groups to end, and how commands may.
-    ending: Vec<u32>,
-    privilege: Privilege,
-    /// A channel that is open ahead of the next command. The library reads only on behalf of a channel, and between
-    /// commands the host's questions want answers too.
-    spare: Option<Channel>,
-    spare_refused: bool,
-    active: Vec<Job>,
-    buffer: Vec<u8>,
-    /// Turns since anything happened, see [`pause`].
-    quiet: u32,
-    heard: Instant,
-    asked: Instant,
-}
-
-impl Loop {
-    fn new(session: Session, requests: mpsc::UnboundedReceiver<Request>, waker: Waker, privilege: Privilege) -> Self {
-        session.set_blocking(false);
-        session.set_keepalive(true, KEEPALIVE.as_secs() as u32); // ten seconds fit
-        let now = Instant::now();
-        Loop {
-            session,
-            requests,
-            waker,
-            queue: VecDeque::new(),
-            ending: Vec::new(),
-            privilege,
-            spare: None,
-            spare_refused: false,
-            active: Vec::new(),
-            buffer: vec![0; BUFFER],
-            quiet: 0,
-            heard: now,
-            asked: now,
-        }
-    }
-
-    /// Until nobody needs the connection or it breaks; says why.
-    fn run(mut self) -> String {
-        let reason = match self.serve() {
-            Ok(()) => "not needed any more".to_owned(),
-            Err(reason) => reason,
-        };
-        self.requests.close();
-        while let Ok(request) = self.requests.try_recv() {
-            self.queue.push_back(request);
-        }
-        self.active.extend(self.queue.drain(..).map(|request| Job::new(request, None)));
-        for job in &mut self.active {
-            job.fail(Failure::Lost(reason.clone()));
-        }
-        let _farewell = self.session.disconnect(None, "done", None);
-        // without this the library would wait for answers when its channels are dropped
-        let _closed = rustix::net::shutdown(self.socket(), rustix::net::Shutdown::Both);
-        reason
-    }
-
-    fn serve(&mut self) -> Result<(), String> {
-        let mut outbound = false;
-        loop {
-            self.wait(outbound)?;
-            let wanted = self.admit();
-            if !wanted && self.active.is_empty() {
-                return Ok(());
-            }
-            let progress;
-            (progress, outbound) = self.turn()?;
-            self.quiet = if progress { 0 } else { self.quiet.saturating_add(1) };
-            if !outbound && self.asked.elapsed() >= KEEPALIVE {
-                self.session.keepalive_send().map_err(MaybeAgain::text)?;
-                self.asked = Instant::now();
-            }
-        }
-    }
-
-    /// Takes in new requests and starts those that have room; false if no more can come.
-    fn admit(&mut self) -> bool {
-        let open = loop {
-            match self.requests.try_recv() {
-                Ok(request) => self.queue.push_back(request),
-                Err(mpsc::error::TryRecvError::Empty) => break true,
-                Err(mpsc::error::TryRecvError::Disconnected) => break false,
-            }
-        };
-        self.queue.retain(|request| !request.reply.as_ref().is_some_and(oneshot::Sender::is_closed));
-        if self.active.len() < ALL_CHANNELS && !self.ending.is_empty() {
-            let ender = privileged(&self.privilege, &end_groups(&std::mem::take(&mut self.ending)));
-            // fixed words and numbers hold no NUL byte, so there always is a line
-            self.active.extend(ender.map(|line| Job::new(unattended(line), None)));
-        }
-        while self.active.len() < CHANNELS
-            && let Some(request) = self.queue.pop_front()
-        {
-            self.active.push(Job::new(request, self.spare.take()));
-        }
-        open || !self.queue.is_empty() || !self.ending.is_empty()
-    }
-
-    /// A turn for every job; says whether anything moved, and whether something is half sent. Only one channel is
-    /// opened at a time.
-    fn turn(&mut self) -> Result<(bool, bool), String> {
-        if self.active.is_empty() {
-            return self.idle();
-        }
-        let (mut progress, mut outbound, mut opening) = (false, false, false);
-        for job in &mut self.active {
-            if job.is_opening() && std::mem::replace(&mut opening, true) {
-                continue;
-            }
-            progress |= job.turn(&self.session, &mut self.buffer)?;
-            outbound |= job.outbound;
-            self.ending.extend(job.after.take());
-        }
-        self.active.retain(|job| !job.is_done());
-        // those that wait, or the spare channel, are next at once
-        Ok((progress || self.active.is_empty() || !self.ending.is_empty() && self.active.len() < ALL_CHANNELS, outbound))
-    }
-
-    /// Between commands.
-    fn idle(&mut self) -> Result<(bool, bool), String> {
-        let Some(channel) = &mut self.spare else { return self.open_spare() };
-        match channel.read(&mut [0]) {
-            Err(error) if error.is_again() => Ok((false, is_outbound(&self.session))),
-            Err(error) => Err(error.text()),
-            Ok(_) => {
-                if channel.eof() {
-                    // the host wants no idle channel
-                    let _closed = channel.close();
-                    (self.spare, self.spare_refused) = (None, true);
-                }
-                Ok((false, false))
-            }
-        }
-    }
-
-    fn open_spare(&mut self) -> Result<(bool, bool), String> {
-        if self.spare_refused {
-            return Ok((false, false));
-        }
-        match self.session.channel_session() {
-            Ok(channel) => self.spare = Some(channel),
-            Err(error) if error.is_again() => return Ok((false, is_outbound(&self.session))),
-            Err(error) if is_refusal(&error) => self.spare_refused = true,
-            Err(error) => return Err(error.text()),
-        }
-        Ok((true, false))
-    }
-
-    fn socket(&self) -> BorrowedFd<'_> {
-        // the session owns the socket and is borrowed as long as this is
-        unsafe { BorrowedFd::borrow_raw(self.session.as_raw_fd()) }
-    }
-
-    /// Waits for the host, for us, or for time.
-    fn wait(&mut self, outbound: bool) -> Result<(), String> {
-        let limit = if self.active.iter().any(Job::is_waiting) {
-            Duration::from_millis(200)
-        } else {
-            let (question, end) = (KEEPALIVE.saturating_sub(self.asked.elapsed()), SILENCE.saturating_sub(self.heard.elapsed()));
-            question.min(end).max(Duration::from_millis(50))
-        };
-        let limit = limit.min(pause(self.quiet));
-        // without a channel nothing is read: then only the end of the connection counts
-        let deaf = self.active.is_empty() && self.spare_refused;
-        let mut events = if deaf { PollFlags::RDHUP } else { PollFlags::IN };
-        events.set(PollFlags::OUT, outbound);
-        let (host, us) = {
-            let mut fds = [PollFd::from_borrowed_fd(self.socket(), events), PollFd::new(&*self.waker.0, PollFlags::IN)];
-            match poll(&mut fds, Some(&timespec(limit))) {
-                Ok(_) | Err(rustix::io::Errno::INTR) => {}
-                Err(errno) => return Err(errno.to_string()),
-            }
-            (fds[0].revents(), !fds[1].revents().is_empty())
-        };
-        if us {
-            self.waker.clear();
-        }
-        if us || host.intersects(PollFlags::IN | PollFlags::OUT) {
-            self.quiet = 0;
-        }
-        if host.intersects(PollFlags::IN) || deaf && host.is_empty() {
-            self.heard = Instant::now();
-        } else if host.intersects(PollFlags::RDHUP | PollFlags::HUP | PollFlags::ERR) {
-            return Err("the host closed it".to_owned());
-        }
-        if self.heard.elapsed() > SILENCE {
-            return Err(format!("the host has been silent for {} seconds", SILENCE.as_secs()));
-        }
-        Ok(())
-    }
-}
-
-/// How long to wait at most after so many turns without progress. Whatever operation reads from the socket also takes
-/// in packets for others, whose turn may be over; the socket then says nothing more. So another turn follows at once,
-/// and further ones at growing distance.
-fn pause(quiet: u32) -> Duration {
-    match quiet {
-        0 | 1 => Duration::ZERO,
-        _ => Duration::from_millis(1 << (quiet - 2).min(20)),
-    }
-}
-
-/// A command whose outcome nobody waits for.
-fn unattended(line: Line) -> Request {
-    let (command, input) = (Some(line.command), input_of(line.preamble));
-    Request { command, input, sink: Sink::Collect, terminal: None, ends: false, reply: None }
-}
-
-/// Standard input that is known as a whole.
-pub(super) fn input_of(bytes: Option<Vec<u8>>) -> mpsc::Receiver<Bytes> {
-    let (sender, receiver) = mpsc::channel(1);
-    if let Some(bytes) = bytes {
-        // an empty channel has room for one
-        let _sent = sender.try_send(Bytes::from(bytes));
-    }
-    receiver
-}
-
-/// A duration as the kernel takes it.
-pub(super) fn timespec(duration: Duration) -> Timespec {
-    Timespec { tv_sec: duration.as_secs() as i64, tv_nsec: i64::from(duration.subsec_nanos()) }
 }

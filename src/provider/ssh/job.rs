@@ -4,14 +4,16 @@
 //! packet that is half sent, and nothing else can be sent until that very operation is repeated. So a cancelled job
 //! first repeats what it has begun, and only then closes its channel.
 
-use std::io::{self, Read, Write};
+use std::io::{Read, Write};
 use std::time::{Duration, Instant};
 
 use bytes::{Buf, Bytes};
-use ssh2::{BlockDirections, Channel, ErrorCode, Session};
+use ssh2::{Channel, Session};
 use tokio::sync::{mpsc, oneshot};
 
+use super::again::{MaybeAgain, is_outbound, is_refusal};
 use super::quote::take_group;
+use super::signal::signal_number;
 use crate::provider::Output;
 
 /// Reads of a stream and writes per turn: one job must not starve the others.
@@ -20,9 +22,6 @@ const OPERATIONS: usize = 32;
 const END_WAIT: Duration = Duration::from_secs(10);
 /// Standard error is searched for the process group up to here.
 const GROUP_LIMIT: usize = 4096;
-
-/// libssh2.h: `LIBSSH2_ERROR_EAGAIN`.
-const AGAIN: i32 = -37;
 
 /// What a terminal is told: columns and rows.
 pub(super) type Size = (u32, u32);
@@ -93,48 +92,12 @@ pub(super) struct Job {
     pub after: Option<u32>,
     /// True if this turn left something half sent.
     pub outbound: bool,
+    /// The host has no room for another session; opening can be tried again later.
+    pub refused: Option<ssh2::Error>,
 }
 
 /// What a turn did; an error is the connection's.
 type Turn = Result<bool, String>;
-
-/// An error that may only say "again".
-pub(super) trait MaybeAgain {
-    /// True if the operation has to be repeated later.
-    fn is_again(&self) -> bool;
-    /// What it says otherwise.
-    fn text(self) -> String;
-}
-
-impl MaybeAgain for ssh2::Error {
-    fn is_again(&self) -> bool {
-        self.code() == ErrorCode::Session(AGAIN)
-    }
-
-    fn text(self) -> String {
-        self.message().to_owned()
-    }
-}
-
-impl MaybeAgain for io::Error {
-    fn is_again(&self) -> bool {
-        self.kind() == io::ErrorKind::WouldBlock
-    }
-
-    fn text(self) -> String {
-        self.to_string()
-    }
-}
-
-/// libssh2.h: the errors of one channel, from `CHANNEL_OUTOFORDER` to `CHANNEL_EOF_SENT`; the connection stands.
-pub(super) fn is_refusal(error: &ssh2::Error) -> bool {
-    matches!(error.code(), ErrorCode::Session(-27..=-20))
-}
-
-/// True if an operation left something half sent.
-pub(super) fn is_outbound(session: &Session) -> bool {
-    matches!(session.block_directions(), BlockDirections::Outbound | BlockDirections::Both)
-}
 
 impl Job {
     /// A job on `channel`, or on one that it opens.
@@ -159,6 +122,7 @@ impl Job {
             output: Output::default(),
             after: None,
             outbound: false,
+            refused: None,
         }
     }
 
@@ -214,7 +178,11 @@ impl Job {
     fn open(&mut self, session: &Session) -> Turn {
         match session.channel_session() {
             Ok(channel) => self.channel = Some(channel),
-            Err(error) => return self.again_or_refused(session, error, Phase::Done),
+            Err(error) if is_refusal(&error) => {
+                self.refused = Some(error);
+                return Ok(true);
+            }
+            Err(error) => return self.again(session, error).map(|_| false),
         }
         self.phase = Phase::Starting;
         Ok(true)
@@ -226,7 +194,7 @@ impl Job {
             let (columns, rows) = *size.borrow();
             match channel.request_pty(name, None, Some((columns, rows, 0, 0))) {
                 Ok(()) => self.has_terminal = true,
-                Err(error) => return self.again_or_refused(session, error, Phase::Closing),
+                Err(error) => return self.again_or_refused(session, error),
             }
         }
         let started = match &self.command {
@@ -235,7 +203,7 @@ impl Job {
         };
         match started {
             Ok(()) => self.phase = Phase::Running,
-            Err(error) => return self.again_or_refused(session, error, Phase::Closing),
+            Err(error) => return self.again_or_refused(session, error),
         }
         Ok(true)
     }
@@ -419,37 +387,13 @@ impl Job {
         Ok(outbound)
     }
 
-    /// A host that refuses a channel or a program still talks to us.
-    fn again_or_refused(&mut self, session: &Session, error: ssh2::Error, then: Phase) -> Turn {
+    /// A host that refuses to start a program still talks to us.
+    fn again_or_refused(&mut self, session: &Session, error: ssh2::Error) -> Turn {
         if !is_refusal(&error) {
-            self.again(session, error)?;
-            return Ok(false);
+            return self.again(session, error).map(|_| false);
         }
         self.fail(Failure::Refused(error));
-        self.phase = then;
+        self.phase = Phase::Closing;
         Ok(true)
     }
-}
-
-/// Number of a signal by its name in SSH (RFC 4254, 6.10), and of those that OpenSSH names with a suffix.
-fn signal_number(name: &str) -> i64 {
-    let names = [
-        ("HUP", 1),
-        ("INT", 2),
-        ("QUIT", 3),
-        ("ILL", 4),
-        ("TRAP", 5),
-        ("ABRT", 6),
-        ("BUS", 7),
-        ("FPE", 8),
-        ("KILL", 9),
-        ("USR1", 10),
-        ("SEGV", 11),
-        ("USR2", 12),
-        ("PIPE", 13),
-        ("ALRM", 14),
-        ("TERM", 15),
-    ];
-    let name = name.split('@').next().unwrap_or(name);
-    names.iter().find(|(known, _)| *known == name).map_or(127, |(_, number)| *number)
 }

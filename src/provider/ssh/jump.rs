@@ -1,13 +1,16 @@
 //! A host behind another: the jump host connects to it (`direct-tcpip`), and the second session runs over that.
 
 use std::io::{self, Read, Write};
+use std::os::fd::{AsRawFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, poll};
-use ssh2::{BlockDirections, Channel, Session};
+use ssh2::{Channel, Session};
 
+use super::again::is_outbound;
 use super::error::SshError;
+use super::event_loop::{KEEPALIVE, is_writable, timespec};
 use super::session::Target;
 
 /// How long a write that has no room is left alone.
@@ -21,7 +24,7 @@ pub(super) fn tunnel(session: Session, target: &Target) -> Result<UnixStream, Ss
         .channel_direct_tcpip(&target.host.to_string(), target.port, None)
         .map_err(|source| SshError::Tunnel { at: target.at.clone(), source })?;
     session.set_blocking(false);
-    session.set_keepalive(true, super::connection::KEEPALIVE.as_secs() as u32); // ten seconds fit
+    session.set_keepalive(true, KEEPALIVE.as_secs() as u32); // ten seconds fit
     let local = |source| SshError::Local { action: "starting a tunnel's thread", source };
     let (near, far) = UnixStream::pair().map_err(local)?;
     far.set_nonblocking(true).map_err(local)?;
@@ -29,7 +32,11 @@ pub(super) fn tunnel(session: Session, target: &Target) -> Result<UnixStream, Ss
         .name(format!("jump {}", target.at.node))
         .spawn(move || {
             // however it ends, dropping `far` tells the session above
-            let _ended = bridge(&session, channel, far);
+            let mut channel = channel;
+            let _ended = bridge(&session, &mut channel, far);
+            let _farewell = session.disconnect(None, "done", None);
+            // without this the library would wait for answers when the channel is dropped
+            let _closed = rustix::net::shutdown(socket(&session), rustix::net::Shutdown::Both);
         })
         .map_err(local)?;
     Ok(near)
@@ -87,31 +94,35 @@ impl Pipe {
     }
 }
 
-fn bridge(session: &Session, mut channel: Channel, mut far: UnixStream) -> io::Result<()> {
+fn socket(session: &Session) -> BorrowedFd<'_> {
+    // the session owns the socket and is borrowed as long as this is
+    unsafe { BorrowedFd::borrow_raw(session.as_raw_fd()) }
+}
+
+fn bridge(session: &Session, channel: &mut Channel, mut far: UnixStream) -> io::Result<()> {
     let (mut out, mut back) = (Pipe::new(), Pipe::new());
     loop {
-        let moved_out = out.pump(&mut far, &mut channel)?;
-        let outbound = matches!(session.block_directions(), BlockDirections::Outbound | BlockDirections::Both);
-        let moved_back = back.pump(&mut Incoming(&mut channel), &mut far)?;
+        let moved_out = out.pump(&mut far, channel)?;
+        let outbound = is_outbound(session);
+        let moved_back = back.pump(&mut Incoming(channel), &mut far)?;
         if (out.closed && out.is_empty()) || (back.closed && back.is_empty()) {
             return Ok(());
         }
         if moved_out || moved_back {
             continue;
         }
-        let outbound = outbound || matches!(session.block_directions(), BlockDirections::Outbound | BlockDirections::Both);
-        if !outbound {
+        let outbound = outbound || is_outbound(session);
+        let socket = socket(session);
+        if !outbound && is_writable(socket) {
             session.keepalive_send()?;
         }
-        // the session owns the socket and outlives this borrow
-        let socket = unsafe { std::os::fd::BorrowedFd::borrow_raw(std::os::fd::AsRawFd::as_raw_fd(session)) };
         let mut local = PollFlags::empty();
         local.set(PollFlags::IN, out.is_empty());
         local.set(PollFlags::OUT, !back.is_empty());
         let remote = if outbound { PollFlags::IN | PollFlags::OUT } else { PollFlags::IN };
         let mut fds = [PollFd::from_borrowed_fd(socket, remote), PollFd::new(&far, local)];
         // what waits for the other side's window may have been told so in what was read just now
-        let limit = if out.is_empty() { super::connection::KEEPALIVE } else { BLOCKED };
-        let _ready = poll(&mut fds, Some(&super::connection::timespec(limit)));
+        let limit = if out.is_empty() { KEEPALIVE } else { BLOCKED };
+        let _ready = poll(&mut fds, Some(&timespec(limit)));
     }
 }

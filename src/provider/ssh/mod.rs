@@ -1,12 +1,14 @@
 //! Nodes as machines over SSH, by libssh2: one connection per host, shared by all commands, and reused.
 //!
 //! `session` connects, verifies (`hostkey`) and logs in (`auth`), through another host if there is one (`jump`).
-//! `connection` then owns the session on a thread and runs each command as a `job`. [`SshNode`] is the side that steps
+//! `connection` then gives the session to a thread (`event_loop`), which runs each command as a `job`. [`SshNode`] is the side that steps
 //! see; `upload` and `interactive` are the two things it does beyond a [`Node`](crate::provider::Node).
 
+mod again;
 mod auth;
 mod connection;
 mod error;
+mod event_loop;
 mod hostkey;
 mod interactive;
 mod job;
@@ -15,6 +17,7 @@ mod node;
 mod quote;
 mod secret;
 mod session;
+mod signal;
 mod upload;
 
 use std::path::PathBuf;

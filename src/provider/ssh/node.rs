@@ -7,8 +7,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
-use super::connection::{Connection, Live, Waker, input_of};
+use super::connection::{Connection, Live, Waker};
 use super::error::SshError;
+use super::event_loop::input_of;
 use super::job::{Failure, Request, Sink};
 use super::quote::{Line, privileged};
 use crate::profile::Role;

@@ -1,0 +1,46 @@
+//! What the library says when it cannot go on: "again", a refusal of one channel, or the end of the connection.
+
+use std::io;
+
+use ssh2::{BlockDirections, ErrorCode, Session};
+
+/// libssh2.h: `LIBSSH2_ERROR_EAGAIN`.
+const AGAIN: i32 = -37;
+
+/// An error that may only say "again".
+pub(super) trait MaybeAgain {
+    /// True if the operation has to be repeated later.
+    fn is_again(&self) -> bool;
+    /// What it says otherwise.
+    fn text(self) -> String;
+}
+
+impl MaybeAgain for ssh2::Error {
+    fn is_again(&self) -> bool {
+        self.code() == ErrorCode::Session(AGAIN)
+    }
+
+    fn text(self) -> String {
+        self.message().to_owned()
+    }
+}
+
+impl MaybeAgain for io::Error {
+    fn is_again(&self) -> bool {
+        self.kind() == io::ErrorKind::WouldBlock
+    }
+
+    fn text(self) -> String {
+        self.to_string()
+    }
+}
+
+/// libssh2.h: the errors of one channel, from `CHANNEL_OUTOFORDER` to `CHANNEL_EOF_SENT`; the connection stands.
+pub(super) fn is_refusal(error: &ssh2::Error) -> bool {
+    matches!(error.code(), ErrorCode::Session(-27..=-20))
+}
+
+/// True if an operation left something half sent.
+pub(super) fn is_outbound(session: &Session) -> bool {
+    matches!(session.block_directions(), BlockDirections::Outbound | BlockDirections::Both)
+}
