@@ -86,7 +86,10 @@ fn bare_hosts() -> (World, Vec<Vec<String>>) {
     let plain = profile(&world, "plain", 3);
     world.hearth(&["down", "-f", &plain, "--yes"]).expect(0);
     for host in 1..=3 {
-        on(host, "systemctl stop squatter; systemctl reset-failed; umount /usr/local/bin; rm -rf /usr/local/bin/date /etc/kubernetes; userdel -r plain");
+        on(
+            host,
+            "systemctl stop squatter; systemctl reset-failed; umount /usr/local/bin; rm -rf /usr/local/bin/date /etc/kubernetes; userdel -r plain",
+        );
     }
     (world, stock())
 }
