@@ -51,7 +51,7 @@ while read -r path; do had file "$path " || rm -f "$path"; done </var/lib/hearth
 rm -rf /etc/kubernetes /var/lib/kubelet /var/lib/etcd /var/lib/containerd /run/containerd /var/lib/cni /run/cni-ipam-state \
   /usr/local/lib/hearth /var/log/pods /var/log/containers /var/local-path-provisioner /run/kubernetes /kind /var/run/kubernetes \
   /usr/libexec/kubernetes /run/xtables.lock
-had folder /run/nri/ || rmdir /run/nri 2>/dev/null
+had folder /run/nri/ || rm -rf /run/nri
 # folders that were made for these files
 for path in /etc/containerd /etc/cni/net.d /etc/cni /opt/cni/bin /opt/cni /opt/containerd/bin /opt/containerd/lib /opt/containerd; do
   had folder "$path" || rmdir "$path" 2>/dev/null
