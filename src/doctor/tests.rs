@@ -502,10 +502,10 @@ async fn hosts_without_trouble_are_found_so_and_many_of_them_quickly() {
 
 #[tokio::test]
 async fn what_is_wrong_with_hosts_is_told_all_at_once() {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970").as_secs();
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970").as_secs_f64();
     let told = format!(
         "time={}\nuid=1000\nmachine-id=1\ndisk=1048576\ncluster=other\nport=10250\nruns=docker\nunreachable=192.168.1.3\nlacks=flock\n",
-        now + 300
+        now + 300.0
     );
     let findings = hosts_found(3, &told).await;
     let refused = findings.into_result().expect_err("errors");
