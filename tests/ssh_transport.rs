@@ -122,7 +122,7 @@ impl Server {
     }
 
     fn provider(&self, hosts: &SshHosts) -> SshProvider {
-        SshProvider::with_environment("test", hosts, self.path("state/known_hosts"), &self.environment())
+        SshProvider::with_environment(hosts, self.path("state/known_hosts"), &self.environment())
     }
 
     async fn node(&self) -> SshNode {
@@ -499,7 +499,7 @@ async fn each_way_to_log_in_and_each_refusal() {
     let with = |identity: Option<&str>, environment: Environment| {
         let mut hosts = server.hosts();
         hosts.identity_file = identity.map(|name| format!("~/{name}"));
-        SshProvider::with_environment("test", &hosts, server.path("known"), &environment)
+        SshProvider::with_environment(&hosts, server.path("known"), &environment)
     };
     let plain = || server.environment();
     for name in ["user", "ec", "rsa"] {
@@ -593,12 +593,12 @@ async fn all_hosts_that_fail_are_told() {
     hosts.hosts.extend(others);
     let provider = server.provider(&hosts);
     assert_eq!(provider.wanted()[1], ("n2".to_owned(), Role::Worker));
-    let Err(errors) = provider.nodes().await else { panic!("connected") };
+    let Err(errors) = provider.nodes(["n1", "n2", "n3"]).await else { panic!("connected") };
     assert_eq!(errors.0.len(), 2);
     assert!(errors.to_string().contains("n2 (") && errors.to_string().contains("n3 ("), "{errors}");
     assert!(matches!(provider.node("n4").await, Err(SshError::Unknown { .. })));
     hosts.hosts.truncate(1);
-    assert_eq!(server.provider(&hosts).nodes().await.unwrap().len(), 1);
+    assert_eq!(server.provider(&hosts).nodes(["n1"]).await.unwrap().len(), 1);
 }
 
 /// What a person does; run by the test below with a terminal and without.
@@ -644,7 +644,7 @@ async fn sudo_makes_root() {
     let known = folder.path().join("known_hosts");
     let with = |hosts: &SshHosts, sudo_password: Option<&str>| {
         let environment = Environment { sudo_password: sudo_password.map(Secret::new), ..Environment::default() };
-        SshProvider::with_environment("test", hosts, known.clone(), &environment)
+        SshProvider::with_environment(hosts, known.clone(), &environment)
     };
     let root = with(&hosts, None).node("h").await.unwrap_or_else(|error| panic!("{}", chain(&error)));
     let started = Instant::now();

@@ -52,6 +52,10 @@ impl Session {
                 Err(error) => unreached.push((node.name().to_owned(), error.into())),
             }
         }
+        if unreached.is_empty() {
+            // whoever looked before leaves the same
+            let _looked = self.facts.set(facts.clone());
+        }
         (facts, unreached)
     }
 
@@ -120,13 +124,9 @@ impl Session {
             && self.programs_missing(node, false).await?.is_empty())
     }
 
-    /// Configures a host and starts its container runtime, unless that is so already.
+    /// Configures a host and starts its container runtime, anew where it ran with another program or configuration.
     pub(super) async fn configure(&self, node: &SshNode) -> Result<()> {
-        let files = self.host_files(node.name()).await?;
-        if !install::is_configured(node, &files).await? {
-            install::configure(node, files).await?;
-        }
-        Ok(())
+        Ok(install::configure(node, self.host_files(node.name()).await?).await?)
     }
 
     /// Those of `images` that a host lacks.
@@ -153,13 +153,14 @@ impl Session {
                     None => None,
                 };
                 if sender.send((image, target)).await.is_err() {
-                    // its error is the one to tell
+                    // the import's error is the one to tell
                     break;
                 }
             }
             Ok::<_, BoxError>(())
         };
-        let import = async {
+        // it owns the receiver: when an import fails, copying finds nobody to send to, and ends
+        let import = async move {
             while let Some((image, archive)) = arrived.recv().await {
                 import_on_host(node, &image, archive.as_deref()).await?;
             }

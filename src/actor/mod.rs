@@ -12,4 +12,5 @@ mod steps;
 
 pub use hosts::Leases;
 pub use session::Session;
-pub use steps::{Steps, gateway_answers};
+pub use steps::Steps;
+use steps::gateway_answers;

@@ -38,7 +38,7 @@ pub struct Session {
     pool: OnceCell<AddressRange>,
     inputs: OnceCell<Inputs>,
     segments: OnceCell<Vec<routed::Segment>>,
-    facts: OnceCell<Vec<Facts>>,
+    pub(super) facts: OnceCell<Vec<Facts>>,
     pub(super) digests: tokio::sync::Mutex<HashMap<PathBuf, String>>,
 }
 
@@ -214,8 +214,9 @@ impl Session {
     pub async fn segments(&self) -> Result<&[routed::Segment]> {
         let segments = self.segments.get_or_try_init(|| async {
             let nodes = self.nodes().await?;
-            let had = nodes.iter().map(|node| async { Ok((node.name().to_owned(), routed::segment(node).await?)) });
-            let had: Vec<_> = futures_util::future::try_join_all(had).await.map_err(|error: ClusterError| error)?;
+            let had =
+                nodes.iter().map(|node| async { Ok::<_, BoxError>((node.name().to_owned(), routed::segment(node).await?)) });
+            let had = futures_util::future::try_join_all(had).await?;
             let shares = routed::share(self.profile.kubernetes.pod_subnet, &had)?;
             let segments = nodes.iter().zip(shares).map(|(node, cidr)| routed::Segment { address: node.address(), cidr });
             Ok::<_, BoxError>(segments.collect())

@@ -7,31 +7,50 @@ use tokio::time::{Instant, sleep};
 
 use super::{Session, gateway_answers};
 use crate::cluster::{ClusterError, ready};
-use crate::components::{catalogue, health};
+use crate::components::{Part, catalogue, health};
 use crate::error::Result;
+use crate::provider::AnyNode;
 
 /// Pause between two looks.
 const LOOK: Duration = Duration::from_millis(250);
 
+/// What runs on the nodes.
+pub struct Look {
+    /// Each component, and whether it works.
+    pub parts: Vec<(Part, bool)>,
+    /// What does not work, one line each.
+    pub problems: Vec<String>,
+}
+
 impl Session {
-    /// What does not work, one line each; empty when everything does.
-    pub async fn unsettled(&self) -> Result<Vec<String>> {
-        let nodes = self.nodes().await?;
+    /// Looks at what runs on these nodes, by the health rules that the steps of a run wait for.
+    pub async fn look(&self, nodes: &[AnyNode]) -> Result<Look> {
         let client = self.client().await?;
-        let names: Vec<String> = self.wanted().into_iter().map(|(name, _)| name).collect();
-        let mut found: Vec<String> =
-            ready::node_problems(client, &names).await?.into_iter().map(|problem| format!("node {problem}")).collect();
-        found.extend(ready::outdated(client, &nodes).await?);
+        let mut look = Look { parts: Vec::new(), problems: ready::outdated(client, nodes).await? };
         for part in catalogue::parts(&self.profile).into_iter().filter(|part| part.definitions().is_none()) {
             let unhealthy = health::unhealthy(client, &self.objects(part).await?).await?;
-            found.extend(unhealthy.into_iter().map(|one| format!("{part}: {}: {}", one.object, one.why)));
+            look.parts.push((part, unhealthy.is_empty()));
+            look.problems.extend(unhealthy.into_iter().map(|one| format!("{part}: {}: {}", one.object, one.why)));
         }
         if self.profile.components.workloads.is_some() {
             let vip = self.vip().await?;
             if !gateway_answers(vip).await {
-                found.push(format!("gateway: http://{vip}/api/whoami does not answer 200"));
+                look.problems.push(format!("gateway: http://{vip}/api/whoami does not answer 200"));
             }
         }
+        Ok(look)
+    }
+
+    /// What does not work, one line each; empty when everything does.
+    pub(super) async fn unsettled(&self) -> Result<Vec<String>> {
+        let nodes = self.nodes().await?;
+        let names: Vec<String> = self.wanted().into_iter().map(|(name, _)| name).collect();
+        let mut found: Vec<String> = ready::node_problems(self.client().await?, &names)
+            .await?
+            .into_iter()
+            .map(|problem| format!("node {problem}"))
+            .collect();
+        found.extend(self.look(&nodes).await?.problems);
         Ok(found)
     }
 

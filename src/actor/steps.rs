@@ -244,7 +244,7 @@ impl Steps {
 }
 
 /// True when the application answers 200 at the gateway's address.
-pub async fn gateway_answers(vip: Ipv4Addr) -> bool {
+pub(super) async fn gateway_answers(vip: Ipv4Addr) -> bool {
     let answer = async {
         let mut stream = TcpStream::connect((vip, 80)).await.ok()?;
         stream

@@ -94,7 +94,7 @@ pub fn session(profile: Profile, bundle: Option<&BundleArgs>, merge_into: Option
         Provider::Docker(nodes) => AnyProvider::Docker(DockerProvider::new(&profile.name, nodes)?),
         Provider::Ssh(hosts) => {
             let hosts = with_former(hosts, &state);
-            AnyProvider::Ssh(SshProvider::new(&profile.name, &hosts, state.root().join("known_hosts")))
+            AnyProvider::Ssh(SshProvider::new(&hosts, state.root().join("known_hosts")))
         }
     };
     // an empty HEARTH_BUNDLE means none

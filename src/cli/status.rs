@@ -7,7 +7,6 @@ use super::args::StatusArgs;
 use super::{Context, UsageError, cluster};
 use crate::actor::Session;
 use crate::cluster::ready;
-use crate::components::{catalogue, health};
 use crate::error::{Explain, Family, Result};
 use crate::provider::{AnyProvider, NodeView};
 use std::sync::Arc;
@@ -114,27 +113,19 @@ async fn look(session: &Arc<Session>) -> Result<Status> {
     Ok(status)
 }
 
-/// Components and the gateway's address, by the health rules that `up` waits for.
+/// Components and the gateway's address.
 async fn components(session: &Arc<Session>, existing: &[NodeView], status: &mut Status) -> Result<()> {
     if session.profile.components.istio.is_some() {
         status.vip = Some(session.vip().await?);
     }
-    let client = session.client().await?;
     let running: Vec<_> = existing.iter().filter(|node| node.running).map(|node| (node.name.clone(), node.role)).collect();
     let nodes = session.provider.nodes(&running).await?;
-    status.problems.extend(ready::outdated(client, &nodes).await?);
-    for part in catalogue::parts(&session.profile).into_iter().filter(|part| part.definitions().is_none()) {
-        let unhealthy = health::unhealthy(client, &session.objects(part).await?).await?;
-        let state = if unhealthy.is_empty() { "works" } else { "does not work" };
-        status.components.push(ComponentStatus { component: part.to_string(), state: state.into() });
-        status.problems.extend(unhealthy.into_iter().map(|one| format!("{part}: {}: {}", one.object, one.why)));
-    }
-    if session.profile.components.workloads.is_some()
-        && let Some(vip) = status.vip
-        && !crate::actor::gateway_answers(vip).await
-    {
-        status.problems.push(format!("gateway: http://{vip}/api/whoami does not answer 200"));
-    }
+    let look = session.look(&nodes).await?;
+    status.components.extend(look.parts.into_iter().map(|(part, works)| ComponentStatus {
+        component: part.to_string(),
+        state: if works { "works" } else { "does not work" }.into(),
+    }));
+    status.problems.extend(look.problems);
     Ok(())
 }
 

@@ -7,7 +7,8 @@ use kube::{Client, Config};
 
 use super::{ClusterError, pki::Pki};
 
-/// A client of the API server at `server`, a URL, with full rights: its certificate is signed here, so it works from the API server's first second.
+/// A client of the API server at `server`, a URL, with full rights: its certificate is signed here, so it works from the
+/// API server's first second.
 pub async fn client(pki: &Pki, server: &str) -> Result<Client, ClusterError> {
     let connect = |error: &dyn std::error::Error| ClusterError::Connect { reason: crate::error::chain(error) };
     let kubeconfig = pki.kubeconfig("hearth", server, "hearth", "system:masters")?;

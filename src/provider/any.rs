@@ -106,7 +106,9 @@ impl AnyProvider {
                 }
                 Ok(nodes)
             }
-            AnyProvider::Ssh(_) => futures_util::future::try_join_all(names.iter().map(|(name, _)| self.node(name))).await,
+            AnyProvider::Ssh(ssh) => {
+                Ok(ssh.nodes(names.iter().map(|(name, _)| name.as_str())).await?.into_iter().map(AnyNode::Ssh).collect())
+            }
         }
     }
 }

@@ -47,19 +47,18 @@ const CONNECTS: usize = 8;
 /// The machines of one cluster.
 #[derive(Clone)]
 pub struct SshProvider {
-    cluster: String,
     nodes: Arc<[SshNode]>,
     connects: Arc<Semaphore>,
 }
 
 impl SshProvider {
     /// The machines of a profile, not yet connected to. `known_hosts` is where `hostKeys: tofu` keeps keys.
-    pub fn new(cluster: &str, hosts: &SshHosts, known_hosts: PathBuf) -> Self {
-        Self::with_environment(cluster, hosts, known_hosts, &Environment::of_process())
+    pub fn new(hosts: &SshHosts, known_hosts: PathBuf) -> Self {
+        Self::with_environment(hosts, known_hosts, &Environment::of_process())
     }
 
     /// The same with secrets and places other than those of this process.
-    pub fn with_environment(cluster: &str, hosts: &SshHosts, known_hosts: PathBuf, environment: &Environment) -> Self {
+    pub fn with_environment(hosts: &SshHosts, known_hosts: PathBuf, environment: &Environment) -> Self {
         let tofu = TofuFile { path: known_hosts, lock: Arc::new(Mutex::new(())) };
         let policy = |key: Option<&String>, field: String| match hosts.host_keys {
             HostKeys::Strict => Policy::Strict(environment.known_hosts()),
@@ -103,12 +102,7 @@ impl SshProvider {
             }
         };
         let nodes = hosts.hosts.iter().enumerate().map(node).collect();
-        SshProvider { cluster: cluster.to_owned(), nodes, connects: Arc::new(Semaphore::new(CONNECTS)) }
-    }
-
-    /// The cluster's name.
-    pub fn cluster(&self) -> &str {
-        &self.cluster
+        SshProvider { nodes, connects: Arc::new(Semaphore::new(CONNECTS)) }
     }
 
     /// The nodes that the profile asks for, in its order.
@@ -127,13 +121,13 @@ impl SshProvider {
         self.ready(node).await
     }
 
-    /// All nodes, connected to in parallel.
+    /// Several nodes, connected to in parallel, in the order of their names.
     ///
     /// # Errors
     /// Those of every node that failed.
-    pub async fn nodes(&self) -> Result<Vec<SshNode>, SshErrors> {
+    pub async fn nodes<'a>(&self, names: impl IntoIterator<Item = &'a str>) -> Result<Vec<SshNode>, SshErrors> {
         let (mut nodes, mut errors) = (Vec::new(), Vec::new());
-        for outcome in join_all(self.nodes.iter().map(|node| self.ready(node))).await {
+        for outcome in join_all(names.into_iter().map(|name| self.node(name))).await {
             match outcome {
                 Ok(node) => nodes.push(node),
                 Err(error) => errors.push(error),
