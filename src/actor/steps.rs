@@ -109,10 +109,7 @@ impl Actor<StepKind> for Steps {
             }
             StepKind::ClusterServices => kubeadm::install_services(&session.control_plane().await?).await?,
             StepKind::ServiceNetwork => health::wait(session.client().await?, &[kube_proxy()], Instant::now() + limit).await?,
-            StepKind::ClusterConfiguration => {
-                ready::wait_reported(session.client().await?, &session.control_plane_name(), limit).await?;
-                kubeadm::finish(&session.control_plane().await?).await?;
-            }
+            StepKind::ClusterConfiguration => kubeadm::finish(&session.control_plane().await?).await?,
             StepKind::NodesReady { nodes } => ready::wait_nodes(session.client().await?, nodes, limit).await?,
             StepKind::Apply { part } => self.apply_part(*part, Instant::now() + limit).await?,
             StepKind::Healthy { part } => self.wait_part(*part, Instant::now() + limit).await?,
@@ -184,6 +181,7 @@ impl Steps {
             kubelet: quirks.clone(),
         };
         let mut files = session.pki().await?.files();
+        files.extend(kubelet::credentials(node, session.pki().await?, &endpoint)?);
         files.push(kubeadm::config_file(&settings)?);
         files.extend(quirks.files());
         node.put(files).await?;

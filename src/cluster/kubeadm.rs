@@ -19,9 +19,11 @@ const BEFORE_API: &str = "certs,kubeconfig,etcd,control-plane/apiserver,kubelet-
 /// server they would only slow them down, and then sit out the pauses after their failed first attempts.
 const FOR_PODS: &str = "control-plane/controller-manager,control-plane/scheduler,addon";
 /// What only later joins and upgrades need.
-const FOR_LATER: &str = "upload-config,mark-control-plane,bootstrap-token,kubelet-finalize";
-/// What nobody needs: checks made for bare machines, waits that ours replace, and advice to a reader.
-const NEVER: &str = "preflight,wait-control-plane,upload-certs,show-join-command";
+const FOR_LATER: &str = "upload-config,mark-control-plane,bootstrap-token";
+/// What nobody needs: checks made for bare machines, waits that ours replace, and advice to a reader. The last phase makes the
+/// kubelet renew its certificate, which [`kubelet::credentials`] let it do from the start, and restarts it: containers that
+/// are being created then are lost, half made.
+const NEVER: &str = "preflight,wait-control-plane,upload-certs,show-join-command,kubelet-finalize";
 /// kind's fixed token; its joins use it, so a worker added by kind's way works too.
 const TOKEN: &str = "abcdef.0123456789abcdef";
 

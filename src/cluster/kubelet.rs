@@ -79,15 +79,9 @@ pub fn config(kubernetes: &Kubernetes, quirks: &Quirks) -> Value {
     config
 }
 
-/// A worker's files.
-pub fn worker_files(
-    node: &impl Node,
-    pki: &Pki,
-    endpoint: &str,
-    provider_id: &str,
-    kubernetes: &Kubernetes,
-    quirks: &Quirks,
-) -> Result<Vec<FileSpec>, ClusterError> {
+/// What a kubelet is known by at the API server: its certificate, in the file where it renews it itself, and the kubeconfig
+/// that names both.
+pub fn credentials(node: &impl Node, pki: &Pki, endpoint: &str) -> Result<Vec<FileSpec>, ClusterError> {
     const CLIENT: &str = "/var/lib/kubelet/pki/kubelet-client-current.pem";
     let client = pki.client(&format!("system:node:{}", node.name()), "system:nodes")?;
     let kubeconfig = json!({
@@ -97,17 +91,34 @@ pub fn worker_files(
         "users": [{"name": "default", "user": {"client-certificate": CLIENT, "client-key": CLIENT}}],
         "contexts": [{"name": "default", "context": {"cluster": "default", "user": "default"}}],
     });
+    Ok(vec![
+        file("/etc/kubernetes/kubelet.conf", crate::yaml::to_string(&kubeconfig)?, 0o600),
+        file(CLIENT, format!("{}{}", client.certificate, client.key), 0o600),
+    ])
+}
+
+fn file(path: &str, text: String, mode: u32) -> FileSpec {
+    FileSpec { path: path.to_owned(), bytes: text.into_bytes(), mode }
+}
+
+/// A worker's files.
+pub fn worker_files(
+    node: &impl Node,
+    pki: &Pki,
+    endpoint: &str,
+    provider_id: &str,
+    kubernetes: &Kubernetes,
+    quirks: &Quirks,
+) -> Result<Vec<FileSpec>, ClusterError> {
     let arguments: Vec<String> =
         quirks.arguments(node, provider_id).iter().map(|(name, value)| format!("--{name}={value}")).collect();
     let flags = format!("KUBELET_KUBEADM_ARGS=\"{}\"\n", arguments.join(" "));
-    let file = |path: &str, bytes: String, mode| FileSpec { path: path.to_owned(), bytes: bytes.into_bytes(), mode };
-    let mut files = vec![
+    let mut files = credentials(node, pki, endpoint)?;
+    files.extend([
         file("/etc/kubernetes/pki/ca.crt", pki.cluster.certificate.clone(), 0o644),
-        file("/etc/kubernetes/kubelet.conf", crate::yaml::to_string(&kubeconfig)?, 0o600),
-        file(CLIENT, format!("{}{}", client.certificate, client.key), 0o600),
         file("/var/lib/kubelet/config.yaml", crate::yaml::to_string(&config(kubernetes, quirks))?, 0o644),
         file("/var/lib/kubelet/kubeadm-flags.env", flags, 0o644),
-    ];
+    ]);
     files.extend(quirks.files());
     Ok(files)
 }

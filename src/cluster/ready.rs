@@ -50,18 +50,6 @@ pub async fn wait_nodes(client: &Client, names: &[String], limit: Duration) -> R
     .await
 }
 
-/// Waits until a node's kubelet has told what the node has. Before that the Node object, which is registered ahead of its
-/// kubelet, has no room for any pod: a kubelet that is restarted then reads that back and ends its static pods.
-pub async fn wait_reported(client: &Client, name: &str, limit: Duration) -> Result<(), ClusterError> {
-    let nodes = Api::<NodeObject>::all(client.clone());
-    let config = watcher::Config::default().fields(&format!("metadata.name={name}"));
-    let silent = |node: &NodeObject| {
-        let capacity = node.status.as_ref().and_then(|status| status.capacity.as_ref());
-        capacity.is_none_or(|capacity| capacity.is_empty()).then(|| "its kubelet has not reported yet".to_owned())
-    };
-    wait_all(nodes, config, "the control plane's node", limit, silent, |seen| seen.contains_key(name)).await
-}
-
 /// What keeps the nodes in `names` from being Ready, one line each.
 pub async fn node_problems(client: &Client, names: &[String]) -> Result<Vec<String>, ClusterError> {
     let list =

@@ -3,12 +3,16 @@
 stock=/var/lib/hearth/stock
 had() { [ -f $stock ] && grep -qF "$1	$2" $stock; }
 
-systemctl disable --now kubelet.service hearth-routes.service >/dev/null 2>&1
+systemctl disable --now kubelet.service hearth-routes.service containerd.service >/dev/null 2>&1
+pkill -KILL -f '^(/usr/local/bin/containerd-shim-runc-v2 -namespace k8s.io|/usr/local/sbin/runc --root /run/containerd/)'
 # every process of every pod is in there
 systemctl kill --signal=KILL kubepods.slice >/dev/null 2>&1
+# runc freezes a container while it sets its limits; killed then, it leaves processes that cannot die (cgroup v1 and v2)
+find /sys/fs/cgroup -path '*/kubepods.slice/*' '(' -name freezer.state -o -name cgroup.freeze ')' 2>/dev/null |
+  while read -r path; do
+    case $path in */freezer.state) echo THAWED ;; *) echo 0 ;; esac 2>/dev/null >"$path"
+  done
 systemctl stop kubepods.slice kubepods-burstable.slice kubepods-besteffort.slice >/dev/null 2>&1
-systemctl disable --now containerd.service >/dev/null 2>&1
-pkill -KILL -f '^/usr/local/bin/containerd-shim-runc-v2 -namespace k8s.io'
 for try in 1 2 3; do
   awk '$2 ~ "^/(var/lib/kubelet|var/lib/containerd|run/containerd|run/netns/cni-)" {print $2}' /proc/mounts | sort -r |
     while read -r path; do umount -l "$path" 2>/dev/null; done
@@ -57,7 +61,7 @@ for path in /etc/containerd /etc/cni/net.d /etc/cni /opt/cni/bin /opt/cni /opt/c
   had folder "$path" || rmdir "$path" 2>/dev/null
 done
 systemctl daemon-reload
-systemctl reset-failed kubelet.service containerd.service hearth-routes.service >/dev/null 2>&1
+systemctl reset-failed kubelet.service containerd.service hearth-routes.service 'cri-containerd-*' 'kubepods*' >/dev/null 2>&1
 [ -f $stock ] && awk -F '\t' '$1 == "sysctl" {print $2}' $stock | while read -r name equals value; do
   [ "$(sysctl -n "$name" 2>/dev/null)" = "$value" ] || sysctl -q -w "$name=$value"
 done
