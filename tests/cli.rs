@@ -137,13 +137,14 @@ fn without_a_terminal_nothing_is_asked() {
 #[test]
 fn hosts_that_cannot_be_reached_are_named_all_at_once() {
     let file = tempfile::Builder::new().suffix(".yaml").tempfile().unwrap();
+    // addresses of documentation (RFC 5737): nobody has them
     let profile = "apiVersion: hearth.dev/v1alpha1\nkind: ClusterProfile\nmetadata: {name: away}\nspec:\n  provider:\n    ssh:\n      user: root\n      \
-                   port: 1\n      hostKeys: tofu\n      hosts:\n        - {name: n1, address: 127.0.0.1, role: control-plane}\n        \
-                   - {name: n2, address: 127.0.0.2, role: worker}\n";
+                   port: 1\n      hostKeys: tofu\n      hosts:\n        - {name: n1, address: 192.0.2.1, role: control-plane}\n        \
+                   - {name: n2, address: 192.0.2.2, role: worker}\n";
     std::fs::write(file.path(), profile).unwrap();
     let ran = hearth(&["up", "-f", file.path().to_str().unwrap(), "--yes"]);
     assert_eq!(ran.code, Some(50), "{}", ran.err);
-    assert!(ran.err.contains("`n1`") && ran.err.contains("`n2`") && ran.err.contains("refused"), "{}", ran.err);
+    assert!(ran.err.contains("`n1`") && ran.err.contains("`n2`"), "{}", ran.err);
 }
 
 #[test]

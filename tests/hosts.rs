@@ -7,7 +7,7 @@
 mod world;
 
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -88,10 +88,116 @@ fn bare_hosts() -> (World, Vec<Vec<String>>) {
     for host in 1..=3 {
         on(
             host,
-            "systemctl stop squatter; systemctl reset-failed; umount /usr/local/bin; rm -rf /usr/local/bin/date /etc/kubernetes; userdel -r plain",
+            "systemctl stop squatter; systemctl reset-failed; umount /usr/local/bin; rm -rf /usr/local/bin/date /etc/kubernetes; userdel -r plain; userdel -r ops",
         );
     }
     (world, stock())
+}
+
+/// A bundle without programs, and a server that publishes them as their projects do; the folder and the server's address.
+fn published(world: &World) -> (PathBuf, String, Child) {
+    let bundle = PathBuf::from(std::env::var("HEARTH_BUNDLE").expect("a bundle has what is published here"));
+    let (without, site) = (world.folder.path().join("bundle"), world.folder.path().join("site"));
+    std::fs::create_dir(&without).unwrap();
+    for part in ["images", "manifests"] {
+        std::os::unix::fs::symlink(bundle.join(part), without.join(part)).unwrap();
+    }
+    let sum = "for f in *; do sha256sum $f > $f.sha256; done";
+    sh(&format!(
+        "set -e; bin={}; site={}; github=$site/github.com; k8s=$site/dl.k8s.io/release/v1.36.4/bin/linux/amd64
+         d=$github/containerd/containerd/releases/download/v2.3.4; mkdir -p $d $k8s
+         tar -czf $d/containerd-2.3.4-linux-amd64.tar.gz --transform 's,^,bin/,' -C $bin containerd containerd-shim-runc-v2 ctr
+         (cd $d; for f in *; do sha256sum $f > $f.sha256sum; done)
+         d=$github/opencontainers/runc/releases/download/v1.4.3; mkdir -p $d; cp $bin/runc $d/runc.amd64
+         (cd $d; echo 0000 runc.386 > runc.sha256sum; sha256sum runc.amd64 >> runc.sha256sum)
+         d=$github/containernetworking/plugins/releases/download/v1.9.1; mkdir -p $d
+         tar -czf $d/cni-plugins-linux-amd64-v1.9.1.tgz -C $bin ./ptp ./host-local ./portmap ./loopback; (cd $d; {sum})
+         d=$github/kubernetes-sigs/cri-tools/releases/download/v1.36.0; mkdir -p $d
+         tar -czf $d/crictl-v1.36.0-linux-amd64.tar.gz -C $bin crictl; (cd $d; {sum})
+         cp $bin/kubeadm $bin/kubelet $bin/kubectl $k8s
+         (cd $k8s; for f in *; do sha256sum $f | cut -d' ' -f1 | tr -d '\\n' > $f.sha256; done)",
+        bundle.join("bin").display(),
+        site.display()
+    ));
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let arguments = ["-m", "http.server", "--bind", "127.0.0.1", "--directory", site.to_str().unwrap(), &port.to_string()];
+    let server = Command::new("python3").args(arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let address = format!("http://127.0.0.1:{port}");
+    eventually("the server answers", Duration::from_secs(10), || get(&address).0 == 200);
+    (without, address, server)
+}
+
+/// Programs come out of what their projects publish where no bundle has them; a login is by password, sudo asks for one.
+#[test]
+fn programs_are_downloaded_and_a_user_with_sudo_is_enough() {
+    let (world, before) = bare_hosts();
+    let plain = profile(&world, "plain", 2);
+    let (bundle, mirror, mut server) = published(&world);
+    let password = "corr ect 'horse";
+    for host in 1..=2 {
+        on(host, &format!("useradd -m -G sudo ops && echo \"ops:{password}\" | chpasswd"));
+    }
+    let with_users = stock();
+    let text = std::fs::read_to_string(&plain).unwrap();
+    let lines: Vec<&str> = text.lines().filter(|line| !line.contains("identityFile")).collect();
+    std::fs::write(&plain, lines.join("\n").replace("user: root", "user: ops")).unwrap();
+    let run = |args: &[&str], secret: &str| {
+        let mut command = world.command(args);
+        command.env("HEARTH_BUNDLE", &bundle).env("HEARTH_MIRROR", &mirror).env_remove("SSH_AUTH_SOCK");
+        command.env("XDG_CACHE_HOME", world.folder.path().join("cache"));
+        command.env("HEARTH_SSH_PASSWORD", secret).env("HEARTH_SUDO_PASSWORD", secret);
+        let output = command.output().unwrap();
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let up = ["up", "-f", plain.as_str(), "--yes"];
+    let (code, said) = run(&up, "wrong");
+    assert_eq!(code, Some(50), "{said}");
+    assert!(!said.contains("wrong") && said.contains("n1") && said.contains("n2"), "{said}");
+    unchanged(&stock(), &with_users);
+
+    // a release that is not what its checksum says never reaches a host
+    let runc = world.folder.path().join("site/github.com/opencontainers/runc/releases/download/v1.4.3/runc.sha256sum");
+    let right = std::fs::read_to_string(&runc).unwrap();
+    std::fs::write(&runc, format!("{}  runc.amd64\n", "0".repeat(64))).unwrap();
+    let (code, said) = run(&up, password);
+    assert_eq!(code, Some(40), "{said}");
+    assert!(said.contains("runc.amd64 has sha256"), "{said}");
+    assert_eq!(on(1, "ls /usr/local/sbin"), "");
+
+    std::fs::write(&runc, right).unwrap();
+    let (code, said) = run(&up, password);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(!said.contains(password), "{said}");
+    let (code, said) = run(&["status", "-f", &plain], password);
+    assert_eq!(code, Some(0), "{said}");
+    // what is in the cache needs no server, and the password is on no command line
+    server.kill().unwrap();
+    server.wait().unwrap();
+    let (code, said) = run(&up, password);
+    assert_eq!(code, Some(0), "{said}");
+    let (code, said) = run(&["down", "-f", &plain, "--yes"], password);
+    assert_eq!(code, Some(0), "{said}");
+    unchanged(&stock(), &with_users);
+    forget_users("ops", &before);
+    world.nothing_is_left();
+}
+
+/// Removes a user; but for the files of accounts, hosts are then as before.
+fn forget_users(name: &str, before: &[Vec<String>]) {
+    for host in 1..=3 {
+        on(
+            host,
+            &format!(
+                "userdel -r {name} 2>/dev/null; rm -f /etc/passwd- /etc/shadow- /etc/group- /etc/gshadow- /etc/subuid- /etc/subgid-"
+            ),
+        );
+    }
+    // what a system keeps of users that came and went is not what this is about
+    let account = |line: &&String| !["passwd", "shadow", "group", "subuid", "subgid"].iter().any(|name| line.contains(name));
+    for (after, before) in stock().iter().zip(before) {
+        let lines = |all: &[String]| all.iter().filter(account).cloned().collect::<Vec<_>>();
+        assert_eq!(lines(after), lines(before), "nothing was changed");
+    }
 }
 
 #[test]
@@ -217,6 +323,19 @@ fn connections_break_and_hosts_go_away() {
     eprintln!("  cut three times: exit {code:?}");
     assert!(matches!(code, Some(0 | 50 | 60)), "{code:?}");
     world.hearth(&["up", "-f", &plain, "--yes"]).expect(0);
+    world.hearth(&["down", "-f", &plain, "--yes"]).expect(0);
+
+    // a host is powered off while it gets its programs, and is back after a while
+    let mut run = world.start(&["up", "-f", &plain, "--yes"]);
+    eventually("copying has begun", Duration::from_secs(30), || on(2, "ls /usr/local/bin").contains("part"));
+    sh(&format!("docker kill {}", containers()[1]));
+    let started = Instant::now();
+    sleep(Duration::from_secs(3));
+    sh(&format!("docker start {}", containers()[1]));
+    let code = run.wait().unwrap().code();
+    eprintln!("  powered off for 3 s: exit {code:?} {:.1} s later", started.elapsed().as_secs_f64());
+    assert!(matches!(code, Some(0 | 50 | 60)), "{code:?}");
+    eventually("n2 is back", Duration::from_secs(120), || world.hearth(&["up", "-f", &plain, "--yes"]).code == Some(0));
 
     // a host is away: status names it, up says which and does not hang; it is back, and all is well
     sh(&format!("docker stop -t 1 {}", containers()[2]));
@@ -283,12 +402,6 @@ fn unfit_hosts_are_refused_untouched() {
     }
     let identity = format!("spec.provider.ssh.identityFile={other}");
     refused(&["--set", "spec.provider.ssh.user=plain", "--set", &identity], 50, &["n1", "n2", "n3", "sudo"]);
-    for host in 1..=3 {
-        on(
-            host,
-            "userdel -r plain 2>/dev/null; rm -f /etc/passwd- /etc/shadow- /etc/group- /etc/gshadow- /etc/subuid- /etc/subgid-",
-        );
-    }
     // a key that no host knows
     refused(&["--set", &identity], 50, &["n1", "n2", "n3"]);
     // a host key that is not the one first seen
@@ -301,11 +414,5 @@ fn unfit_hosts_are_refused_untouched() {
         2,
         "mv /tmp/kept /etc/ssh/ssh_host_ed25519_key && mv /tmp/kept.pub /etc/ssh/ssh_host_ed25519_key.pub && systemctl restart ssh",
     );
-
-    // users came and went: what a system keeps of that is not what this is about
-    let account = |line: &&String| !["passwd", "shadow", "group", "subuid", "subgid"].iter().any(|name| line.contains(name));
-    for (after, before) in stock().iter().zip(&before) {
-        let lines = |all: &[String]| all.iter().filter(account).cloned().collect::<Vec<_>>();
-        assert_eq!(lines(after), lines(before), "nothing was changed");
-    }
+    forget_users("plain", &before);
 }

@@ -1,7 +1,7 @@
 //! Bare hosts in the course of a run: what they get, what they have, and who may work on them.
 
 use std::net::Ipv4Addr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use futures_util::future::{join_all, try_join_all};
@@ -9,7 +9,7 @@ use ipnet::Ipv4Net;
 
 use super::Session;
 use super::session::SessionError;
-use crate::artifact::{self, pins};
+use crate::artifact::pins;
 use crate::components::{Part, address_pool, storage_node};
 use crate::engine::Progress;
 use crate::error::{BoxError, Result};
@@ -59,12 +59,6 @@ impl Session {
         (facts, unreached)
     }
 
-    /// The programs that a node cannot start without, or those that can come later.
-    fn programs(role: Role, later: bool) -> Vec<install::Program> {
-        let wanted = |program: &install::Program| if later { program.on == install::On::Later } else { program.starts(role) };
-        install::PROGRAMS.into_iter().filter(wanted).collect()
-    }
-
     /// The files that make a host a node.
     async fn host_files(&self, node: &str) -> Result<Vec<FileSpec>> {
         let facts = self.facts().await?.iter().find(|facts| facts.node == node).cloned().unwrap_or_default();
@@ -73,49 +67,6 @@ impl Session {
             few_inotify: facts.inotify <= install::INOTIFY,
         };
         Ok(install::files(&pins::pause(&self.profile.kubernetes.version), quirks))
-    }
-
-    /// Programs of the bundle that a host lacks or has another version of.
-    pub(super) async fn programs_missing(&self, node: &SshNode, later: bool) -> Result<Vec<install::Program>> {
-        let programs = Session::programs(node.role(), later);
-        let paths: Vec<String> = programs.iter().map(install::Program::path).collect();
-        let has = install::digests(node, &paths).await?;
-        let mut missing = Vec::new();
-        for program in programs {
-            let digest = self.digest(&self.program(program.name)?).await?;
-            if !has.contains(&(program.path(), digest)) {
-                missing.push(program);
-            }
-        }
-        Ok(missing)
-    }
-
-    /// A program's file in the bundle.
-    fn program(&self, name: &str) -> Result<PathBuf> {
-        let found = self.bundle.as_ref().and_then(|bundle| bundle.program(name));
-        found.ok_or_else(|| SessionError::NoProgram { program: name.to_owned() }.into())
-    }
-
-    /// A file's sha256, computed once.
-    async fn digest(&self, path: &Path) -> Result<String> {
-        if let Some(digest) = self.digests.lock().await.get(path) {
-            return Ok(digest.clone());
-        }
-        let file = path.to_owned();
-        let digest =
-            tokio::task::spawn_blocking(move || artifact::digest(&file)).await.map_err(|_| SessionError::Interrupted)??;
-        self.digests.lock().await.insert(path.to_owned(), digest.clone());
-        Ok(digest)
-    }
-
-    /// Copies programs that are missing.
-    pub(super) async fn install_programs(&self, node: &SshNode, later: bool, progress: &Progress) -> Result<()> {
-        for program in self.programs_missing(node, later).await? {
-            progress.say(format!("copying {}", program.name));
-            let source = self.program(program.name)?;
-            node.upload(&source, &program.path(), 0o755, &self.digest(&source).await?, &|_| {}).await?;
-        }
-        Ok(())
     }
 
     /// True when a host has its programs and its configuration, and its container runtime runs.
@@ -196,8 +147,7 @@ impl Session {
 
     /// Programs and images for hosts that are nowhere to be had.
     pub(super) async fn host_artifacts_nowhere(&self) -> Vec<String> {
-        let programs = install::PROGRAMS.iter().filter(|program| self.program(program.name).is_err());
-        let mut nowhere: Vec<String> = programs.map(|program| format!("program {}", program.name)).collect();
+        let mut nowhere = self.programs_nowhere().await;
         let mut images = build::images(&self.profile);
         images.extend(pins::kubernetes_images(&self.profile.kubernetes.version, Role::ControlPlane));
         let bundled = |image: &String| self.bundle.as_ref().is_some_and(|bundle| bundle.image(image).is_ok());

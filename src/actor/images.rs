@@ -44,8 +44,7 @@ impl Session {
         let mut pins: Vec<FilePin> = catalogue::parts(&self.profile).iter().filter_map(|part| part.definitions()).collect();
         pins.dedup_by_key(|pin| pin.name);
         for pin in pins.into_iter().filter(|pin| !artifact::is_at_hand(pin, self.bundle.as_ref())) {
-            let host = pin.url.trim_start_matches("https://").split('/').next().unwrap_or_default();
-            if !answers(host).await {
+            if !answers(&artifact::download::server(pin.url)).await {
                 nowhere.push(format!("{} ({})", pin.name, pin.url));
             }
         }

@@ -5,6 +5,7 @@ mod access;
 mod docker;
 mod hosts;
 mod images;
+mod programs;
 mod session;
 mod settled;
 mod ssh;

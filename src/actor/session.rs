@@ -3,10 +3,11 @@
 use std::collections::{BTreeSet, HashMap};
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use kube::Client;
 use serde_json::Value;
-use tokio::sync::OnceCell;
+use tokio::sync::{Mutex, OnceCell};
 
 use crate::artifact::{self, Bundle, oci};
 use crate::cluster::pki::Pki;
@@ -39,7 +40,8 @@ pub struct Session {
     inputs: OnceCell<Inputs>,
     segments: OnceCell<Vec<routed::Segment>>,
     pub(super) facts: OnceCell<Vec<Facts>>,
-    pub(super) digests: tokio::sync::Mutex<HashMap<PathBuf, String>>,
+    pub(super) digests: Mutex<HashMap<PathBuf, String>>,
+    pub(super) releases: Mutex<HashMap<String, Arc<OnceCell<()>>>>,
 }
 
 impl Session {
@@ -65,7 +67,8 @@ impl Session {
             inputs: OnceCell::new(),
             segments: OnceCell::new(),
             facts: OnceCell::new(),
-            digests: tokio::sync::Mutex::default(),
+            digests: Mutex::default(),
+            releases: Mutex::default(),
         }
     }
 
@@ -326,11 +329,13 @@ pub enum SessionError {
     /// The WAS image is packed out of this program.
     #[error("cannot find the program file of hearth itself")]
     OwnProgram(#[source] std::io::Error),
-    /// A program for hosts.
-    #[error("no bundle has the program {program}, which hosts need")]
+    /// What was downloaded for a program does not have it.
+    #[error("{url} has no program {program}")]
     NoProgram {
         /// Its name.
-        program: String,
+        program: &'static str,
+        /// The release.
+        url: String,
     },
     /// A host is not as it was.
     #[error("clean-up left something behind on {host}:\n  {left}")]

@@ -1,15 +1,21 @@
-//! Pinned files over HTTPS, kept in the cache under their digest.
+//! Files over HTTPS: pinned ones, kept in the cache under their digest, and those that a published checksum vouches for.
+//!
+//! `HEARTH_MIRROR` names a server to ask instead, by plain HTTP if need be: `https://dl.k8s.io/x` is then
+//! `$HEARTH_MIRROR/dl.k8s.io/x`.
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::{ArtifactError, FilePin, verify, write_whole};
+use sha2::{Digest, Sha256};
+
+use super::{ArtifactError, FilePin, hex, verify, write_whole};
 
 /// Time to connect.
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);
-/// Time for a whole download.
+/// Time for a whole download, of a pinned file and of a release.
 const TOTAL_LIMIT: Duration = Duration::from_secs(120);
+const RELEASE_LIMIT: Duration = Duration::from_secs(900);
 /// Largest file that is taken, in bytes: ten times the largest that is pinned.
 const SIZE_LIMIT: u64 = 10 << 20;
 
@@ -19,7 +25,7 @@ pub fn cached(pin: &FilePin, cache: &Path) -> Result<Vec<u8>, ArtifactError> {
         // a damaged file in the cache is nobody's mistake: it is fetched again
         Ok(bytes) if verify(&bytes, pin.sha256, String::new).is_ok() => Ok(bytes),
         _ => {
-            let bytes = fetch(pin, true, SIZE_LIMIT)?;
+            let bytes = fetch(pin, &address(pin.url), mirror().is_none(), SIZE_LIMIT)?;
             store(pin, cache, &bytes)?;
             Ok(bytes)
         }
@@ -40,25 +46,84 @@ pub(super) fn store(pin: &FilePin, cache: &Path, bytes: &[u8]) -> Result<(), Art
     write_whole(&place(pin, cache), |file| file.write_all(bytes))
 }
 
-/// Downloads a pinned file and verifies it.
-fn fetch(pin: &FilePin, https_only: bool, size_limit: u64) -> Result<Vec<u8>, ArtifactError> {
-    let failed = |source| ArtifactError::Download { url: pin.url.to_owned(), source: Box::new(source) };
+/// The server that is asked instead of those that publish.
+fn mirror() -> Option<String> {
+    std::env::var("HEARTH_MIRROR").ok().filter(|mirror| !mirror.is_empty())
+}
+
+/// Where a file that is published at `url` is asked for.
+pub fn address(url: &str) -> String {
+    match mirror() {
+        Some(mirror) => format!("{}/{}", mirror.trim_end_matches('/'), url.trim_start_matches("https://")),
+        None => url.to_owned(),
+    }
+}
+
+/// Host and port that are asked for a file published at `url`.
+pub fn server(url: &str) -> String {
+    let address = address(url).parse::<http::Uri>().unwrap_or_default();
+    let port = address.port_u16().unwrap_or(if address.scheme_str() == Some("http") { 80 } else { 443 });
+    format!("{}:{port}", address.host().unwrap_or_default())
+}
+
+/// The answer of a server.
+fn get(address: &str, https_only: bool, limit: Duration) -> Result<ureq::Body, ArtifactError> {
     let config = ureq::Agent::config_builder()
         .https_only(https_only)
         .timeout_connect(Some(CONNECT_LIMIT))
-        .timeout_global(Some(TOTAL_LIMIT))
+        .timeout_global(Some(limit))
         .user_agent(concat!("hearth/", env!("CARGO_PKG_VERSION")))
         .build();
-    let mut response = config.new_agent().get(pin.url).call().map_err(failed)?;
-    let bytes = response.body_mut().with_config().limit(size_limit).read_to_vec().map_err(failed)?;
-    verify(&bytes, pin.sha256, || pin.url.to_owned())?;
+    let answer = config.new_agent().get(address).call();
+    Ok(answer.map_err(|source| ArtifactError::Download { url: address.to_owned(), source: Box::new(source) })?.into_body())
+}
+
+/// Downloads a pinned file and verifies it.
+fn fetch(pin: &FilePin, address: &str, https_only: bool, size_limit: u64) -> Result<Vec<u8>, ArtifactError> {
+    let mut body = get(address, https_only, TOTAL_LIMIT)?;
+    let bytes = body.with_config().limit(size_limit).read_to_vec();
+    let bytes = bytes.map_err(|source| ArtifactError::Download { url: address.to_owned(), source: Box::new(source) })?;
+    verify(&bytes, pin.sha256, || address.to_owned())?;
     Ok(bytes)
+}
+
+/// A short text that is published at `url`.
+pub(super) fn text(url: &str) -> Result<String, ArtifactError> {
+    let address = address(url);
+    let text = get(&address, mirror().is_none(), TOTAL_LIMIT)?.with_config().limit(SIZE_LIMIT).read_to_string();
+    text.map_err(|source| ArtifactError::Download { url: address, source: Box::new(source) })
+}
+
+/// Downloads what is published at `url` into a file, of any size, and tells its sha256.
+pub(super) fn save(url: &str, path: &Path) -> Result<String, ArtifactError> {
+    let address = address(url);
+    let mut body = get(&address, mirror().is_none(), RELEASE_LIMIT)?.into_reader();
+    let (mut hasher, mut cut) = (Sha256::new(), None);
+    let written = write_whole(path, |file| {
+        let mut buffer = vec![0; 1 << 18];
+        loop {
+            let read = body.read(&mut buffer).map_err(|error| {
+                let kind = error.kind();
+                cut = Some(error);
+                std::io::Error::from(kind)
+            })?;
+            if read == 0 {
+                return Ok(());
+            }
+            hasher.update(&buffer[..read]);
+            file.write_all(&buffer[..read])?;
+        }
+    });
+    match cut {
+        // the server's fault, not the file's
+        Some(error) => Err(ArtifactError::Download { url: address, source: Box::new(ureq::Error::Io(error)) }),
+        None => written.map(|()| hex(&hasher.finalize())),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use std::error::Error;
-    use std::io::Read;
     use std::net::TcpListener;
 
     use super::*;
@@ -79,12 +144,16 @@ mod tests {
         Ok(FilePin { name: "a.yaml", url: url.leak(), sha256: digest.to_owned().leak() })
     }
 
+    fn taken(pin: &FilePin, https_only: bool, limit: u64) -> Result<Vec<u8>, ArtifactError> {
+        fetch(pin, pin.url, https_only, limit)
+    }
+
     #[test]
     fn a_download_is_verified() -> Result<(), Box<dyn Error>> {
         let digest = sha256(BODY);
-        assert_eq!(fetch(&published("200 OK", &digest)?, false, SIZE_LIMIT)?, BODY);
+        assert_eq!(taken(&published("200 OK", &digest)?, false, SIZE_LIMIT)?, BODY);
         let pin = published("200 OK", "0000")?;
-        let refused = fetch(&pin, false, SIZE_LIMIT).map_err(|error| error.to_string());
+        let refused = taken(&pin, false, SIZE_LIMIT).map_err(|error| error.to_string());
         assert_eq!(refused, Err(format!("{} has sha256 {digest}, expected 0000", pin.url)));
         Ok(())
     }
@@ -97,7 +166,7 @@ mod tests {
             (published("200 OK", &digest)?, false, 4, "limit"),
             (published("200 OK", &digest)?, true, SIZE_LIMIT, "https"),
         ] {
-            let cause = fetch(&pin, https_only, limit).err().and_then(|error| Some(error.source()?.to_string()));
+            let cause = taken(&pin, https_only, limit).err().and_then(|error| Some(error.source()?.to_string()));
             assert!(cause.as_ref().is_some_and(|cause| cause.contains(expected)), "{cause:?} tells nothing of {expected}");
         }
         Ok(())

@@ -5,6 +5,7 @@ pub mod bundle;
 pub mod download;
 pub mod oci;
 pub mod pins;
+pub mod programs;
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -97,7 +98,8 @@ impl Explain for ArtifactError {
             ArtifactError::Download { url, .. } => {
                 let name = url.rsplit('/').next().unwrap_or_default();
                 format!(
-                    "check the network and HTTPS_PROXY, or put {name} into a bundle's manifests/ and name it by --bundle DIR or HEARTH_BUNDLE"
+                    "check the network and HTTPS_PROXY, name a server that has it by HEARTH_MIRROR, or a bundle that has {name} in \
+                     manifests/, or the program in bin/, by --bundle DIR or HEARTH_BUNDLE"
                 )
             }
             ArtifactError::Io { .. } => "check the path's permissions and the free space".into(),
