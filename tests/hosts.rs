@@ -372,7 +372,7 @@ fn unfit_hosts_are_refused_untouched() {
         "printf '#!/bin/sh\nexec /bin/date -d \"+300 seconds\" \"$@\"\n' > /usr/local/bin/date && chmod 755 /usr/local/bin/date",
     );
     on(3, "mkdir -p /etc/kubernetes && touch /etc/kubernetes/kubelet.conf");
-    on(1, "systemd-run --quiet --collect --unit=squatter socat TCP-LISTEN:6443,fork EXEC:cat; sleep 0.5");
+    on(1, "systemd-run --quiet --collect --unit=squatter socat TCP-LISTEN:6443,fork,reuseaddr EXEC:cat; sleep 0.5");
     refused(
         &[],
         20,

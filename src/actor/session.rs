@@ -11,7 +11,7 @@ use tokio::sync::{Mutex, OnceCell};
 
 use crate::artifact::{self, Bundle, oci};
 use crate::cluster::pki::Pki;
-use crate::cluster::{self, ClusterError, kubelet, leaving, routed};
+use crate::cluster::{self, ClusterError, kubelet, leaving, registration, routed};
 use crate::components::{Inputs, Owner, Part, Secrets, address_pool, render};
 use crate::error::{BoxError, Explain, Family, Result};
 use crate::profile::{AddressRange, Pool, Profile, Role};
@@ -203,6 +203,16 @@ impl Session {
             resolver: Some(facts.resolver.clone()).filter(|path| !path.is_empty()),
             nameserver: facts.gateway.filter(|_| facts.nameservers.iter().all(Ipv4Addr::is_loopback)),
         })
+    }
+
+    /// What a node's machine has.
+    pub async fn capacity(&self, node: &str) -> Result<registration::Capacity> {
+        if let AnyProvider::Docker(_) = self.provider {
+            let engine = self.engine().await?;
+            return Ok(registration::Capacity { cpus: engine.cpus, memory: engine.memory });
+        }
+        let facts = self.facts().await?.get(self.position(node)).cloned().unwrap_or_default();
+        Ok(registration::Capacity { cpus: facts.cpus, memory: facts.memory })
     }
 
     /// A node's `spec.providerID`: in kind's form where kind is to know it.

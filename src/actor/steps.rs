@@ -20,6 +20,9 @@ use crate::error::Result;
 use crate::plan::{Kind, StepKind};
 use crate::provider::{AnyNode, AnyProvider, Command, Node, host};
 
+/// A step that waits stops so much before its deadline, to find out what is wrong while the engine still listens.
+const DIAGNOSIS: Duration = Duration::from_secs(20);
+
 /// Runs steps against a cluster and its nodes.
 #[derive(Clone)]
 pub struct Steps(pub Arc<Session>);
@@ -82,14 +85,15 @@ impl Actor<StepKind> for Steps {
     async fn apply(&self, kind: &StepKind, progress: &Progress) -> Result<()> {
         let session = &self.0;
         let provider = &session.provider;
-        let limit = kind.limits().deadline;
+        let limit = kind.limits().deadline - DIAGNOSIS;
         match kind {
             StepKind::WasImage => drop(session.was().await?),
             StepKind::ControlPlane { node } => self.control_plane(&provider.node(node).await?).await?,
             StepKind::ApiServer => cluster::api::wait_ready(session.client().await?, limit).await?,
             StepKind::Register { node } => {
                 let cidr = session.segment(node).await?.cidr;
-                registration::register(session.client().await?, node, cidr, &session.provider_id(node)).await?;
+                let capacity = session.capacity(node).await?;
+                registration::register(session.client().await?, node, cidr, capacity, &session.provider_id(node)).await?;
             }
             StepKind::Leave { node, .. } => {
                 leaving::drain(session.client().await?, node, Instant::now() + limit, progress).await?;

@@ -1,16 +1,30 @@
 //! Node objects, registered before their kubelets start: with the podCIDR in the object, the pod network can
 //! be written at once instead of after the controller manager has handed one out. The range allocator keeps
-//! CIDRs that are already set (kube-controller-manager `nodeipam/ipam/range_allocator.go`).
+//! CIDRs that are already set (kube-controller-manager `nodeipam/ipam/range_allocator.go`). With the capacity in it, a kubelet
+//! that reads the object back before its own first report admits its static pods: one it once refused it never starts.
 
 use std::collections::BTreeMap;
 
 use ipnet::Ipv4Net;
-use k8s_openapi::api::core::v1::{Node as NodeObject, NodeSpec};
+use k8s_openapi::api::core::v1::{Node as NodeObject, NodeSpec, NodeStatus};
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use kube::Client;
 use kube::api::{Api, ObjectMeta, Patch, PatchParams, PostParams};
 use serde_json::json;
 
 use super::ClusterError;
+
+/// What a machine has; its kubelet will tell more exactly.
+#[derive(Debug, Clone, Copy)]
+pub struct Capacity {
+    /// Processors.
+    pub cpus: u64,
+    /// Memory in bytes.
+    pub memory: u64,
+}
+
+/// A kubelet's default.
+const PODS: u64 = 110;
 
 /// True when the Node object exists with a podCIDR.
 pub async fn is_registered(client: &Client, name: &str) -> Result<bool, ClusterError> {
@@ -19,8 +33,17 @@ pub async fn is_registered(client: &Client, name: &str) -> Result<bool, ClusterE
 }
 
 /// Registers a node, or gives the one that its kubelet registered a podCIDR if it has none.
-pub async fn register(client: &Client, name: &str, cidr: Ipv4Net, provider_id: &str) -> Result<(), ClusterError> {
+pub async fn register(
+    client: &Client,
+    name: &str,
+    cidr: Ipv4Net,
+    capacity: Capacity,
+    provider_id: &str,
+) -> Result<(), ClusterError> {
     let nodes = Api::<NodeObject>::all(client.clone());
+    let amounts = [("cpu", capacity.cpus), ("memory", capacity.memory), ("pods", PODS)];
+    let amounts: BTreeMap<String, Quantity> =
+        amounts.into_iter().map(|(name, amount)| (name.to_owned(), Quantity(amount.to_string()))).collect();
     let object = NodeObject {
         metadata: ObjectMeta {
             name: Some(name.to_owned()),
@@ -33,7 +56,7 @@ pub async fn register(client: &Client, name: &str, cidr: Ipv4Net, provider_id: &
             provider_id: Some(provider_id.to_owned()),
             ..Default::default()
         }),
-        ..Default::default()
+        status: Some(NodeStatus { capacity: Some(amounts.clone()), allocatable: Some(amounts), ..Default::default() }),
     };
     match nodes.create(&PostParams::default(), &object).await {
         Ok(_) => return Ok(()),
