@@ -185,7 +185,7 @@ impl Sink for Display {
                 }
             }
             Event::StepRetry { id, attempt, error } => {
-                let text = format!("attempt {attempt} failed: {}", first_line(error));
+                let text = format!("attempt {attempt} failed: {}", brief(error));
                 if !self.printer.is_live() {
                     self.printer.err(format!("{} {}: {text}", paint(CAUTION, "!"), self.sentence(id)));
                 }
@@ -224,4 +224,12 @@ fn line() -> ProgressBar {
 
 fn first_line(text: &str) -> String {
     text.lines().next().unwrap_or_default().to_owned()
+}
+
+/// What failed, and the last thing that was said of it.
+fn brief(error: &str) -> String {
+    match error.trim_end().rsplit_once('\n') {
+        Some((_, last)) => format!("{}: {}", first_line(error), last.trim()),
+        None => error.to_owned(),
+    }
 }
