@@ -229,7 +229,7 @@ fn first_line(text: &str) -> String {
 /// What failed, and the last thing that was said of it.
 fn brief(error: &str) -> String {
     match error.trim_end().rsplit_once('\n') {
-        Some((_, last)) => format!("{}: {}", first_line(error), last.trim()),
+        Some((_, last)) => format!("{}: {}", first_line(error), last.trim().trim_start_matches("caused by: ")),
         None => error.to_owned(),
     }
 }

@@ -84,7 +84,7 @@ fn shown(verbosity: Verbosity) -> String {
 fn plain_progress() {
     insta::assert_snapshot!(shown(Verbosity::Normal), @r"
     ✓ Start node `one`  4.0 s
-    ! Start node `two`: attempt 1 failed: no answer
+    ! Start node `two`: attempt 1 failed: no answer: refused
     ✗ Start node `two`  6.0 s  failed
     Failed after 10.0 s: 1 done, 1 already as wanted, 1 not started
     ");
@@ -92,7 +92,7 @@ fn plain_progress() {
     = Create network `kind`
       Start node `one`: pulling
     ✓ Start node `one`  4.0 s
-    ! Start node `two`: attempt 1 failed: no answer
+    ! Start node `two`: attempt 1 failed: no answer: refused
     ✗ Start node `two`  6.0 s  failed
     Failed after 10.0 s: 1 done, 1 already as wanted, 1 not started
     ");
