@@ -24,14 +24,15 @@ impl Steps {
     pub(super) async fn check_container(&self, docker: &DockerProvider, kind: &StepKind) -> Result<Check> {
         let session = &self.0;
         let done = match kind {
-            StepKind::Images { .. } | StepKind::NodeImage { .. } if self.nodes_exist(docker).await? => true,
+            StepKind::Images { .. } if self.nodes_exist(docker).await? => true,
             StepKind::Images { images } => {
                 let missing = session.images_missing_in_engine(images).await?;
                 return Ok(needed_unless(missing.is_empty(), || format!("missing: {}", missing.join(", "))));
             }
             StepKind::NodeImage { images, .. } => {
-                session.images_missing_in_engine(images).await?.is_empty()
-                    && docker.has_image(&docker.derived_reference(images).await?).await?
+                // without its images in the engine there is nothing to derive it from
+                !session.images_missing_in_engine(images).await?.is_empty()
+                    || docker.has_image(&docker.derived_reference(images).await?).await?
             }
             StepKind::Network => docker.has_network().await?,
             StepKind::Node { node, .. } => {
@@ -42,7 +43,6 @@ impl Steps {
                     None => false,
                 }
             }
-            StepKind::LoadImage => session.images_missing_on_nodes().await?.iter().all(|(_, missing)| missing.is_empty()),
             StepKind::Storage => self.has_storage_class().await?,
             // steps of hosts are never in a plan for containers
             _ => true,
@@ -75,7 +75,6 @@ impl Steps {
                 progress.say("booting");
                 docker.wait_booted(node).await?;
             }
-            StepKind::LoadImage => session.load_images(progress).await?,
             StepKind::Storage => self.install_storage_class(limit).await?,
             _ => {}
         }

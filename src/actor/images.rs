@@ -1,17 +1,21 @@
-//! Images on their way to containers: engine, bundle or registry → derived node image, or straight into the nodes.
+//! Images on their way to containers: engine, bundle or registry → the nodes.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
+
+use futures_util::future::try_join_all;
 
 use super::Session;
 use super::session::SessionError;
+use crate::artifact::oci::WAS_REPOSITORY;
 use crate::artifact::{self, FilePin};
 use crate::components::catalogue;
 use crate::engine::Progress;
-use crate::error::Result;
+use crate::error::{BoxError, Result};
 use crate::plan::build;
-use crate::profile::AddressRange;
-use crate::provider::docker::{DockerNode, copy_archive};
-use crate::provider::{AnyNode, AnyProvider};
+use crate::profile::{AddressRange, Role};
+use crate::provider::docker::copy_archive;
+use crate::provider::{AnyNode, AnyProvider, Node};
 
 /// A file lock that other runs of Hearth on this machine wait for.
 pub struct Held(#[expect(dead_code, reason = "holds the lock until dropped")] std::fs::File);
@@ -84,47 +88,55 @@ impl Session {
         pulled.map_err(|source| SessionError::NoImage { image: image.to_owned(), source }.into())
     }
 
-    /// The image nodes start from.
+    /// The image nodes start from: the derived one if it is there.
     pub async fn node_image(&self) -> Result<String> {
-        Ok(self.docker()?.derived_reference(&build::images(&self.profile)).await?)
+        let docker = self.docker()?;
+        let derived = docker.derived_reference(&build::images(&self.profile)).await?;
+        Ok(if docker.has_image(&derived).await? { derived } else { docker.node_base().to_owned() })
     }
 
-    /// For every node the images that it lacks: the WAS image at first, and those of components that the profile asks
-    /// for since the node was made.
-    pub async fn images_missing_on_nodes(&self) -> Result<Vec<(DockerNode, Vec<String>)>> {
-        let was = self.was().await?.reference.clone();
-        let mut wanted = build::images(&self.profile);
-        wanted.push(was);
-        let nodes = self.nodes().await?;
-        let found = futures_util::future::try_join_all(nodes.iter().map(|node| self.images_of(node))).await?;
-        let missing = nodes.into_iter().zip(found).filter_map(|(node, has)| {
-            let lacks = wanted.iter().filter(|image| !has.contains(*image)).cloned().collect();
-            match node {
-                AnyNode::Docker(node) => Some((node, lacks)),
-                AnyNode::Ssh(_) => None,
-            }
+    /// Nodes that may have to run an image and lack it.
+    pub async fn nodes_lacking(&self, image: &str) -> Result<Vec<AnyNode>> {
+        let was = &self.was().await?.reference;
+        let reference = self.reference(image).await?;
+        let runs = |(name, role): &(String, Role)| self.images_for(name, *role, was).iter().any(|one| one == reference);
+        let looks = self.wanted().into_iter().filter(runs).map(|(name, _)| async move {
+            let node = self.provider.node(&name).await?;
+            let has = self.images_at_first(&node).await?.contains(reference);
+            Ok::<_, BoxError>((!has).then_some(node))
         });
-        Ok(missing.collect())
+        Ok(try_join_all(looks).await?.into_iter().flatten().collect())
     }
 
-    /// Copies images into the nodes that lack them, each image once out of its source into all of these at a time.
-    pub async fn load_images(&self, progress: &Progress) -> Result<()> {
-        let was = self.was().await?.clone();
-        let missing = self.images_missing_on_nodes().await?;
-        let mut images: Vec<&String> = missing.iter().flat_map(|(_, images)| images).collect();
-        images.sort();
-        images.dedup();
-        for image in images {
-            let nodes: Vec<DockerNode> =
-                missing.iter().filter(|(_, lacks)| lacks.contains(image)).map(|(node, _)| node.clone()).collect();
-            progress.say(format!("{image} to {} nodes", nodes.len()));
-            if *image == was.reference {
-                copy_archive(&was.path, &nodes).await?;
-            } else {
-                self.docker()?.copy_image(image, &nodes).await?;
+    /// Copies an image into the nodes that lack it: once out of its source, into all of these at the same time.
+    pub async fn load_image(&self, image: &str, progress: &Progress) -> Result<()> {
+        let was = self.was().await?;
+        let reference = self.reference(image).await?;
+        let (mut containers, mut hosts) = (Vec::new(), Vec::new());
+        for node in self.nodes_lacking(image).await? {
+            match node {
+                AnyNode::Docker(node) => containers.push(node),
+                AnyNode::Ssh(node) => hosts.push(node),
             }
         }
-        Ok(())
+        let images = [reference.to_owned()];
+        try_join_all(hosts.iter().map(|host| self.copy_to_host(host, &images, progress))).await?;
+        match containers.as_slice() {
+            [] => Ok(()),
+            nodes if reference == was.reference => Ok(copy_archive(&was.path, nodes).await?),
+            nodes => self.docker()?.copy_image(reference, nodes).await,
+        }
+    }
+
+    /// The whole reference of an image in the plan.
+    async fn reference<'a>(&'a self, image: &'a str) -> Result<&'a str> {
+        Ok(if image == WAS_REPOSITORY { &self.was().await?.reference } else { image })
+    }
+
+    /// What a node had when it was first asked: one question for all images.
+    async fn images_at_first(&self, node: &AnyNode) -> Result<BTreeSet<String>> {
+        let first = self.stocks.lock().await.entry(node.name().to_owned()).or_default().clone();
+        Ok(first.get_or_try_init(|| self.images_of(node)).await?.clone())
     }
 
     /// One run at a time derives a node image: the second finds it made.

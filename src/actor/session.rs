@@ -42,6 +42,7 @@ pub struct Session {
     pub(super) facts: OnceCell<Vec<Facts>>,
     pub(super) digests: Mutex<HashMap<PathBuf, String>>,
     pub(super) releases: Mutex<HashMap<String, Arc<OnceCell<()>>>>,
+    pub(super) stocks: Mutex<HashMap<String, Arc<OnceCell<BTreeSet<String>>>>>,
 }
 
 impl Session {
@@ -69,6 +70,7 @@ impl Session {
             facts: OnceCell::new(),
             digests: Mutex::default(),
             releases: Mutex::default(),
+            stocks: Mutex::default(),
         }
     }
 

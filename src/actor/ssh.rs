@@ -1,14 +1,10 @@
 //! Steps that only machines have.
 
-use futures_util::future::{join_all, try_join_all};
-
-use super::Session;
 use super::steps::{Steps, needed_unless};
 use crate::engine::{Check, Progress};
 use crate::error::Result;
 use crate::plan::StepKind;
 use crate::profile::{Pool, Role};
-use crate::provider::ssh::SshNode;
 use crate::provider::{Node, host};
 
 impl Steps {
@@ -26,11 +22,6 @@ impl Steps {
                 return Ok(needed_unless(missing.is_empty(), || format!("missing: {}", missing.join(", "))));
             }
             StepKind::Tools { node } => session.programs_missing(&session.host(node).await?, true).await?.is_empty(),
-            StepKind::LoadImage => {
-                let missing = session.component_images_missing().await?;
-                let list = || missing.iter().map(|(node, images)| format!("{} on {}", images.join(", "), node.name()));
-                return Ok(needed_unless(missing.is_empty(), || list().collect::<Vec<_>>().join("; ")));
-            }
             // steps of containers are never in a plan for hosts
             _ => true,
         };
@@ -61,29 +52,8 @@ impl Steps {
                 session.copy_to_host(&session.host(node).await?, images, progress).await?;
             }
             StepKind::Tools { node } => session.install_programs(&session.host(node).await?, true, progress).await?,
-            StepKind::LoadImage => {
-                let missing = session.component_images_missing().await?;
-                try_join_all(missing.iter().map(|(node, images)| session.copy_to_host(node, images, progress))).await?;
-            }
             _ => {}
         }
         Ok(())
-    }
-}
-
-impl Session {
-    /// For every host the images of components that it lacks; hosts that lack none are left out.
-    async fn component_images_missing(&self) -> Result<Vec<(SshNode, Vec<String>)>> {
-        let was = self.was().await?.reference.clone();
-        let looks = self.wanted().into_iter().map(|(name, role)| {
-            let images = self.images_for(&name, role, &was);
-            async move {
-                let node = self.host(&name).await?;
-                let missing = self.images_missing_on_host(&node, &images).await?;
-                Ok::<_, crate::error::BoxError>((node, missing))
-            }
-        });
-        let found: Result<Vec<_>> = join_all(looks).await.into_iter().collect();
-        Ok(found?.into_iter().filter(|(_, missing)| !missing.is_empty()).collect())
     }
 }

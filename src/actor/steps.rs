@@ -33,6 +33,11 @@ impl Actor<StepKind> for Steps {
         let provider = &session.provider;
         let done = match kind {
             StepKind::WasImage => session.was().await.is_ok(),
+            StepKind::LoadImage { image } => {
+                let lacking = session.nodes_lacking(image).await?;
+                let list = || lacking.iter().map(Node::name).collect::<Vec<_>>().join(", ");
+                return Ok(needed_unless(lacking.is_empty(), || format!("missing on {}", list())));
+            }
             StepKind::ControlPlane { node } => {
                 let node = provider.node(node).await?;
                 let script = "test -s /etc/kubernetes/manifests/kube-apiserver.yaml && systemctl is-active --quiet kubelet";
@@ -88,6 +93,7 @@ impl Actor<StepKind> for Steps {
         let limit = kind.limits().deadline - DIAGNOSIS;
         match kind {
             StepKind::WasImage => drop(session.was().await?),
+            StepKind::LoadImage { image } => session.load_image(image, progress).await?,
             StepKind::ControlPlane { node } => self.control_plane(&provider.node(node).await?).await?,
             StepKind::ApiServer => cluster::api::wait_ready(session.client().await?, limit).await?,
             StepKind::Register { node } => {

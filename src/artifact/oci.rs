@@ -22,6 +22,9 @@ const ENTRYPOINT: [&str; 2] = [PROGRAM, "was"];
 /// An account that owns nothing.
 const USER: &str = "65534:65534";
 
+/// The WAS image's name without its tag.
+pub const WAS_REPOSITORY: &str = "hearth.dev/was";
+
 /// An image archive.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Packed {
@@ -66,7 +69,7 @@ fn read(binary: &Path) -> Result<Vec<u8>, ArtifactError> {
 
 fn reference_of(program: &[u8]) -> String {
     let digest = sha256(program);
-    format!("hearth.dev/was:{}", &digest[..12])
+    format!("{WAS_REPOSITORY}:{}", &digest[..12])
 }
 
 fn write_image(program: &[u8], reference: &str, entrypoint: &[&str], out: &Path) -> Result<ImageId, ArtifactError> {

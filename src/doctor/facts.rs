@@ -109,7 +109,8 @@ impl Facts {
         let port = docker.as_ref().and_then(|docker| docker.api_port);
         let (state, kubeconfig) = (name.clone(), merge_into.map(Path::to_owned));
         let host = tokio::task::spawn_blocking(move || Host::read(&state, port, kubeconfig.as_deref()));
-        let nodes = docker.unwrap_or_else(|| DockerNodes { image: String::new(), workers: 0, api_port: None });
+        let nodes =
+            docker.unwrap_or_else(|| DockerNodes { image: String::new(), workers: 0, api_port: None, keep_node_image: false });
         let engine = tokio::time::timeout(PATIENCE, Engine::ask(&name, &nodes));
         let (host, engine) = tokio::join!(host, engine);
         let address = engine_address();

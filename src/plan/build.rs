@@ -1,6 +1,7 @@
 //! The whole bring-up, read aloud: every ordering rule of Hearth stands in this file and nowhere else.
 
 use super::{Plan, PlanBuilder, PlanError, StepId, StepKind};
+use crate::artifact::oci::WAS_REPOSITORY;
 use crate::artifact::pins::kubernetes_images;
 use crate::components::{Need, Part, catalogue};
 use crate::profile::{Cni, DockerNodes, Profile, Provider, Role};
@@ -53,7 +54,7 @@ pub fn up(profile: &Profile, leaving: &[(String, Role)]) -> Result<Plan<StepKind
     started.push(services);
     let service_network = plan.add("service-network", StepKind::ServiceNetwork, &started);
     all_nodes.push(&was);
-    let loaded = plan.add("load-images", StepKind::LoadImage, all_nodes);
+    let loaded = loads(&mut plan, profile, &all_nodes);
 
     let parts = catalogue::parts(profile);
     let mut finished = Vec::new();
@@ -63,28 +64,35 @@ pub fn up(profile: &Profile, leaving: &[(String, Role)]) -> Result<Plan<StepKind
             Need::Applied(part) => applied(*part),
             Need::Healthy(part) => healthy(*part),
         }));
-        if runs_pods(*part) {
-            after.push(loaded.clone());
-        }
+        // pods that start before their images are on the node would look for them in a registry
+        after.extend(runs(*part).map(load));
         let step = plan.add(applied(*part), StepKind::Apply { part: *part }, &after);
         finished.push(plan.add(healthy(*part), StepKind::Healthy { part: *part }, [&step]));
     }
     let mut answered = vec![service_network];
+    let mut kept = None;
     if profile.components.workloads.is_some() {
         let way = [Part::Routes, Part::Was, Part::Web, Part::IstioGateway, Part::MetallbPool].map(applied);
         answered.push(plan.add("gateway", StepKind::Gateway, &way));
     }
     match &profile.provider {
         // the one volume of the workloads is made without the provisioner, so it need not compete with them
-        Provider::Docker(_) => finished.push(plan.add("storage", StepKind::Storage, &answered)),
+        Provider::Docker(docker) => {
+            finished.push(plan.add("storage", StepKind::Storage, &answered));
+            if docker.keep_node_image {
+                let kind = StepKind::NodeImage { base: docker.image.clone(), images: images(profile) };
+                kept = Some(plan.add("node-image", kind, &answered));
+            }
+        }
         Provider::Ssh(_) => finished.extend(late(&mut plan, &parts, &nodes, &answered)),
     }
     finished.extend(answered);
     // the proof runs pods on every node, so it stands back until the application answers
-    finished.extend([ready, loaded, kubeconfig, configuration]);
+    finished.extend(loaded);
+    finished.extend([ready, kubeconfig, configuration]);
     let proven = plan.add("connectivity", StepKind::Connectivity, &finished);
     let pruned = plan.add("prune", StepKind::Prune, &finished);
-    plan.add("settled", StepKind::Settled, [&proven, &pruned]);
+    plan.add("settled", StepKind::Settled, [proven, pruned].iter().chain(&kept));
     plan.build()
 }
 
@@ -112,12 +120,12 @@ pub fn down_hosts(name: &str, hosts: &[(String, Role)]) -> Result<Plan<StepKind>
     plan.build()
 }
 
-/// Every image that the profile's components run, each once.
+/// Every image that the profile's components run, each once, in the order of their need.
 pub fn images(profile: &Profile) -> Vec<String> {
     let mut images: Vec<String> =
         catalogue::parts(profile).iter().flat_map(|part| part.images()).map(|pin| pin.reference.to_owned()).collect();
-    images.sort();
-    images.dedup();
+    let mut seen = std::collections::HashSet::new();
+    images.retain(|image| seen.insert(image.clone()));
     images
 }
 
@@ -128,7 +136,9 @@ fn containers(
     docker: &DockerNodes,
     nodes: &[(String, Role)],
 ) -> Vec<StepId> {
-    let image = node_image(plan, profile, docker);
+    let mut needed = vec![docker.image.clone()];
+    needed.extend(images(profile));
+    let image = plan.add("images", StepKind::Images { images: needed }, []);
     let network = plan.add("network", StepKind::Network, []);
     let mut add = |(name, role): &(String, Role)| {
         let kind = StepKind::Node { node: name.clone(), role: *role };
@@ -162,15 +172,6 @@ fn machines(plan: &mut PlanBuilder<StepKind>, profile: &Profile, nodes: &[(Strin
     (started, rest)
 }
 
-/// The engine's images, and the node image derived from them.
-fn node_image(plan: &mut PlanBuilder<StepKind>, profile: &Profile, docker: &DockerNodes) -> StepId {
-    let components = images(profile);
-    let mut all = vec![docker.image.clone()];
-    all.extend(components.iter().cloned());
-    let fetched = plan.add("images", StepKind::Images { images: all }, []);
-    plan.add("node-image", StepKind::NodeImage { base: docker.image.clone(), images: components }, [&fetched])
-}
-
 /// What hosts can do without until the application answers: the storage class's provisioner, programs for people.
 fn late(plan: &mut PlanBuilder<StepKind>, parts: &[Part], nodes: &[(String, Role)], answered: &[StepId]) -> Vec<StepId> {
     let tools = StepKind::Tools { node: nodes[0].0.clone() };
@@ -190,6 +191,17 @@ fn late(plan: &mut PlanBuilder<StepKind>, parts: &[Part], nodes: &[(String, Role
     last
 }
 
+/// The components' images on their way into the nodes, two at a time: one is imported while the next one is on its way.
+fn loads(plan: &mut PlanBuilder<StepKind>, profile: &Profile, after: &[&StepId]) -> Vec<StepId> {
+    let mut loads: Vec<StepId> = Vec::new();
+    for image in images(profile).into_iter().chain([WAS_REPOSITORY.to_owned()]) {
+        let before = loads.len().checked_sub(2).map(|earlier| loads[earlier].clone());
+        let step = load(&image);
+        loads.push(plan.add(step, StepKind::LoadImage { image }, after.iter().copied().chain(&before)));
+    }
+    loads
+}
+
 /// How many of a control plane's images, in the order of their need, the API server takes: pause, etcd and its own.
 const API_IMAGES: usize = 3;
 
@@ -203,9 +215,14 @@ fn healthy(part: Part) -> StepId {
     StepId::from(format!("{part}/ready"))
 }
 
-/// True for parts whose pods would look for images in a registry if they started before their images are on the node.
-fn runs_pods(part: Part) -> bool {
-    part == Part::Was || !part.images().is_empty()
+/// The step that copies an image into the nodes.
+fn load(image: &str) -> StepId {
+    StepId::from(format!("load/{image}"))
+}
+
+/// The images that a part's pods run.
+fn runs(part: Part) -> impl Iterator<Item = &'static str> {
+    part.images().iter().map(|pin| pin.reference).chain((part == Part::Was).then_some(WAS_REPOSITORY))
 }
 
 #[cfg(test)]
@@ -243,6 +260,16 @@ mod tests {
         let plan = quick();
         assert!(comes_before(&plan, "istio/webhook/ready", "workloads/was"));
         assert!(!comes_before(&plan, "istio/istiod", "workloads/mysql"));
+    }
+
+    #[test]
+    fn pods_wait_for_their_own_images_only_and_nothing_waits_for_the_node_image_of_later_clusters() {
+        let plan = quick();
+        assert!(comes_before(&plan, "load/docker.io/istio/pilot:1.31.1", "istio/istiod"));
+        assert!(!comes_before(&plan, "load/docker.io/library/mysql:9.7", "istio/istiod"));
+        assert!(comes_before(&plan, "load/hearth.dev/was", "workloads/was"));
+        assert!(comes_before(&plan, "gateway", "node-image"));
+        assert!(!comes_before(&plan, "node-image", "connectivity"));
     }
 
     #[test]

@@ -59,8 +59,11 @@ pub enum StepKind {
         /// The host.
         node: String,
     },
-    /// The WAS image, and those of components that nodes lack, in the container runtime of every node.
-    LoadImage,
+    /// An image of the components in the container runtime of every node that may have to run it.
+    LoadImage {
+        /// Its reference; that of the WAS image is without its tag, which comes with packing.
+        image: String,
+    },
     /// Certificates, configuration and static pods of the control plane.
     ControlPlane {
         /// The control plane's name.
@@ -129,7 +132,9 @@ impl Kind for StepKind {
     fn sentence(&self) -> String {
         match self {
             StepKind::Images { images } => format!("Have {} images in the Docker engine", images.len()),
-            StepKind::NodeImage { base, images } => format!("Build node image from `{base}` with {} images inside", images.len()),
+            StepKind::NodeImage { base, images } => {
+                format!("Keep node image `{base}` with {} images inside for the next start", images.len())
+            }
             StepKind::WasImage => "Pack the WAS image".into(),
             StepKind::Network => "Create Docker network `kind`".into(),
             StepKind::Node { node, role } => format!("Start node `{node}` ({role})"),
@@ -137,7 +142,7 @@ impl Kind for StepKind {
             StepKind::Install { node, role } => format!("Install container runtime and Kubernetes on `{node}` ({role})"),
             StepKind::HostImages { node, images } => format!("Copy {} images to `{node}`", images.len()),
             StepKind::Tools { node } => format!("Copy crictl and kubectl to `{node}`"),
-            StepKind::LoadImage => "Copy images into nodes that lack them".into(),
+            StepKind::LoadImage { image } => format!("Copy `{image}` into nodes that lack it"),
             StepKind::ControlPlane { node } => format!("Set up the control plane on `{node}`"),
             StepKind::ApiServer => "Wait for the API server".into(),
             StepKind::Register { node } => format!("Register node `{node}`"),
@@ -173,7 +178,7 @@ impl Kind for StepKind {
     fn stage(&self) -> &'static str {
         match self {
             StepKind::Images { .. } | StepKind::NodeImage { .. } | StepKind::WasImage => "Images",
-            StepKind::Network | StepKind::Node { .. } | StepKind::Leave { .. } | StepKind::LoadImage => "Nodes",
+            StepKind::Network | StepKind::Node { .. } | StepKind::Leave { .. } | StepKind::LoadImage { .. } => "Nodes",
             StepKind::Stock { .. } | StepKind::Install { .. } | StepKind::HostImages { .. } | StepKind::Tools { .. } => "Nodes",
             StepKind::Apply { .. } | StepKind::Healthy { .. } | StepKind::Gateway | StepKind::Prune => "Components",
             _ => "Cluster",
@@ -208,14 +213,14 @@ impl Kind for StepKind {
         let deadline = match self {
             // a registry may be slow, and images are large
             StepKind::Images { .. } | StepKind::NodeImage { .. } => Duration::from_secs(900),
-            StepKind::Install { .. } | StepKind::HostImages { .. } | StepKind::LoadImage => Duration::from_secs(900),
+            StepKind::Install { .. } | StepKind::HostImages { .. } | StepKind::LoadImage { .. } => Duration::from_secs(900),
             _ => Duration::from_secs(300),
         };
         // what a node or the API refused once may work a moment later: nothing here is harmed by a second try
         let attempts = match self {
             StepKind::Install { .. }
             | StepKind::HostImages { .. }
-            | StepKind::LoadImage
+            | StepKind::LoadImage { .. }
             | StepKind::PodNetwork { .. }
             | StepKind::ClusterServices
             | StepKind::ClusterConfiguration

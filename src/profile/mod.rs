@@ -132,6 +132,8 @@ pub struct DockerNodes {
     pub workers: u32,
     /// Host port of the API server on 127.0.0.1; none: a free one is chosen.
     pub api_port: Option<u16>,
+    /// Whether the engine keeps a node image with the components' images inside, for faster starts of later clusters.
+    pub keep_node_image: bool,
 }
 
 /// Bare machines.

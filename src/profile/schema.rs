@@ -114,6 +114,9 @@ pub struct Docker {
     /// Port of the API server on 127.0.0.1; default: one that is free.
     #[schemars(range(min = 1, max = 65535))]
     pub api_port: Option<u16>,
+    /// Whether the engine keeps a node image with the components' images inside, for faster starts of later clusters.
+    #[schemars(extend("default" = true))]
+    pub keep_node_image: Option<bool>,
 }
 
 /// How many nodes.

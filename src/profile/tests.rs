@@ -33,7 +33,7 @@ fn quick_resolves_to_the_whole_stack_on_docker() {
     let expected = json!({
         "name": "quick",
         "kubernetes": {"version": "v1.36.4", "podSubnet": "10.244.0.0/16", "serviceSubnet": "10.96.0.0/16"},
-        "provider": {"docker": {"image": "kindest/node:v1.36.4", "workers": 2, "apiPort": null}},
+        "provider": {"docker": {"image": "kindest/node:v1.36.4", "workers": 2, "apiPort": null, "keepNodeImage": true}},
         "cni": "routed",
         "components": {
             "metallb": {"pool": "auto"},

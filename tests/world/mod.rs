@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-/// A place of its own: state and kubeconfig; the cache is shared, so that the node image is derived once.
+/// A place of its own: state and kubeconfig; the cache is shared, so that archives are packed once.
 pub struct World {
     pub folder: tempfile::TempDir,
     pub before: String,
