@@ -31,7 +31,8 @@ test-ssh:   ## the SSH transport against OpenSSH's own server; HEARTH_SSHD names
 	cargo test --release --test ssh_transport -- --test-threads=2
 
 test-e2e: engine ## the real binary on a real cluster
-	cargo test --release --test e2e -- --test-threads=1 --nocapture
+	scripts/lab registry
+	PATH="$$PATH:$(CURDIR)/target/programs/usr/bin" cargo test --release --test e2e -- --test-threads=1 --nocapture
 
 test-hosts: engine ## the real binary on three bare hosts over SSH
 	scripts/lab hosts up

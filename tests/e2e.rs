@@ -10,7 +10,7 @@ use std::process::Command;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use world::{World, eventually, get, inventory, sh};
+use world::{Registry, World, eventually, get, inventory, sh};
 
 /// kind's own CLI, from PATH or the bundle.
 fn kind(args: &str) -> String {
@@ -189,6 +189,49 @@ fn two_runs_of_one_name_do_not_meet_and_two_names_do_not_mind() {
         world.hearth(&["down", "--name", name, "--yes"]).expect(0);
     }
     world.nothing_is_left();
+}
+
+/// Nodes start from an image that only a registry has, named by digest or by tag. Its storage class is written as in kind's own
+/// images, with a namespace that there is none of.
+#[test]
+fn node_images_come_from_a_registry() {
+    let world = World::new();
+    let registry = Registry::serve();
+    let name = format!("127.0.0.1:{}/kindest/node", registry.port);
+    let pushed = sh(&format!(
+        "docker run --name e2e-image --entrypoint sed kindest/node:v1.36.4 -i \
+           's/{{name: standard, /{{name: standard, namespace: kube-system, /' /kind/manifests/default-storage.yaml && \
+         docker commit --change 'ENTRYPOINT [\"/usr/local/bin/entrypoint\", \"/sbin/init\"]' e2e-image {name}:v1 && \
+         docker rm e2e-image && docker push -q {name}:v1 && docker rmi {name}:v1"
+    ));
+    let digest = sh(&format!(
+        "curl -sI -H 'Accept: application/vnd.docker.distribution.manifest.v2+json' \
+         http://127.0.0.1:{}/v2/kindest/node/manifests/v1 | tr -d '\\r' | awk 'tolower($1) == \"docker-content-digest:\" {{print $2}}'",
+        registry.port
+    ));
+    assert!(digest.starts_with("sha256:"), "{digest}: {pushed}");
+    let up = |image: &str, code: i32| {
+        let set = format!("spec.provider.docker.image={image}");
+        world.hearth(&["up", "-f", "profiles/minimal.yaml", "--name", "e2e-pull", "--yes", "--set", &set]).expect(code)
+    };
+
+    let absent = format!("{name}@sha256:{:064}", 0);
+    assert!(up(&absent, 40).err.contains(&absent));
+    world.hearth(&["down", "--name", "e2e-pull", "--yes"]).expect(0);
+    world.nothing_is_left();
+
+    for image in [format!("{name}@{digest}"), format!("{name}:v1")] {
+        assert_eq!(sh(&format!("docker image inspect {image} 2>/dev/null")), "[]", "the engine lacks it");
+        up(&image, 0);
+        assert_eq!(sh("docker inspect e2e-pull-worker --format '{{.Config.Image}}'"), image);
+        let class = "kubectl --kubeconfig /etc/kubernetes/admin.conf get storageclass standard -o jsonpath='{.provisioner}'";
+        assert_eq!(sh(&format!("docker exec e2e-pull-control-plane {class}")), "rancher.io/local-path");
+        assert!(up(&image, 0).out.contains("nothing changed"));
+        world.hearth(&["status", "--name", "e2e-pull"]).expect(0);
+        world.hearth(&["down", "--name", "e2e-pull", "--yes"]).expect(0);
+        world.nothing_is_left();
+        sh(&format!("docker rmi {image}"));
+    }
 }
 
 #[test]

@@ -68,11 +68,17 @@ impl Session {
         let mut nowhere = Vec::new();
         for image in self.images_missing_in_engine(&images).await? {
             let bundled = self.bundle.as_ref().is_some_and(|bundle| bundle.image(&image).is_ok());
-            if !bundled && !answers(registry(&image)).await {
+            if !bundled && !self.engine_may_reach(registry(&image)).await? {
                 nowhere.push(image);
             }
         }
         Ok(nowhere)
+    }
+
+    /// True when a registry answers here, or the engine has ways of its own to it.
+    async fn engine_may_reach(&self, registry: &str) -> Result<bool> {
+        let engine = self.engine().await?;
+        Ok(engine.proxied || (engine.mirrored && registry == DOCKER_HUB) || answers(registry).await)
     }
 
     /// Brings an image into the engine: from the bundle, else from its registry.
@@ -154,11 +160,14 @@ impl Session {
     }
 }
 
+/// Where images without a registry in their name come from.
+const DOCKER_HUB: &str = "registry-1.docker.io";
+
 /// The host that a reference names. (Docker's short names mean its own registry.)
 pub(super) fn registry(image: &str) -> &str {
     match image.split_once('/') {
         Some((host, _)) if host != "docker.io" && (host.contains('.') || host.contains(':')) => host,
-        _ => "registry-1.docker.io",
+        _ => DOCKER_HUB,
     }
 }
 

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::{ClusterError, kubelet};
 use crate::profile::Kubernetes;
-use crate::provider::{Command, FileSpec, Node};
+use crate::provider::{Command, FileSpec, Node, NodeError};
 
 /// Where kind keeps the configuration; its node image reads it when a container restarts.
 const CONFIG: &str = "/kind/kubeadm.conf";
@@ -116,6 +116,16 @@ async fn init(node: &impl Node, skip: &[&str], timeout: Duration) -> Result<(), 
         "while pgrep -x kubeadm >/dev/null; do sleep 0.2; done; exec kubeadm init --config={CONFIG} --skip-token-print --skip-phases={}",
         skip.join(",")
     );
-    node.run(Command::shell(script).timeout(timeout)).await?;
+    node.run(Command::shell(script).timeout(timeout)).await.map_err(without_advice)?;
     Ok(())
+}
+
+/// The last words of an error are what people see of it; kubeadm's are how to call it, which is not the user's to do.
+fn without_advice(mut error: NodeError) -> NodeError {
+    if let NodeError::Failed { output, .. } = &mut error
+        && let Some(advice) = output.find("To see the stack trace of this error")
+    {
+        output.truncate(output[..advice].trim_end().len());
+    }
+    error
 }

@@ -44,12 +44,14 @@ pub struct ObjectRef {
 }
 
 impl ObjectRef {
-    /// A reference from its parts.
+    /// A reference from its parts. A namespace that a kind without namespaces was written with (kind's storage class is)
+    /// is none, as it is to the API server.
     pub fn new(api_version: &str, kind: &str, namespace: Option<&str>, name: &str) -> Self {
+        let cluster_wide = |known: &&Kind| known.kind == kind && known.api_version == api_version && !known.namespaced;
         ObjectRef {
             api_version: api_version.to_owned(),
             kind: kind.to_owned(),
-            namespace: namespace.map(str::to_owned),
+            namespace: namespace.filter(|_| KINDS.iter().find(cluster_wide).is_none()).map(str::to_owned),
             name: name.to_owned(),
         }
     }
@@ -231,6 +233,16 @@ mod tests {
         assert_eq!(digest(&marked(&object, &owner("x"))), digest(&marked(&object, &owner("y"))));
         assert_ne!(digest(&marked(&object, &owner("x"))), digest(&marked(&other, &owner("x"))));
         assert_eq!(marked(&object, &owner("x"))["metadata"]["labels"][COMPONENT], "metallb");
+    }
+
+    #[test]
+    fn a_namespace_is_part_of_a_reference_only_where_there_are_namespaces() {
+        let object = |api_version: &str, kind: &str| {
+            let metadata = json!({"name": "standard", "namespace": "kube-system"});
+            ObjectRef::of(&json!({"apiVersion": api_version, "kind": kind, "metadata": metadata})).namespace
+        };
+        assert_eq!(object("storage.k8s.io/v1", "StorageClass"), None);
+        assert_eq!(object("v1", "ConfigMap").as_deref(), Some("kube-system"));
     }
 
     #[test]

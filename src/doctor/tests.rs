@@ -32,6 +32,8 @@ fn facts() -> Facts {
         kernel: "6.12.0".into(),
         rootless: false,
         remapped: false,
+        mirrored: false,
+        proxied: false,
     };
     let engine =
         Engine { info, containers: vec![], network: None, network_unused: false, owned: vec![], disk_free: Some(100 * GIB) };

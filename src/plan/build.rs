@@ -79,8 +79,9 @@ pub fn up(profile: &Profile, leaving: &[(String, Role)]) -> Result<Plan<StepKind
         // the one volume of the workloads is made without the provisioner, so it need not compete with them
         Provider::Docker(docker) => {
             finished.push(plan.add("storage", StepKind::Storage, &answered));
-            if docker.keep_node_image {
-                let kind = StepKind::NodeImage { base: docker.image.clone(), images: images(profile) };
+            let images = images(profile);
+            if docker.keep_node_image && !images.is_empty() {
+                let kind = StepKind::NodeImage { base: docker.image.clone(), images };
                 kept = Some(plan.add("node-image", kind, &answered));
             }
         }

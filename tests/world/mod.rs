@@ -95,6 +95,37 @@ pub fn get(url: &str) -> (u16, String) {
     (code.parse().unwrap_or(0), body.to_owned())
 }
 
+/// An image registry on loopback, the CNCF's own program. It goes with this value.
+pub struct Registry {
+    pub port: u16,
+    server: Child,
+    _folder: tempfile::TempDir,
+}
+
+impl Registry {
+    pub fn serve() -> Registry {
+        let folder = tempfile::tempdir().unwrap();
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let (data, file) = (folder.path().join("data"), folder.path().join("config.yml"));
+        let config = format!(
+            "version: 0.1\nlog: {{level: error}}\nstorage: {{filesystem: {{rootdirectory: {}}}}}\nhttp: {{addr: '127.0.0.1:{port}'}}\n",
+            data.display()
+        );
+        std::fs::write(&file, config).unwrap();
+        let server = Command::new("docker-registry").arg("serve").arg(file).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+        let registry = Registry { port, server: server.expect("docker-registry: scripts/lab registry"), _folder: folder };
+        eventually("the registry answers", Duration::from_secs(10), || get(&format!("http://127.0.0.1:{port}/v2/")).0 == 200);
+        registry
+    }
+}
+
+impl Drop for Registry {
+    fn drop(&mut self) {
+        let _ended = self.server.kill();
+        let _reaped = self.server.wait();
+    }
+}
+
 #[track_caller]
 pub fn eventually(what: &str, limit: Duration, check: impl Fn() -> bool) {
     let started = Instant::now();

@@ -34,7 +34,13 @@ impl DockerProvider {
 
     /// Pulls an image into the engine.
     pub async fn pull_image(&self, reference: &str) -> Result<(), DockerError> {
-        let options = CreateImageOptionsBuilder::new().from_image(reference).build();
+        let mut options = CreateImageOptionsBuilder::new().from_image(reference);
+        let name = reference.rsplit('/').next().unwrap_or_default();
+        if !name.contains([':', '@']) {
+            // the engine would pull every tag there is
+            options = options.tag("latest");
+        }
+        let options = options.build();
         let pull = self.docker.create_image(Some(options), None, None);
         pull.try_for_each(|_| async { Ok(()) }).await.map_err(call(format!("pull image {reference}")))
     }

@@ -64,6 +64,10 @@ pub struct EngineInfo {
     pub rootless: bool,
     /// True where containers' users are mapped to others of the host (`userns-remap`).
     pub remapped: bool,
+    /// True where it gets Docker Hub's images from a mirror.
+    pub mirrored: bool,
+    /// True where it reaches registries through a proxy.
+    pub proxied: bool,
 }
 
 /// The engine could not do what was asked.
@@ -187,6 +191,7 @@ impl DockerProvider {
         }
         let info = self.docker.info().await.map_err(absent)?;
         let options = info.security_options.unwrap_or_default();
+        let hub = info.registry_config.as_ref().and_then(|registries| registries.index_configs.as_ref()?.get("docker.io"));
         let option = |name: &str| options.iter().any(|option| option.split(',').any(|part| part == name));
         Ok(EngineInfo {
             version: engine,
@@ -198,6 +203,8 @@ impl DockerProvider {
             kernel: info.kernel_version.unwrap_or_default(),
             rootless: option("name=rootless"),
             remapped: option("name=userns"),
+            mirrored: hub.and_then(|hub| hub.mirrors.as_ref()).is_some_and(|mirrors| !mirrors.is_empty()),
+            proxied: info.https_proxy.is_some_and(|proxy| !proxy.is_empty()),
         })
     }
 
