@@ -130,7 +130,15 @@ impl Session {
         match containers.as_slice() {
             [] => Ok(()),
             nodes if reference == was.reference => Ok(copy_archive(&was.path, nodes).await?),
-            nodes => self.docker()?.copy_image(reference, nodes).await,
+            nodes => {
+                let docker = self.docker()?;
+                // a component that was added since the nodes were made
+                if !docker.has_image(reference).await? {
+                    self.fetch_image(reference, progress).await?;
+                }
+                progress.say(format!("to {} nodes", nodes.len()));
+                docker.copy_image(reference, nodes).await
+            }
         }
     }
 

@@ -1,10 +1,10 @@
 //! The derived node image: the node image with all images unpacked inside, built after the first start of a cluster and
 //! kept in the engine for later ones.
 //!
-//! Copying images into the nodes of every new cluster, and unpacking them there, takes a quarter of a start. In a derived
-//! image the unpacked layers lie in the image's own file system, where all nodes of
-//! all clusters share them (and their page cache); a node's container runtime only gets its database and links to
-//! them. Containers on a node stack their writable layer, which must not lie on an overlay, upon layers that may.
+//! Copying images into the nodes of every new cluster, and unpacking them there, takes a third of a start. In a derived
+//! image the unpacked layers lie in the image's own file system, where all nodes of all clusters share them (and their page
+//! cache); a node's container runtime only gets its database and links to them. Containers on a node stack their writable
+//! layer, which must not lie on an overlay, upon layers that may.
 
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
