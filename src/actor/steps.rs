@@ -117,7 +117,10 @@ impl Actor<StepKind> for Steps {
                 node.put(kubelet::worker_files(&node, session.pki().await?, &endpoint, &id, kubernetes, &quirks)?).await?;
                 kubelet::start(&node).await?;
             }
-            StepKind::ClusterServices => kubeadm::install_services(&session.control_plane().await?).await?,
+            StepKind::ClusterServices => {
+                kubeadm::bind_administrators(session.client().await?).await?;
+                kubeadm::install_services(&session.control_plane().await?).await?;
+            }
             StepKind::ServiceNetwork => health::wait(session.client().await?, &[kube_proxy()], Instant::now() + limit).await?,
             StepKind::ClusterConfiguration => kubeadm::finish(&session.control_plane().await?).await?,
             StepKind::NodesReady { nodes } => ready::wait_nodes(session.client().await?, nodes, limit).await?,

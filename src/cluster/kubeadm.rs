@@ -5,6 +5,10 @@
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
+use k8s_openapi::api::rbac::v1::{ClusterRoleBinding, RoleRef, Subject};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::Client;
+use kube::api::{Api, PostParams};
 use serde_json::{Value, json};
 
 use super::{ClusterError, kubelet};
@@ -24,6 +28,8 @@ const FOR_LATER: &str = "upload-config,mark-control-plane,bootstrap-token";
 /// kubelet renew its certificate, which [`kubelet::credentials`] let it do from the start, and restarts it: containers that
 /// are being created then are lost, half made.
 const NEVER: &str = "preflight,wait-control-plane,upload-certs,show-join-command,kubelet-finalize";
+/// The group of kubeadm's own kubeconfig, and the name of the binding that gives it its rights.
+const ADMINISTRATORS: &str = "kubeadm:cluster-admins";
 /// kind's fixed token; its joins use it, so a worker added by kind's way works too.
 const TOKEN: &str = "abcdef.0123456789abcdef";
 
@@ -97,6 +103,30 @@ pub fn config_file(settings: &Settings) -> Result<FileSpec, ClusterError> {
 /// Everything up to the start of the kubelet; the API answers some seconds later.
 pub async fn start(node: &impl Node) -> Result<(), ClusterError> {
     init(node, &[NEVER, FOR_PODS, FOR_LATER], Duration::from_secs(120)).await
+}
+
+/// Gives the group of kubeadm's own kubeconfig its rights. kubeadm does so too when it is first called, but asks the API
+/// server before that has taken them up, and fails; until it has started, these are. (Source: kubeadm
+/// `phases/kubeconfig`, EnsureAdminClusterRoleBinding.)
+pub async fn bind_administrators(client: &Client) -> Result<(), ClusterError> {
+    let binding = ClusterRoleBinding {
+        metadata: ObjectMeta { name: Some(ADMINISTRATORS.to_owned()), ..Default::default() },
+        role_ref: RoleRef {
+            api_group: Some("rbac.authorization.k8s.io".to_owned()),
+            kind: "ClusterRole".to_owned(),
+            name: "cluster-admin".to_owned(),
+        },
+        subjects: Some(vec![Subject {
+            api_group: Some("rbac.authorization.k8s.io".to_owned()),
+            kind: "Group".to_owned(),
+            name: ADMINISTRATORS.to_owned(),
+            ..Default::default()
+        }]),
+    };
+    match Api::<ClusterRoleBinding>::all(client.clone()).create(&PostParams::default(), &binding).await {
+        Err(kube::Error::Api(status)) if status.code == 409 => Ok(()),
+        created => created.map(drop).map_err(ClusterError::api("give kubeadm its rights")),
+    }
 }
 
 /// Controller manager, scheduler, kube-proxy and CoreDNS. Needs the API.
