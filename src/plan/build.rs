@@ -82,7 +82,7 @@ pub fn up(profile: &Profile, leaving: &[(String, Role)]) -> Result<Plan<StepKind
             let images = images(profile);
             if docker.keep_node_image && !images.is_empty() {
                 let kind = StepKind::NodeImage { base: docker.image.clone(), images };
-                kept = Some(plan.add("node-image", kind, &answered));
+                kept = Some(plan.add("node-image", kind, answered.iter().chain(&loaded)));
             }
         }
         Provider::Ssh(_) => finished.extend(late(&mut plan, &parts, &nodes, &answered)),
