@@ -86,15 +86,14 @@ impl Session {
         Ok(images.iter().filter(|image| !has.contains(*image)).cloned().collect())
     }
 
-    /// Brings images to a host: out of the bundle, else the host pulls them itself. One is imported while the next one is on
+    /// Brings images that a host lacks to it: out of the bundle, else the host pulls them itself. One is imported while the next one is on
     /// its way. They stay packed until they run: unpacking all of them now would starve the API server that starts meanwhile.
     pub(super) async fn copy_to_host(&self, node: &SshNode, images: &[String], progress: &Progress) -> Result<()> {
-        let missing = self.images_missing_on_host(node, images).await?;
         let (sender, mut arrived) = tokio::sync::mpsc::channel::<(String, Option<String>)>(2);
         let copy = async move {
-            for image in missing {
+            for image in images {
                 progress.say(format!("{image} to {}", node.name()));
-                let target = match self.archive(&image).await? {
+                let target = match self.archive(image).await? {
                     Some(archive) => {
                         let digest = self.digest(&archive).await?;
                         let target = format!("{ARCHIVES}/{digest}.tar");
@@ -103,7 +102,7 @@ impl Session {
                     }
                     None => None,
                 };
-                if sender.send((image, target)).await.is_err() {
+                if sender.send((image.clone(), target)).await.is_err() {
                     // the import's error is the one to tell
                     break;
                 }

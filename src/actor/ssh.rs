@@ -49,7 +49,9 @@ impl Steps {
                 session.configure(&node).await?;
             }
             StepKind::HostImages { node, images } => {
-                session.copy_to_host(&session.host(node).await?, images, progress).await?;
+                let node = session.host(node).await?;
+                let missing = session.images_missing_on_host(&node, images).await?;
+                session.copy_to_host(&node, &missing, progress).await?;
             }
             StepKind::Tools { node } => session.install_programs(&session.host(node).await?, true, progress).await?,
             _ => {}

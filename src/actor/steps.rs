@@ -210,7 +210,7 @@ impl Steps {
         Ok(proxy.is_some() && dns.is_some())
     }
 
-    /// kubelet-finalize is the last of kubeadm's phases, and the stored configuration the first.
+    /// The stored configuration is what the first of these phases leaves.
     async fn cluster_configuration(&self) -> Result<bool> {
         let maps = Api::<ConfigMap>::namespaced(self.0.client().await?.clone(), "kube-system");
         let stored = maps.get_opt("kubelet-config").await.map_err(ClusterError::api("read the stored configuration"))?;

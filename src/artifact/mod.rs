@@ -152,6 +152,11 @@ fn sha256(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
 }
 
+/// The first twelve digits of a sha256: enough for a tag.
+pub fn short_digest(bytes: &[u8]) -> String {
+    sha256(bytes)[..12].to_owned()
+}
+
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::with_capacity(64), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");

@@ -13,7 +13,7 @@ use oci_spec::image::{
 use serde::Serialize;
 use serde_json::json;
 
-use super::{ArtifactError, cache_dir, sha256, write_whole};
+use super::{ArtifactError, cache_dir, sha256, short_digest, write_whole};
 
 /// Where the binary is in the image.
 const PROGRAM: &str = "/hearth";
@@ -68,8 +68,7 @@ fn read(binary: &Path) -> Result<Vec<u8>, ArtifactError> {
 }
 
 fn reference_of(program: &[u8]) -> String {
-    let digest = sha256(program);
-    format!("{WAS_REPOSITORY}:{}", &digest[..12])
+    format!("{WAS_REPOSITORY}:{}", short_digest(program))
 }
 
 fn write_image(program: &[u8], reference: &str, entrypoint: &[&str], out: &Path) -> Result<ImageId, ArtifactError> {

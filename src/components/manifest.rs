@@ -47,11 +47,11 @@ impl ObjectRef {
     /// A reference from its parts. A namespace that a kind without namespaces was written with (kind's storage class is)
     /// is none, as it is to the API server.
     pub fn new(api_version: &str, kind: &str, namespace: Option<&str>, name: &str) -> Self {
-        let cluster_wide = |known: &&Kind| known.kind == kind && known.api_version == api_version && !known.namespaced;
+        let cluster_wide = Kind::find(api_version, kind).is_some_and(|known| !known.namespaced);
         ObjectRef {
             api_version: api_version.to_owned(),
             kind: kind.to_owned(),
-            namespace: namespace.filter(|_| KINDS.iter().find(cluster_wide).is_none()).map(str::to_owned),
+            namespace: namespace.filter(|_| !cluster_wide).map(str::to_owned),
             name: name.to_owned(),
         }
     }
@@ -77,7 +77,7 @@ impl ObjectRef {
     }
 
     fn known(&self) -> Result<&'static Kind, ComponentError> {
-        let found = KINDS.iter().find(|kind| kind.kind == self.kind && kind.api_version == self.api_version);
+        let found = Kind::find(&self.api_version, &self.kind);
         found.ok_or_else(|| ComponentError::UnknownKind { api_version: self.api_version.clone(), kind: self.kind.clone() })
     }
 
@@ -130,6 +130,11 @@ pub struct Kind {
 }
 
 impl Kind {
+    /// The kind of that name, if it is one of [`KINDS`].
+    fn find(api_version: &str, kind: &str) -> Option<&'static Kind> {
+        KINDS.iter().find(|known| known.kind == kind && known.api_version == api_version)
+    }
+
     /// As kube wants it.
     pub fn resource(&self) -> ApiResource {
         let (group, version) = self.api_version.split_once('/').unwrap_or(("", self.api_version));

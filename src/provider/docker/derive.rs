@@ -15,11 +15,11 @@ use bollard::query_parameters::{
     StartContainerOptions,
 };
 use futures_util::StreamExt;
-use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 
 use super::image::import;
 use super::{DockerError, DockerNode, DockerProvider, OWNER_LABEL, call};
+use crate::artifact::short_digest;
 use crate::engine::Progress;
 use crate::error::Result;
 use crate::provider::{Command, Node, NodeError};
@@ -62,7 +62,7 @@ impl DockerProvider {
             let image = self.docker.inspect_image(reference).await.map_err(call(format!("inspect image {reference}")))?;
             recipe += &format!("{reference} {}\n", image.id.unwrap_or_default());
         }
-        Ok(format!("{REPOSITORY}:{}", short_digest(&recipe)))
+        Ok(format!("{REPOSITORY}:{}", short_digest(recipe.as_bytes())))
     }
 
     /// The names of the images that go into a derived one.
@@ -174,7 +174,7 @@ impl DockerProvider {
 
     fn recipe_label(&self, images: &[String]) -> String {
         let names: Vec<&str> = self.ingredients(images).into_iter().collect();
-        format!("{RECIPE_LABEL}={}", short_digest(&names.join("\n")))
+        format!("{RECIPE_LABEL}={}", short_digest(names.join("\n").as_bytes()))
     }
 
     /// Derived images of the same names that have become others; one that a container uses stays.
@@ -188,11 +188,6 @@ impl DockerProvider {
             let _refused = self.docker.remove_image(&tag, None::<RemoveImageOptions>, None).await;
         }
     }
-}
-
-/// The first twelve digits of a text's SHA-256.
-fn short_digest(text: &str) -> String {
-    Sha256::digest(text).iter().take(6).map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Building failed in the engine, or inside the builder.
