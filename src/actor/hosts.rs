@@ -20,8 +20,8 @@ use crate::provider::host::{self, facts::Facts, install, lease};
 use crate::provider::ssh::SshNode;
 use crate::provider::{AnyNode, AnyProvider, Command, FileSpec, Node};
 
-/// Where archives wait on a host until they are imported.
-const ARCHIVES: &str = "/var/lib/hearth/images";
+/// How long a host may take to pull an image.
+const PULL: Duration = Duration::from_secs(600);
 
 impl Session {
     /// The machine of that name.
@@ -86,38 +86,21 @@ impl Session {
         Ok(images.iter().filter(|image| !has.contains(*image)).cloned().collect())
     }
 
-    /// Brings images that a host lacks to it: out of the bundle, else the host pulls them itself. One is imported while the next one is on
-    /// its way. They stay packed until they run: unpacking all of them now would starve the API server that starts meanwhile.
+    /// Brings images that a host lacks to it: out of the bundle, else the host pulls them itself. An archive streams into the
+    /// import, which checks every blob; index or manifest come last in it, so one that breaks off is no image. Layers stay
+    /// packed until they run: unpacking all of them now would starve the API server that starts meanwhile.
     pub(super) async fn copy_to_host(&self, node: &SshNode, images: &[String], progress: &Progress) -> Result<()> {
-        let (sender, mut arrived) = tokio::sync::mpsc::channel::<(String, Option<String>)>(2);
-        let copy = async move {
-            for image in images {
-                progress.say(format!("{image} to {}", node.name()));
-                let target = match self.archive(image).await? {
-                    Some(archive) => {
-                        let digest = self.digest(&archive).await?;
-                        let target = format!("{ARCHIVES}/{digest}.tar");
-                        node.upload(&archive, &target, 0o600, &digest, &|_| {}).await?;
-                        Some(target)
-                    }
-                    None => None,
-                };
-                if sender.send((image.clone(), target)).await.is_err() {
-                    // the import's error is the one to tell
-                    break;
+        for image in images {
+            progress.say(format!("{image} to {}", node.name()));
+            match self.archive(image).await? {
+                Some(archive) => node.feed_file(&archive, &import(false)).await?,
+                None => {
+                    let pull = ["ctr", "--namespace=k8s.io", "images", "pull", "--label=io.cri-containerd.pinned=pinned", image];
+                    node.run(Command::new(pull).timeout(PULL)).await.map(drop)?;
                 }
             }
-            Ok::<_, BoxError>(())
-        };
-        // it owns the receiver: when an import fails, copying finds nobody to send to, and ends
-        let import = async move {
-            while let Some((image, archive)) = arrived.recv().await {
-                import_on_host(node, &image, archive.as_deref()).await?;
-            }
-            Ok::<_, BoxError>(())
-        };
-        let (copied, imported) = tokio::join!(copy, import);
-        imported.and(copied)
+        }
+        Ok(())
     }
 
     /// The archive of an image on this machine; none if only its registry has it.
@@ -259,17 +242,4 @@ pub(super) async fn verify(session: &Session) -> Result<Vec<String>> {
     });
     let left: Vec<Vec<String>> = try_join_all(look).await?;
     Ok(left.concat())
-}
-
-/// Gives an image to a host's container runtime: out of an archive on the host, or from its registry.
-async fn import_on_host(node: &SshNode, image: &str, archive: Option<&str>) -> Result<()> {
-    let Some(archive) = archive else {
-        let pull = ["ctr", "--namespace=k8s.io", "images", "pull", "--label=io.cri-containerd.pinned=pinned", image];
-        node.run(Command::new(pull).timeout(Duration::from_secs(600))).await?;
-        return Ok(());
-    };
-    let argv = import(false).into_iter().map(|word| if word == "-" { archive } else { word });
-    node.run(Command::new(argv).timeout(Duration::from_secs(300))).await?;
-    node.run(Command::new(["rm", "-f", archive])).await?;
-    Ok(())
 }

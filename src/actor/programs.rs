@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use futures_util::future::join_all;
+use futures_util::{TryStreamExt, stream};
 
 use super::Session;
 use super::session::SessionError;
@@ -43,12 +44,15 @@ impl Session {
 
     /// Brings programs to a host that lacks them.
     pub(super) async fn install_programs(&self, node: &SshNode, later: bool, progress: &Progress) -> Result<()> {
-        for program in self.programs_missing(node, later).await? {
+        let missing = self.programs_missing(node, later).await?.into_iter().map(Ok);
+        // the host looks at one and puts it in place while another is on its way
+        let copies = stream::iter(missing).try_for_each_concurrent(2, |program| async move {
             let source = self.program(&program, progress).await?;
             progress.say(format!("copying {}", program.name));
             node.upload(&source, &program.path(), 0o755, &self.digest(&source).await?, &|_| {}).await?;
-        }
-        Ok(())
+            Ok(())
+        });
+        copies.await
     }
 
     /// Programs that are neither at hand nor published by a server that answers.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use k8s_openapi::api::apps::v1::{DaemonSet, Deployment};
-use k8s_openapi::api::core::v1::ConfigMap;
+use k8s_openapi::api::rbac::v1::RoleBinding;
 use kube::api::Api;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -210,11 +210,11 @@ impl Steps {
         Ok(proxy.is_some() && dns.is_some())
     }
 
-    /// The stored configuration is what the first of these phases leaves.
+    /// What the last of these phases leaves last. (Source: kubeadm `phases/bootstraptoken/clusterinfo`, CreateClusterInfoRBACRules.)
     async fn cluster_configuration(&self) -> Result<bool> {
-        let maps = Api::<ConfigMap>::namespaced(self.0.client().await?.clone(), "kube-system");
-        let stored = maps.get_opt("kubelet-config").await.map_err(ClusterError::api("read the stored configuration"))?;
-        Ok(stored.is_some())
+        let bindings = Api::<RoleBinding>::namespaced(self.0.client().await?.clone(), "kube-public");
+        let last = bindings.get_opt("kubeadm:bootstrap-signer-clusterinfo").await;
+        Ok(last.map_err(ClusterError::api("look for the stored configuration"))?.is_some())
     }
 
     /// Everything that the profile asks for, and what the storage step applies.

@@ -196,7 +196,8 @@ impl Image {
         // the two tables of contents stand first: readers of bundles stop there
         append(&mut tar, "index.json", &self.index.bytes, 0o644)?;
         append(&mut tar, "manifest.json", &self.saved.bytes, 0o644)?;
-        for blob in [&self.manifest, &self.config, &self.layer] {
+        // the manifest last: an import that breaks off before it finds no image
+        for blob in [&self.layer, &self.config, &self.manifest] {
             append(&mut tar, &blob.path(), &blob.bytes, 0o644)?;
         }
         tar.finish()

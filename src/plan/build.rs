@@ -157,9 +157,10 @@ fn machines(plan: &mut PlanBuilder<StepKind>, profile: &Profile, nodes: &[(Strin
     }
     let (mut started, mut rest) = (Vec::new(), None);
     for (name, role) in nodes {
-        // hosts may share a kernel, so all are looked at before any is changed
+        // hosts may share a kernel, so all are looked at before any is changed; the control plane's way is the longest, so
+        // it has the line to itself at first
         let install = StepKind::Install { node: name.clone(), role: *role };
-        let installed = plan.add(format!("install/{name}"), install, &stocks);
+        let installed = plan.add(format!("install/{name}"), install, stocks.iter().chain(started.first()));
         let mut images = kubernetes_images(&profile.kubernetes.version, *role);
         // the API server starts while those that need it are still on their way
         let later = images.split_off(images.len().min(if *role == Role::ControlPlane { API_IMAGES } else { images.len() }));

@@ -16,6 +16,10 @@ pub use any::{AnyNode, AnyProvider, NodeView, wanted};
 use crate::error::{Explain, Family};
 use crate::profile::Role;
 
+/// A function `sha256` for scripts on nodes, that prints like `sha256sum`. OpenSSL, where it is there, takes a third of the time.
+pub const SHA256: &str =
+    "sha256() { if command -v openssl >/dev/null; then openssl dgst -sha256 -r \"$@\"; else sha256sum \"$@\"; fi; }\n";
+
 /// A program to run on a node. Arguments are passed as they are: no shell is involved.
 #[derive(Debug, Clone)]
 pub struct Command {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{HOME, file, script};
 use crate::profile::Role;
-use crate::provider::{Command, FileSpec, Node, NodeError};
+use crate::provider::{Command, FileSpec, Node, NodeError, SHA256};
 
 /// A program that is installed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -140,9 +140,14 @@ pub async fn configure(node: &impl Node, files: Vec<FileSpec>) -> Result<(), Nod
 
 /// The sha256 of each of `paths` that exists, in no particular order.
 pub async fn digests(node: &impl Node, paths: &[String]) -> Result<Vec<(String, String)>, NodeError> {
-    let look = format!("sha256sum {} 2>/dev/null || true", paths.join(" "));
+    let look = format!("{SHA256}sha256 {} 2>/dev/null || true", paths.join(" "));
     let text = node.run(Command::shell(look)).await?.text();
-    Ok(text.lines().filter_map(|line| line.split_once("  ")).map(|(digest, path)| (path.to_owned(), digest.to_owned())).collect())
+    // `digest  path`, or `digest *path`
+    let line = |line: &str| {
+        let (digest, path) = line.split_once(' ')?;
+        Some((path.get(1..)?.to_owned(), digest.to_owned()))
+    };
+    Ok(text.lines().filter_map(line).collect())
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 
 use super::node::SshNode;
-use crate::provider::{Command, Node, NodeError, Output};
+use crate::provider::{Command, Node, NodeError, Output, SHA256};
 
 /// Bytes that are read and handed over at once: eight packets of SSH.
 const CHUNK: usize = 256 * 1024;
@@ -21,19 +21,19 @@ const MISMATCH: i64 = 65;
 
 /// Says what the host has: `same`, or the size and checksum of what an earlier upload left. Arguments: target, mode, checksum.
 const PROBE: &str = r#"
-if [ -f "$1" ] && [ "$(stat -c %a "$1")" = "$2" ] && [ "$(sha256sum < "$1" | cut -c1-64)" = "$3" ]; then echo same
-elif [ -s "$1.part" ]; then echo "part $(stat -c %s "$1.part") $(sha256sum < "$1.part" | cut -c1-64)"
+if [ -f "$1" ] && [ "$(stat -c %a "$1")" = "$2" ] && [ "$(sha256 < "$1" | cut -c1-64)" = "$3" ]; then echo same
+elif [ -s "$1.part" ]; then echo "part $(stat -c %s "$1.part") $(sha256 < "$1.part" | cut -c1-64)"
 else echo none; fi
 "#;
 
-/// Takes the rest, hashing on the way, and puts the file into place. Arguments: target, mode, checksum, offset, size.
+/// Takes the rest and puts the file into place, if the whole is right. Arguments: target, mode, checksum, offset, size.
 const RECEIVE: &str = r#"
 umask 022; mkdir -p "$(dirname "$1")"; umask 077; part="$1.part"
 if [ "$4" = 0 ]; then : > "$part"; fi
-sum=$({ head -c "$4" "$part"; tee -a "$part"; } | sha256sum | cut -c1-64)
+cat >> "$part"
 got=$(stat -c %s "$part")
 if [ "$got" != "$5" ]; then echo "$got of $5 bytes were written" >&2; exit 1; fi
-if [ "$sum" != "$3" ]; then rm -f "$part"; exit 65; fi
+if [ "$(sha256 < "$part" | cut -c1-64)" != "$3" ]; then rm -f "$part"; exit 65; fi
 chmod "$2" "$part"; mv -f "$part" "$1"
 "#;
 
@@ -129,7 +129,8 @@ impl SshNode {
         let local = |source| failed(UploadError::Local { path: path.clone(), source });
         let length = source.metadata().map_err(local)?.len();
         let mode = format!("{mode:o}");
-        let probe = Command::new(["sh", "-c", PROBE, "probe", target, &mode, sha256]).timeout(HASH);
+        let probe = [SHA256, PROBE].concat();
+        let probe = Command::new(["sh", "-c", &probe, "probe", target, &mode, sha256]).timeout(HASH);
         let present = present(&self.run(probe).await?.text());
         if present == Present::Same {
             progress(length);
@@ -143,15 +144,43 @@ impl SshNode {
         progress(from);
 
         let (start, size) = (from.to_string(), length.to_string());
-        let argv = ["sh", "-ec", RECEIVE, "receive", target, &mode, sha256, &start, &size];
+        let receive = [SHA256, RECEIVE].concat();
+        let argv = ["sh", "-ec", &receive, "receive", target, &mode, sha256, &start, &size];
+        let (bytes, output) = self.stream(source, from, &argv, progress).await?;
+        let bytes = bytes.map_err(local)?;
+        match output.status {
+            MISMATCH => Err(failed(UploadError::Checksum { path, sha256: sha256.to_owned() })),
+            _ => self.expect_success(&["upload", target], output).map(|_| Uploaded::Sent { bytes, resumed: from }),
+        }
+    }
+
+    /// Runs a program as root whose standard input is a local file, among the three uploads that run at once.
+    ///
+    /// # Errors
+    /// Those of [`SshNode::upload`], and [`NodeError::Failed`] for a program that fails.
+    pub async fn feed_file(&self, source: &Path, argv: &[&str]) -> Result<(), NodeError> {
+        let _turn = self.uploads.acquire().await;
+        let (read, output) = self.stream(source, 0, argv, &|_| {}).await?;
+        self.expect_success(argv, output)?;
+        read.map(drop).map_err(|error| NodeError::Transport {
+            node: self.name.clone(),
+            action: format!("sending {}", source.display()),
+            source: Box::new(error),
+        })
+    }
+
+    /// A local file from `from` on as a program's standard input: how many bytes could be read, and what the program said.
+    async fn stream(
+        &self,
+        source: &Path,
+        from: u64,
+        argv: &[&str],
+        progress: &(dyn Fn(u64) + Sync),
+    ) -> Result<(io::Result<u64>, Output), NodeError> {
         let (sender, receiver) = mpsc::channel(2);
-        let reader = {
-            let source = source.to_owned();
-            let (chunks, read) = mpsc::channel(2);
-            let task = tokio::task::spawn_blocking(move || read_chunks(&source, from, &chunks));
-            (task, read)
-        };
-        let (task, mut read) = reader;
+        let (chunks, mut read) = mpsc::channel(2);
+        let source = source.to_owned();
+        let task = tokio::task::spawn_blocking(move || read_chunks(&source, from, &chunks));
         let count = async move {
             let mut sent = from;
             while let Some(chunk) = read.recv().await {
@@ -164,13 +193,9 @@ impl SshNode {
             }
             sent - from
         };
-        let (bytes, output) = tokio::join!(count, self.feed(&argv, receiver));
-        let output: Output = output?;
-        task.await.map_err(io::Error::other).and_then(|read| read).map_err(local)?;
-        match output.status {
-            MISMATCH => Err(failed(UploadError::Checksum { path, sha256: sha256.to_owned() })),
-            _ => self.expect_success(&["upload", target], output).map(|_| Uploaded::Sent { bytes, resumed: from }),
-        }
+        let (bytes, output) = tokio::join!(count, self.feed(argv, receiver));
+        let read = task.await.map_err(io::Error::other).and_then(|read| read);
+        Ok((read.map(|()| bytes), output?))
     }
 }
 
