@@ -254,50 +254,54 @@ fn bare_hosts_become_a_cluster_survive_a_reboot_and_are_bare_again() {
     world.nothing_is_left();
 }
 
-/// Killed after every few steps, again and again, a bring-up still arrives; so does a clean-up.
+/// Killed as soon as a step is done, again and again, a bring-up still arrives; so does a clean-up. So does a clean-up after a
+/// bring-up that was killed early, half way and late.
 #[test]
 fn killed_at_every_step_it_goes_on() {
     let (world, before) = bare_hosts();
     let plain = profile(&world, "plain", 3);
     let journal = world.folder.path().join("hearth/e2e-hosts/journal.jsonl");
-    let lines = || std::fs::read_to_string(&journal).map_or(0, |text| text.lines().count());
-    // a run gets a little further each time, or a clean-up, which begins with all hosts at once, would never end
-    let killed_until_done = |args: &[&str]| {
-        for kills in 0..80 {
-            let (mut run, seen) = (world.start(args), lines());
-            let started = Instant::now();
-            let code = loop {
-                if let Some(status) = run.try_wait().unwrap() {
-                    break status.code();
-                }
-                // each step writes a line when it begins and one when it ends
-                if lines() >= seen + 2 + kills / 4 || started.elapsed() > Duration::from_secs(120) {
-                    run.kill().unwrap();
-                    run.wait().unwrap();
-                    break None;
-                }
-                sleep(Duration::from_millis(10));
-            };
-            if let Some(code) = code {
-                eprintln!("  arrived with {code} after {kills} kills");
-                return code;
-            }
-        }
-        panic!("it never arrives");
+    let ended = |phase: &str| {
+        let phase = format!("\"phase\":\"{phase}\"");
+        std::fs::read_to_string(&journal).map_or(0, |text| text.lines().filter(|line| line.contains(&phase)).count())
     };
-    assert_eq!(killed_until_done(&["up", "-f", &plain, "--yes"]), 0);
-    world.hearth(&["up", "-f", &plain, "--yes"]).expect(0);
+    // kills a run once so many steps of it are done; its exit code if it was faster
+    let killed_after = |steps: usize, phase: &str, args: &[&str]| {
+        let (seen, started) = (ended(phase), Instant::now());
+        let mut run = world.start(args);
+        loop {
+            if let Some(status) = run.try_wait().unwrap() {
+                return Some(status.code());
+            }
+            assert!(started.elapsed() < Duration::from_secs(180), "step {steps} never ends");
+            if ended(phase) >= seen + steps {
+                run.kill().unwrap();
+                run.wait().unwrap();
+                return None;
+            }
+            sleep(Duration::from_millis(5));
+        }
+    };
+    let up = ["up", "-f", &plain, "--yes"];
+    let down = ["down", "-f", &plain, "--yes"];
+
+    // what is done stays done: every run adds one step
+    let arrived = (0..80).find_map(|kills| Some((kills, killed_after(1, "applied", &up)?)));
+    eprintln!("  up: (kills, exit) {arrived:?}");
+    assert!(arrived.is_some_and(|(kills, code)| kills > 10 && code == Some(0)), "{arrived:?}");
+    world.hearth(&up).expect(0);
     world.hearth(&["status", "--name", "e2e-hosts"]).expect(0);
-    assert_eq!(killed_until_done(&["down", "-f", &plain, "--yes"]), 0);
+    // a clean-up begins with everything again: one step more each time
+    let arrived = (0..80).find_map(|kills| Some((kills, killed_after(kills + 1, "undone", &down)?)));
+    eprintln!("  down: (kills, exit) {arrived:?}");
+    assert!(arrived.is_some_and(|(kills, code)| kills > 1 && code == Some(0)), "{arrived:?}");
     unchanged(&stock(), &before);
 
-    // killed half way, and then taken away
-    let mut run = world.start(&["up", "-f", &plain, "--yes"]);
-    eventually("some steps are done", Duration::from_secs(60), || lines() > 20);
-    run.kill().unwrap();
-    run.wait().unwrap();
-    world.hearth(&["down", "-f", &plain, "--yes"]).expect(0);
-    unchanged(&stock(), &before);
+    for steps in [1, 8, 20] {
+        assert_eq!(killed_after(steps, "applied", &up), None);
+        world.hearth(&down).expect(0);
+        unchanged(&stock(), &before);
+    }
     world.nothing_is_left();
 }
 
