@@ -8,7 +8,7 @@ use futures_util::future::{join_all, try_join_all};
 use ipnet::Ipv4Net;
 
 use super::Session;
-use super::session::SessionError;
+use super::error::SessionError;
 use crate::artifact::pins;
 use crate::components::{Part, address_pool, storage_node};
 use crate::engine::Progress;

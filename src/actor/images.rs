@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use futures_util::future::try_join_all;
 
 use super::Session;
-use super::session::SessionError;
-use crate::artifact::oci::WAS_REPOSITORY;
+use super::error::SessionError;
+use crate::artifact::oci::{self, WAS_REPOSITORY};
 use crate::artifact::{self, FilePin};
 use crate::components::catalogue;
 use crate::engine::Progress;
@@ -15,7 +15,7 @@ use crate::error::{BoxError, Result};
 use crate::plan::build;
 use crate::profile::{AddressRange, Role};
 use crate::provider::docker::copy_archive;
-use crate::provider::{AnyNode, AnyProvider, Node};
+use crate::provider::{AnyNode, AnyProvider, Command, Node};
 
 /// A file lock that other runs of Hearth on this machine wait for.
 pub struct Held(#[expect(dead_code, reason = "holds the lock until dropped")] std::fs::File);
@@ -28,6 +28,24 @@ pub struct Reserved {
 }
 
 impl Session {
+    /// The WAS image, packed out of this program on first use.
+    pub async fn was(&self) -> Result<&oci::Packed> {
+        self.was
+            .get_or_try_init(|| async {
+                let binary = std::env::current_exe().map_err(SessionError::OwnProgram)?;
+                let packed = tokio::task::spawn_blocking(move || oci::was_image(&binary)).await;
+                Ok(packed.map_err(|_| SessionError::Interrupted)??)
+            })
+            .await
+    }
+
+    /// Image references a node has.
+    pub async fn images_of(&self, node: &AnyNode) -> Result<BTreeSet<String>> {
+        let output = node.exec(Command::new(["ctr", "--namespace=k8s.io", "images", "list", "--quiet"])).await?;
+        // without a container runtime there are none
+        Ok(output.text().lines().map(str::to_owned).collect())
+    }
+
     /// Those of `images` that the engine lacks.
     pub async fn images_missing_in_engine(&self, images: &[String]) -> Result<Vec<String>> {
         let mut missing = Vec::new();

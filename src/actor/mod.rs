@@ -3,6 +3,7 @@
 
 mod access;
 mod docker;
+mod error;
 mod hosts;
 mod images;
 mod programs;

@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 use futures_util::{TryStreamExt, stream};
 
 use super::Session;
-use super::session::SessionError;
+use super::error::SessionError;
 use crate::artifact::programs::{Release, release};
 use crate::artifact::{self, download};
 use crate::engine::Progress;

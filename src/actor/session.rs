@@ -9,15 +9,16 @@ use kube::Client;
 use serde_json::Value;
 use tokio::sync::{Mutex, OnceCell};
 
+use super::error::SessionError;
 use crate::artifact::{self, Bundle, oci};
 use crate::cluster::pki::Pki;
 use crate::cluster::{self, ClusterError, kubelet, leaving, registration, routed};
 use crate::components::{Inputs, Owner, Part, Secrets, address_pool, render};
-use crate::error::{BoxError, Explain, Family, Result};
+use crate::error::{BoxError, Result};
 use crate::profile::{AddressRange, Pool, Profile, Role};
 use crate::provider::docker::{DockerProvider, EngineInfo};
 use crate::provider::host::facts::Facts;
-use crate::provider::{AnyNode, AnyProvider, Command, Node, host, wanted};
+use crate::provider::{AnyNode, AnyProvider, Node, host, wanted};
 use crate::state::State;
 
 /// One cluster, as the steps of a run see it.
@@ -35,7 +36,7 @@ pub struct Session {
     engine: OnceCell<EngineInfo>,
     pki: OnceCell<Pki>,
     client: OnceCell<Client>,
-    was: OnceCell<oci::Packed>,
+    pub(super) was: OnceCell<oci::Packed>,
     pool: OnceCell<AddressRange>,
     inputs: OnceCell<Inputs>,
     segments: OnceCell<Vec<routed::Segment>>,
@@ -285,24 +286,6 @@ impl Session {
         }
     }
 
-    /// The WAS image, packed out of this program on first use.
-    pub async fn was(&self) -> Result<&oci::Packed> {
-        self.was
-            .get_or_try_init(|| async {
-                let binary = std::env::current_exe().map_err(SessionError::OwnProgram)?;
-                let packed = tokio::task::spawn_blocking(move || oci::was_image(&binary)).await;
-                Ok(packed.map_err(|_| SessionError::Interrupted)??)
-            })
-            .await
-    }
-
-    /// Image references a node has.
-    pub async fn images_of(&self, node: &AnyNode) -> Result<BTreeSet<String>> {
-        let output = node.exec(Command::new(["ctr", "--namespace=k8s.io", "images", "list", "--quiet"])).await?;
-        // without a container runtime there are none
-        Ok(output.text().lines().map(str::to_owned).collect())
-    }
-
     /// What the components are rendered with.
     pub async fn inputs(&self) -> Result<&Inputs> {
         self.inputs
@@ -332,109 +315,5 @@ impl Session {
     /// Who owns a part's objects.
     pub fn owner(&self, part: Part) -> Owner {
         Owner { profile: self.profile.name.clone(), part }
-    }
-}
-
-/// What a session itself can fail with.
-#[derive(Debug, thiserror::Error)]
-pub enum SessionError {
-    /// The WAS image is packed out of this program.
-    #[error("cannot find the program file of hearth itself")]
-    OwnProgram(#[source] std::io::Error),
-    /// What was downloaded for a program does not have it.
-    #[error("{url} has no program {program}")]
-    NoProgram {
-        /// Its name.
-        program: &'static str,
-        /// The release.
-        url: String,
-    },
-    /// A host is not as it was.
-    #[error("clean-up left something behind on {host}:\n  {left}")]
-    Left {
-        /// The host.
-        host: String,
-        /// What, a line each.
-        left: String,
-    },
-    /// Somebody else works on a host.
-    #[error("another run works on host {host}: {} of {}, for {} s more unless renewed", holder.who, holder.desk, holder.ends_in)]
-    Leased {
-        /// The host.
-        host: String,
-        /// Who.
-        holder: host::lease::Holder,
-    },
-    /// A step of one provider met the nodes of the other.
-    #[error("this needs nodes of provider {wants}")]
-    OtherProvider {
-        /// Which.
-        wants: &'static str,
-    },
-    /// A blocking task was dropped.
-    #[error("interrupted")]
-    Interrupted,
-    /// A lock file.
-    #[error("cannot lock {}", path.display())]
-    Lock {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: std::io::Error,
-    },
-    /// Images that are nowhere to be had.
-    #[error("image {image} is neither in the Docker engine nor in a bundle, and no registry gave it")]
-    NoImage {
-        /// The image.
-        image: String,
-        /// What the registry said.
-        #[source]
-        source: crate::provider::docker::DockerError,
-    },
-    /// A node cannot leave without loss.
-    #[error("the profile no longer asks for nodes that hold volumes: {volumes}")]
-    VolumeLost {
-        /// Each volume with its node.
-        volumes: String,
-    },
-    /// The pool and the VIP do not fit.
-    #[error("address {vip} for the gateway is not in the address pool {pool}")]
-    VipOutsidePool {
-        /// The address.
-        vip: Ipv4Addr,
-        /// The pool.
-        pool: AddressRange,
-    },
-}
-
-impl Explain for SessionError {
-    fn family(&self) -> Family {
-        match self {
-            SessionError::NoImage { .. } | SessionError::NoProgram { .. } => Family::Artifact,
-            SessionError::Interrupted => Family::Interrupted,
-            SessionError::OtherProvider { .. } => Family::Internal,
-            SessionError::Left { .. } => Family::Leftover,
-            _ => Family::Preflight,
-        }
-    }
-
-    fn hint(&self) -> Option<String> {
-        match self {
-            SessionError::NoImage { .. } => {
-                Some("load it with `docker load`, or name a directory with --bundle DIR (HEARTH_BUNDLE)".into())
-            }
-            SessionError::NoProgram { .. } => Some("name a directory with it in bin/ by --bundle DIR (HEARTH_BUNDLE)".into()),
-            SessionError::Leased { .. } => {
-                Some("wait until it is done; `hearth unlock` shows and takes the lease of a run that died".into())
-            }
-            SessionError::VolumeLost { .. } => {
-                Some("keep the node in the profile, or save the data and delete the volume's claim first".into())
-            }
-            SessionError::VipOutsidePool { .. } => {
-                Some("leave out spec.components.istio.gateway.vip, or give a pool that holds it".into())
-            }
-            _ => None,
-        }
     }
 }

@@ -15,12 +15,12 @@ const KEPT: &str = "/var/lib/hearth/stock";
 pub struct Stock(BTreeMap<(String, String), String>);
 
 impl Stock {
-    /// Reads what the script printed. Files, units, mounts and settings have a state behind their name.
+    /// Reads what the script printed. Files, mounts and settings have a state behind their name.
     pub fn parse(text: &str) -> Stock {
         let item = |line: &str| {
             let (kind, item) = line.split_once('\t')?;
             let (name, state) = match kind {
-                "file" | "unit" | "mount" | "sysctl" => item.split_once(' ').unwrap_or((item, "")),
+                "file" | "mount" | "sysctl" => item.split_once(' ').unwrap_or((item, "")),
                 _ => (item, ""),
             };
             Some(((kind.to_owned(), name.to_owned()), state.to_owned()))
