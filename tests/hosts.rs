@@ -319,12 +319,15 @@ fn connections_break_and_hosts_go_away() {
     let mut run = world.start(&["up", "-f", &plain, "--yes"]);
     eventually("copying has begun", Duration::from_secs(30), || on(2, "ls /usr/local/bin").contains("part"));
     on(2, "pkill -KILL -f 'sshd: root@'");
-    // sshd restarts on n3, and n1 loses its connections while the control plane is set up
+    // and once more while images stream into its runtime
+    eventually("images are on their way", Duration::from_secs(60), || on(2, "pgrep -x ctr") != "");
+    on(2, "pkill -KILL -f 'sshd: root@'");
+    // sshd restarts on n3, and n1 loses its connections while kubeadm is at work
     on(3, "systemctl restart ssh");
-    eventually("the control plane is set up", Duration::from_secs(60), || on(1, "pgrep -x kubeadm") != "");
+    eventually("kubeadm is at work", Duration::from_secs(60), || on(1, "pgrep -x kubeadm") != "");
     on(1, "pkill -KILL -f 'sshd: root@'");
     let code = run.wait().unwrap().code();
-    eprintln!("  cut three times: exit {code:?}");
+    eprintln!("  cut four times: exit {code:?}");
     assert!(matches!(code, Some(0 | 50 | 60)), "{code:?}");
     world.hearth(&["up", "-f", &plain, "--yes"]).expect(0);
     world.hearth(&["down", "-f", &plain, "--yes"]).expect(0);

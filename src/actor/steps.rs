@@ -41,7 +41,9 @@ impl Actor<StepKind> for Steps {
             StepKind::ControlPlane { node } => {
                 let node = provider.node(node).await?;
                 let script = "test -s /etc/kubernetes/manifests/kube-apiserver.yaml && systemctl is-active --quiet kubelet";
-                node.exec(Command::shell(script)).await?.success()
+                // the next question needs the certificates: they are read meanwhile, and missing ones are its error to tell
+                let (runs, _read) = tokio::join!(node.exec(Command::shell(script)), session.pki());
+                runs?.success()
             }
             StepKind::ApiServer => cluster::api::is_ready(session.client().await?).await,
             StepKind::Register { node } => registration::is_registered(session.client().await?, node).await?,
@@ -70,7 +72,9 @@ impl Actor<StepKind> for Steps {
             StepKind::Leave { .. } => false,
             StepKind::Connectivity => ready::is_proven(session.client().await?).await?,
             StepKind::Prune => {
-                let stale = apply::stale(session.client().await?, &session.profile.name, &self.wanted_objects().await?).await?;
+                let written = async { Ok(apply::written(session.client().await?, &session.profile.name).await?) };
+                let (written, wanted) = tokio::try_join!(written, self.wanted_objects())?;
+                let stale = apply::stale(written, &wanted);
                 let list = || stale.iter().map(ObjectRef::to_string).collect::<Vec<_>>().join(", ");
                 return Ok(needed_unless(stale.is_empty(), list));
             }

@@ -148,14 +148,10 @@ pub async fn written(client: &Client, profile: &str) -> Result<Vec<ObjectRef>, C
     Ok(found.into_iter().flatten().collect())
 }
 
-/// What carries the profile's label and is not in `keep`.
-///
-/// # Errors
-/// As [`written`].
-pub async fn stale(client: &Client, profile: &str, keep: &[ObjectRef]) -> Result<Vec<ObjectRef>, ComponentError> {
-    let mut stale = written(client, profile).await?;
-    stale.retain(|object| !keep.contains(object));
-    Ok(stale)
+/// Those of `written` that are not among `keep`.
+pub fn stale(mut written: Vec<ObjectRef>, keep: &[ObjectRef]) -> Vec<ObjectRef> {
+    written.retain(|object| !keep.contains(object));
+    written
 }
 
 /// Deletes what is [`stale`]; tells what that was.
@@ -168,7 +164,7 @@ pub async fn prune(
     keep: &[ObjectRef],
     deadline: Instant,
 ) -> Result<Vec<ObjectRef>, ComponentError> {
-    let stale = stale(client, profile, keep).await?;
+    let stale = stale(written(client, profile).await?, keep);
     delete(client, &stale, deadline).await?;
     Ok(stale)
 }
