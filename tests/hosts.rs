@@ -249,6 +249,14 @@ fn bare_hosts_become_a_cluster_survive_a_reboot_and_are_bare_again() {
     world.hearth(&["up", "-f", &all, "--yes"]).expect(0);
     world.hearth(&["status", "--name", "e2e-hosts"]).expect(0);
 
+    // a pod's connection whose other end fell silent outlives the pod, and would hold its network namespace for minutes
+    let silent = format!(
+        "ns=$(ip netns list | awk '/^cni-/ {{print $1; exit}}')
+         ip netns exec $ns bash -c 'exec 3<>/dev/tcp/{}/22; iptables -I INPUT -j DROP; echo lost >&3'
+         ip netns exec $ns grep -c ' 04 ' /proc/net/tcp",
+        address(2)
+    );
+    assert!(on(2, &silent).parse::<u32>().is_ok_and(|waiting| waiting > 0), "a connection waits to be closed");
     world.hearth(&["down", "--name", "e2e-hosts", "--yes"]).expect(0);
     unchanged(&stock(), &before);
     world.nothing_is_left();

@@ -18,11 +18,8 @@ for try in 1 2 3; do
     while read -r path; do umount -l "$path" 2>/dev/null; done
 done
 ip netns list 2>/dev/null | awk '/^cni-/ {print $1}' | while read -r name; do ip netns delete "$name"; done
-# network namespaces go in the background, their interfaces on this side with them
-for try in $(seq 50); do
-  ip -4 route show root "$1" | grep -q 'dev veth' || break
-  sleep 0.1
-done
+# a namespace can live on for minutes, held by connections of processes that are gone: its interface on this side is deleted here
+ip -4 route show root "$1" | sed -n 's/.* dev \(veth[^ ]*\).*/link delete \1/p' | sort -u | ip -force -batch - 2>/dev/null
 ip -4 route show root "$1" | while read -r route; do ip route delete $route 2>/dev/null; done
 
 # one transaction a table: chains of ours are emptied, jumps to them and rules of ours go, then the chains
