@@ -35,15 +35,11 @@ fn the_full_stack_comes_up_proves_itself_and_goes() {
     assert!(body.contains("\"pod\":\"was-"), "{body}");
     assert_eq!(get(&format!("http://{vip}/")).0, 200, "the web page");
 
-    // again: nothing changes, and quickly; at first the engine may still be writing down what the bring-up left
-    let again = || {
-        let started = Instant::now();
-        let again = world.hearth(&with(&["up", "--yes", "-o", "json"], &[])).expect(0).json();
-        assert_eq!(again["changed"], false, "{again}");
-        started.elapsed()
-    };
-    let times = [again(), again(), again()];
-    assert!(times.iter().min() < Some(&Duration::from_secs(2)), "{times:?}");
+    // again: nothing changes, and quickly
+    let started = Instant::now();
+    let again = world.hearth(&with(&["up", "--yes", "-o", "json"], &[])).expect(0).json();
+    assert_eq!(again["changed"], false, "{again}");
+    assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
     let plan = world.hearth(&with(&["plan", "--detailed-exitcode"], &[]));
     plan.expect(0);
 

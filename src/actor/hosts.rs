@@ -15,7 +15,7 @@ use crate::engine::Progress;
 use crate::error::{BoxError, Result};
 use crate::plan::build;
 use crate::profile::{AddressRange, Role};
-use crate::provider::docker::import;
+use crate::provider::docker::{PINNED, import};
 use crate::provider::host::{self, facts::Facts, install, lease};
 use crate::provider::ssh::SshNode;
 use crate::provider::{AnyNode, AnyProvider, Command, FileSpec, Node};
@@ -95,7 +95,7 @@ impl Session {
             match self.archive(image).await? {
                 Some(archive) => node.feed_file(&archive, &import(false)).await?,
                 None => {
-                    let pull = ["ctr", "--namespace=k8s.io", "images", "pull", "--label=io.cri-containerd.pinned=pinned", image];
+                    let pull = ["ctr", "--namespace=k8s.io", "images", "pull", PINNED, image];
                     node.run(Command::new(pull).timeout(PULL)).await.map(drop)?;
                 }
             }

@@ -148,7 +148,7 @@ pub fn digest(path: &Path) -> Result<String, ArtifactError> {
 }
 
 /// A sha256 in hexadecimal.
-fn sha256(bytes: &[u8]) -> String {
+pub fn sha256(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
 }
 
@@ -157,7 +157,8 @@ pub fn short_digest(bytes: &[u8]) -> String {
     sha256(bytes)[..12].to_owned()
 }
 
-fn hex(bytes: &[u8]) -> String {
+/// Bytes as hexadecimal digits.
+pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::with_capacity(64), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");
         text

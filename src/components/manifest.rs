@@ -7,9 +7,9 @@ use kube::core::{ApiResource, DynamicObject};
 use kube::{Api, Client};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
-use sha2::{Digest, Sha256};
 
 use super::{ComponentError, Part};
+use crate::artifact::sha256;
 
 /// Label of everything Hearth writes.
 pub const MANAGED_BY: (&str, &str) = ("app.kubernetes.io/managed-by", "hearth");
@@ -213,7 +213,7 @@ pub fn marked(object: &Value, owner: &Owner) -> Value {
 
 /// SHA-256 of an object as rendered, hexadecimal.
 pub fn content_digest(object: &Value) -> String {
-    Sha256::digest(object.to_string()).iter().map(|byte| format!("{byte:02x}")).collect()
+    sha256(object.to_string().as_bytes())
 }
 
 /// `metadata.labels` or `metadata.annotations`, made when absent.

@@ -9,12 +9,13 @@ use super::{DockerError, DockerNode, DockerProvider, call, is_absent};
 use crate::error::Result;
 use crate::provider::{Node, NodeError};
 
+/// The argument of `ctr` that labels an image so that the kubelet does not collect what no registry would give back.
+pub const PINNED: &str = "--label=io.cri-containerd.pinned=pinned";
+
 /// The command that imports an archive from its standard input. Layers that stay packed are unpacked on first use, so a
-/// node unpacks only what runs on it. The label keeps the kubelet from collecting what no registry would give back.
-/// (containerd's transfer service, which `--local` goes without, takes twice the time.)
+/// node unpacks only what runs on it. (containerd's transfer service, which `--local` goes without, takes twice the time.)
 pub fn import(unpack: bool) -> Vec<&'static str> {
-    let mut argv = vec!["ctr", "--namespace=k8s.io", "images", "import", "--local", "--all-platforms"];
-    argv.push("--label=io.cri-containerd.pinned=pinned");
+    let mut argv = vec!["ctr", "--namespace=k8s.io", "images", "import", "--local", "--all-platforms", PINNED];
     if !unpack {
         argv.push("--no-unpack");
     }

@@ -15,7 +15,7 @@ use bollard::errors::Error as EngineError;
 
 pub use container::Container;
 pub use exec::DockerNode;
-pub use image::{copy_archive, import};
+pub use image::{PINNED, copy_archive, import};
 pub use network::NetworkView;
 pub use owned::Owned;
 

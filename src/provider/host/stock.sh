@@ -9,7 +9,10 @@ find /etc /opt /usr/local -xdev -type d 2>/dev/null | item folder
 ls -d /var/lib/*/ /var/log/*/ /var/*/ 2>/dev/null | grep -v '^/var/lib/hearth/' | item folder
 ls -d /run/*/ 2>/dev/null | grep -E 'containerd|cni|kube|nri' | item folder
 # where units are; what enables them are links below /etc (asking systemd for all of them costs it a third of a second)
-find /run/systemd/system /usr/lib/systemd/system -type f 2>/dev/null | item unit
+{
+  find /run/systemd/system /usr/lib/systemd/system ! -type d
+  find /run/systemd/transient -name 'kubepods*' -o -name 'cri-containerd-*'
+} 2>/dev/null | item unit
 systemctl list-units --no-legend --no-pager --plain --all --type=slice 2>/dev/null | awk '/kubepods/ {print $1}' | item slice
 ip -o link show | awk -F': ' '{sub(/@.*/, "", $2); print $2}' | item link
 ip -4 route show table main | sed 's/ *$//' | item route

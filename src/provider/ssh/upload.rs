@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 
 use super::node::SshNode;
+use crate::artifact::hex;
 use crate::provider::{Command, Node, NodeError, Output, SHA256};
 
 /// Bytes that are read and handed over at once: eight packets of SSH.
@@ -99,7 +100,7 @@ fn offset(present: &Present, source: &Path, length: u64) -> io::Result<u64> {
             count => hash.update(&buffer[..count]),
         }
     }
-    let same = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect::<String>() == *sha256;
+    let same = hex(&hash.finalize()) == *sha256;
     Ok(if same { *size } else { 0 })
 }
 
@@ -161,12 +162,13 @@ impl SshNode {
     pub async fn feed_file(&self, source: &Path, argv: &[&str]) -> Result<(), NodeError> {
         let _turn = self.uploads.acquire().await;
         let (read, output) = self.stream(source, 0, argv, &|_| {}).await?;
-        self.expect_success(argv, output)?;
-        read.map(drop).map_err(|error| NodeError::Transport {
-            node: self.name.clone(),
-            action: format!("sending {}", source.display()),
-            source: Box::new(error),
-        })
+        // told first: a program that gets half a file fails too, and does not know why
+        read.map_err(|error| {
+            let path = source.display().to_string();
+            let (node, action) = (self.name.clone(), format!("sending {path}"));
+            NodeError::Transport { node, action, source: Box::new(UploadError::Local { path, source: error }) }
+        })?;
+        self.expect_success(argv, output).map(drop)
     }
 
     /// A local file from `from` on as a program's standard input: how many bytes could be read, and what the program said.
