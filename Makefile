@@ -25,7 +25,7 @@ lint:      ## formatting and clippy
 	cargo clippy --release --all-targets -- -D warnings
 
 test-quick: ## no Docker, under two minutes once built
-	cargo test --release --no-fail-fast --lib --test cli --test workload_templates
+	cargo test --release --no-fail-fast --lib --test house --test cli --test workload_templates
 
 test-ssh:   ## the SSH transport against OpenSSH's own server; HEARTH_SSHD names another than /usr/sbin/sshd
 	cargo test --release --test ssh_transport -- --test-threads=2

@@ -2,17 +2,16 @@
 //!
 //! Data flows one way, and the folders are its stages:
 //!
-//! 1. [`yaml`] and [`profile`] turn the user's file into a validated [`profile::Profile`].
+//! 1. [`input`] and [`profile`] turn the user's file into a validated [`profile::Profile`].
 //! 2. [`plan`] turns the profile into a graph of steps: a plain value, which `hearth plan` prints.
-//! 3. [`engine`] runs a plan; it knows no step by name. Everything that happens is an [`engine::Event`].
+//! 3. [`engine`] runs a plan; it knows no step by name. Everything that happens is an [`event::Event`].
 //! 4. [`artifact`] finds images and files; [`provider`] makes nodes; [`cluster`] makes Kubernetes out of nodes;
 //!    [`components`] installs what the profile asks for. Before any of it, [`doctor`] looks at the machine.
-//! 5. [`scenario`] proves behaviour under load and faults, and [`report`] writes down what was seen.
-//! 6. [`actor`] is the glue: it maps each step to the call that checks, applies or undoes it.
+//! 5. [`load`] and [`scenario`] prove behaviour under load and faults, and [`report`] writes down what was seen.
+//! 6. [`steps`] is the glue: it maps each step to the call that checks, applies or undoes it.
 //! 7. [`state`] is what Hearth keeps on this machine; [`cli`] is one file per verb, [`ui`] the only writer to
 //!    the terminal, and [`was`] the sample application server that the same binary carries.
 
-pub mod actor;
 pub mod artifact;
 pub mod cli;
 pub mod cluster;
@@ -20,12 +19,20 @@ pub mod components;
 pub mod doctor;
 pub mod engine;
 pub mod error;
+pub mod event;
+pub mod input;
+pub mod journal;
+pub mod load;
 pub mod plan;
 pub mod profile;
+pub mod progress;
 pub mod provider;
+pub mod quantity;
 pub mod report;
 pub mod scenario;
 pub mod state;
+pub mod statistics;
+pub mod steps;
 pub mod ui;
 pub mod was;
 pub mod yaml;

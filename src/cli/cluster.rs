@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use super::UsageError;
 use super::args::{BundleArgs, ProfileArgs};
-use crate::actor::Session;
 use crate::artifact::Bundle;
 use crate::error::Result;
 use crate::profile::{self, Profile, Provider, Source, SshHosts};
@@ -14,6 +13,7 @@ use crate::provider::AnyProvider;
 use crate::provider::docker::DockerProvider;
 use crate::provider::ssh::SshProvider;
 use crate::state::State;
+use crate::steps::Session;
 
 /// The profile looked for when none is named.
 const DEFAULT_FILE: &str = "hearth.yaml";

@@ -14,7 +14,7 @@ pub async fn run(context: &Context, args: ProfileArgs) -> Result<u8> {
         Some(profile) if matches!(profile.provider, Provider::Ssh(_)) => {
             let session = cluster::session(profile, None, None)?;
             let (facts, unreached) = session.look_at_hosts().await;
-            doctor::hosts(&session.profile, &facts, &unreached, &[], None).await
+            doctor::machines(&session.profile, &facts, &unreached, &[], None).await
         }
         profile => doctor::examine(profile.as_ref()).await,
     };

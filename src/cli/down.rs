@@ -5,11 +5,12 @@ use serde_json::json;
 use super::args::DownArgs;
 use super::run::{self, Way};
 use super::{Context, cluster, up};
-use crate::actor::Session;
 use crate::cluster::kubeconfig;
 use crate::error::{Explain, Family, Result};
 use crate::plan::{Kind, build};
+use crate::profile::NodeSpec;
 use crate::provider::AnyProvider;
+use crate::steps::Session;
 use std::time::Duration;
 
 /// Something of the cluster is still there.
@@ -34,7 +35,7 @@ pub async fn run(context: &Context, args: DownArgs) -> Result<u8> {
     let name = profile.name.clone();
     let session = cluster::session(profile, None, args.kubeconfig.clone())?;
     let existing = session.provider.existing(&name).await?;
-    let nodes: Vec<_> = existing.into_iter().map(|node| (node.name, node.role)).collect();
+    let nodes: Vec<_> = existing.into_iter().map(|node| NodeSpec { name: node.name, role: node.role }).collect();
     let (plan, volumes) = match &session.provider {
         AnyProvider::Docker(docker) => (build::down(&name, &nodes)?, docker.volumes().await?),
         AnyProvider::Ssh(_) => (build::down_hosts(&name, &nodes)?, Vec::new()),
@@ -52,7 +53,7 @@ pub async fn run(context: &Context, args: DownArgs) -> Result<u8> {
         up::confirm(context, &format!("This removes cluster `{name}` with {} nodes and all their data. Go on?", nodes.len()))?;
     }
     let with = if volumes.is_empty() { ": it is a plain host again" } else { " and its volume" };
-    let mut removed: Vec<String> = nodes.iter().map(|(node, _)| format!("node {node}{with}")).collect();
+    let mut removed: Vec<String> = nodes.iter().map(|node| format!("node {}{with}", node.name)).collect();
     let (left, lock) = run::exclusive(context, &session, args.wait, async |running| {
         let network = has_network(&session).await?;
         let limit = Duration::from_secs(300);

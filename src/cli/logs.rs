@@ -12,7 +12,7 @@ use crate::provider::{Command, Node};
 pub async fn run(context: &Context, args: LogsArgs) -> Result<u8> {
     let session = cluster::session(cluster::existing(&args.profile)?, None, None)?;
     let Some(target) = args.target else {
-        let nodes: Vec<String> = session.wanted().into_iter().map(|(name, _)| name).collect();
+        let nodes = session.profile.nodes().names();
         context
             .result(&nodes, || format!("nodes (hearth logs NODE, or hearth logs NAMESPACE/POD):\n  {}", nodes.join("\n  ")))?;
         return Ok(0);

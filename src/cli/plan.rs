@@ -2,10 +2,10 @@
 
 use super::args::{Format, PlanArgs};
 use super::{Context, cluster};
-use crate::actor::Steps;
 use crate::engine::{self, Check, Options};
 use crate::error::Result;
 use crate::plan::{Plan, StepId, StepKind, build, render};
+use crate::steps::Steps;
 
 pub async fn run(context: &Context, args: PlanArgs) -> Result<u8> {
     let profile = cluster::load(&args.profile)?;

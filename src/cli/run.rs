@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use super::Context;
 use super::args::LogFormat;
-use crate::actor::{Leases, Session, Steps};
-use crate::engine::{self, Collector, Event, Events, Journal, LogSink, Options, Outcome, Sink, StepOutcome};
+use crate::engine::{self, Options, Outcome};
 use crate::error::Result;
+use crate::event::{Collector, Event, Events, LogSink, Sink, StepOutcome};
+use crate::journal::Journal;
 use crate::plan::{Plan, StepKind};
 use crate::state::{Lock, RunId};
+use crate::steps::{Leases, Session, Steps};
 use crate::ui::{Display, JsonLines, logging, timing_table};
 
 /// Which way a plan is run.

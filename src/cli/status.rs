@@ -5,10 +5,11 @@ use serde::Serialize;
 
 use super::args::StatusArgs;
 use super::{Context, UsageError, cluster};
-use crate::actor::Session;
 use crate::cluster::ready;
 use crate::error::{Explain, Family, Result};
+use crate::profile::NodeSpec;
 use crate::provider::{AnyProvider, NodeView};
+use crate::steps::Session;
 use std::sync::Arc;
 
 /// What `status` prints; the JSON form is this very value.
@@ -73,8 +74,8 @@ async fn look(session: &Arc<Session>) -> Result<Status> {
     }
     let mut status =
         Status { name: session.profile.name.clone(), vip: None, nodes: Vec::new(), components: Vec::new(), problems: Vec::new() };
-    let wanted = session.wanted();
-    for (name, _) in wanted.iter().filter(|(name, _)| existing.iter().all(|node| node.name != *name)) {
+    let wanted = session.profile.nodes();
+    for NodeSpec { name, .. } in wanted.iter().filter(|spec| existing.iter().all(|node| node.name != spec.name)) {
         status.problems.push(format!("node {name}: does not exist"));
     }
     let stopped = match session.provider {
@@ -118,7 +119,8 @@ async fn components(session: &Arc<Session>, existing: &[NodeView], status: &mut 
     if session.profile.components.istio.is_some() {
         status.vip = Some(session.vip().await?);
     }
-    let running: Vec<_> = existing.iter().filter(|node| node.running).map(|node| (node.name.clone(), node.role)).collect();
+    let running: Vec<_> =
+        existing.iter().filter(|node| node.running).map(|node| NodeSpec { name: node.name.clone(), role: node.role }).collect();
     let nodes = session.provider.nodes(&running).await?;
     let look = session.look(&nodes).await?;
     status.components.extend(look.parts.into_iter().map(|(part, works)| ComponentStatus {

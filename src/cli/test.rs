@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use super::args::TestArgs;
 use super::{Context, UsageError, cluster, run};
-use crate::actor::Session;
 use crate::engine::interrupt;
 use crate::error::{Explain, Family, Result};
 use crate::report::{self, Report};
 use crate::scenario::progress::{Phase, Trial};
 use crate::scenario::{self, ProgressEvent, RunRecord, Scenario};
+use crate::steps::Session;
 use crate::ui::Printer;
 
 /// Where reports go when nobody says.

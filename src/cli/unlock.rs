@@ -6,7 +6,7 @@ use serde_json::json;
 use super::args::UnlockArgs;
 use super::{Context, UsageError, cluster, up};
 use crate::error::{BoxError, Result};
-use crate::provider::{AnyProvider, Node, host::lease};
+use crate::provider::{AnyProvider, Node, machine::lease};
 
 pub async fn run(context: &Context, args: UnlockArgs) -> Result<u8> {
     let session = cluster::session(cluster::existing(&args.profile)?, None, None)?;

@@ -8,7 +8,6 @@ use serde_json::json;
 use super::args::UpArgs;
 use super::run::{self, Way};
 use super::{Context, UsageError, cluster};
-use crate::actor::Session;
 use crate::cluster::kubeconfig;
 use crate::components::render;
 use crate::doctor::{self, Findings};
@@ -16,6 +15,7 @@ use crate::engine::Outcome;
 use crate::error::Result;
 use crate::plan::build;
 use crate::provider::AnyProvider;
+use crate::steps::Session;
 
 pub async fn run(context: &Context, args: UpArgs) -> Result<u8> {
     if args.dry_run {
@@ -39,7 +39,7 @@ pub async fn run(context: &Context, args: UpArgs) -> Result<u8> {
     let leaving = session.leaving().await?;
     let plan = build::up(&session.profile, &leaving)?;
     if !args.yes {
-        let gone: Vec<String> = leaving.iter().map(|(node, _)| format!(" node {node} will be removed;")).collect();
+        let gone: Vec<String> = leaving.iter().map(|node| format!(" node {} will be removed;", node.name)).collect();
         confirm(context, &format!("{} steps;{} go on?", plan.steps().len(), gone.concat()))?;
     }
     let (outcome, _lock) = run::exclusive(context, &session, args.wait, async |running| {
@@ -85,7 +85,7 @@ async fn preflight(session: &Session, missing: &[String]) -> Result<Findings> {
         AnyProvider::Docker(_) => doctor::preflight(profile, missing, merge_into).await,
         AnyProvider::Ssh(_) => {
             let (facts, unreached) = session.look_at_hosts().await;
-            Ok(doctor::hosts(profile, &facts, &unreached, missing, merge_into).await.into_result()?)
+            Ok(doctor::machines(profile, &facts, &unreached, missing, merge_into).await.into_result()?)
         }
     }
 }

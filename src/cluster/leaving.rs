@@ -11,7 +11,7 @@ use serde_json::json;
 use tokio::time::{Instant, sleep};
 
 use super::ClusterError;
-use crate::engine::Progress;
+use crate::progress::Progress;
 
 /// Pause between two looks at pods that take their time to end.
 const LOOK: Duration = Duration::from_millis(500);

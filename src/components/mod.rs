@@ -20,5 +20,5 @@ pub use catalogue::{Need, Part};
 pub use diagnosis::{Diagnosis, PodTrouble};
 pub use error::ComponentError;
 pub use manifest::{ObjectRef, Owner};
-pub use render::{Inputs, storage_node};
+pub use render::Inputs;
 pub use secrets::Secrets;

@@ -10,8 +10,7 @@ use tera::{Context, Kwargs, State, Tera};
 
 use super::{ComponentError, ObjectRef, Part, Secrets, catalogue};
 use crate::artifact::pins;
-use crate::profile::{AddressRange, Profile, Role, Telemetry};
-use crate::provider::wanted;
+use crate::profile::{AddressRange, Profile, Telemetry};
 
 /// The templates, part of the program.
 const TEMPLATES: &[(&str, &str)] = &[
@@ -75,7 +74,7 @@ impl Inputs {
             web_replicas: workloads.map_or(1, |workloads| workloads.web_replicas),
             was_replicas: workloads.map_or(1, |workloads| workloads.was_replicas),
             mysql_storage: workloads.map_or_else(|| "1Gi".to_owned(), |workloads| workloads.mysql_storage.clone()),
-            mysql_node: storage_node(profile),
+            mysql_node: profile.nodes().holds_volumes().name.clone(),
             secrets,
         }
     }
@@ -115,13 +114,6 @@ impl Inputs {
 /// Which of the service subnet's hosts istiod's service is, counted from 0: 10.96.0.15 of 10.96.0.0/16, near DNS, which is
 /// 10.96.0.10 by kubeadm's convention. Kubernetes gives out the first addresses of the subnet last.
 const ISTIOD_HOST: usize = 14;
-
-/// The node that holds volumes: the first worker, or the control plane of a cluster without workers.
-pub fn storage_node(profile: &Profile) -> String {
-    let nodes = wanted(profile);
-    let worker = nodes.iter().find(|(_, role)| *role == Role::Worker).or(nodes.first());
-    worker.map(|(name, _)| name.clone()).unwrap_or_default()
-}
 
 /// The objects of a part, in file order. Empty for parts whose objects come from [`definitions`].
 ///

@@ -4,9 +4,9 @@
 mod engine;
 mod facts;
 mod finding;
-mod host;
-mod hosts;
 mod leftover;
+mod local;
+mod machines;
 mod needs;
 #[cfg(test)]
 mod tests;
@@ -17,7 +17,7 @@ pub use finding::{Finding, Findings, PreflightError, Severity};
 
 use crate::error::{BoxError, Result};
 use crate::profile::{Profile, Provider};
-use crate::provider::host::facts::Facts as HostFacts;
+use crate::provider::machine::facts::Facts as Machine;
 use facts::Facts;
 use needs::Needs;
 
@@ -37,18 +37,18 @@ pub async fn preflight(profile: &Profile, missing: &[String], merge_into: Option
 
 /// Whether hosts can become the profile's cluster: `facts` are of those that could be asked, `unreached` names the others
 /// with the reason.
-pub async fn hosts(
+pub async fn machines(
     profile: &Profile,
-    facts: &[HostFacts],
+    facts: &[Machine],
     unreached: &[(String, BoxError)],
     missing: &[String],
     merge_into: Option<&Path>,
 ) -> Findings {
-    let mut findings: Vec<Finding> = unreached.iter().map(|(host, error)| hosts::unreached(host, error)).collect();
+    let mut findings: Vec<Finding> = unreached.iter().map(|(host, error)| machines::unreached(host, error)).collect();
     if let Provider::Ssh(ssh) = &profile.provider {
-        findings.extend(hosts::all(facts, &profile.name, ssh));
+        findings.extend(machines::all(facts, &profile.name, ssh));
     }
-    findings.extend(host::unwritable(&facts::Host::of_places(&profile.name, merge_into)));
+    findings.extend(local::unwritable(&facts::Host::of_places(&profile.name, merge_into)));
     findings.extend(engine::missing(missing));
     Findings::new(findings)
 }
@@ -78,24 +78,24 @@ fn found(facts: &Facts, profile: Option<&Profile>, missing: &[String]) -> Vec<Fi
             findings.extend(engine::unsupported(engine));
             findings.extend(engine::elsewhere(facts, engine, docker.map(|(_, docker)| docker)));
             if facts.engine_is_here() {
-                findings.extend(host::route_taken(&facts.host, engine));
+                findings.extend(local::route_taken(&facts.host, engine));
             }
             if let Some((profile, docker)) = docker {
                 let needs = Needs::of(&profile.name, docker, &profile.components, &engine.containers);
                 findings.extend(engine::name_taken(&profile.name, engine));
                 findings.extend(engine::port_taken(facts, engine, docker));
                 findings.extend(engine::pool(profile, engine));
-                findings.extend(host::memory(facts, engine, needs));
-                findings.extend(host::disk(engine, needs));
+                findings.extend(local::memory(facts, engine, needs));
+                findings.extend(local::disk(engine, needs));
             }
         }
     }
     if facts.engine_is_here() {
-        findings.extend(host::inotify(&facts.host, docker.map_or(USUAL_WORKERS, |(_, docker)| docker.workers)));
-        findings.extend(host::overlay(&facts.host));
+        findings.extend(local::inotify(&facts.host, docker.map_or(USUAL_WORKERS, |(_, docker)| docker.workers)));
+        findings.extend(local::overlay(&facts.host));
     }
-    findings.extend(host::unwritable(&facts.host));
+    findings.extend(local::unwritable(&facts.host));
     findings.extend(engine::missing(missing));
-    findings.extend(host::adapted(facts, facts.engine.as_ref().ok()));
+    findings.extend(local::adapted(facts, facts.engine.as_ref().ok()));
     findings
 }

@@ -1,8 +1,8 @@
 //! What a profile needs of a machine: estimates, from what full clusters were measured to use, doubled for the load
 //! that scenarios put on them.
 
-use crate::profile::{Components, DockerNodes, Role};
-use crate::provider::docker::{Container, node_names};
+use crate::profile::{Components, DockerNodes, Nodes, Role};
+use crate::provider::docker::Container;
 
 const MIB: u64 = 1 << 20;
 /// etcd, API server, controllers, kubelet, DNS: 560 MiB when idle.
@@ -36,14 +36,14 @@ pub(super) struct Needs {
 impl Needs {
     /// What `existing` containers leave to be needed: those that run have their memory, those that exist have their disk.
     pub fn of(cluster: &str, docker: &DockerNodes, components: &Components, existing: &[Container]) -> Needs {
-        let wanted = node_names(cluster, docker.workers);
+        let wanted = Nodes::of_kind(cluster, docker.workers);
         let found = |name: &str| existing.iter().find(|container| container.name == name);
-        let absent = wanted.iter().filter(|(name, _)| found(name).is_none()).count() as u64;
+        let absent = wanted.iter().filter(|node| found(&node.name).is_none()).count() as u64;
         let stopped: Vec<Role> =
-            wanted.iter().filter(|(name, _)| !found(name).is_some_and(|c| c.running)).map(|(_, role)| *role).collect();
+            wanted.iter().filter(|node| !found(&node.name).is_some_and(|c| c.running)).map(|node| node.role).collect();
         let mut memory: u64 = stopped.iter().map(|role| if *role == Role::Worker { WORKER } else { CONTROL_PLANE }).sum();
         if !stopped.is_empty() {
-            memory += components.metallb.as_ref().map_or(0, |_| METALLB * wanted.len() as u64);
+            memory += components.metallb.as_ref().map_or(0, |_| METALLB * wanted.count() as u64);
             memory += components.istio.as_ref().map_or(0, |_| ISTIO);
             let replicas = |workloads: &crate::profile::Workloads| u64::from(workloads.web_replicas + workloads.was_replicas);
             memory += components.workloads.as_ref().map_or(0, |workloads| MYSQL + REPLICA * replicas(workloads));

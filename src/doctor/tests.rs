@@ -11,7 +11,7 @@ use super::facts::{Engine, Facts, Host, Route, Unwritable, refusal, routes};
 use super::*;
 use crate::error::{BoxError, Explain, Family};
 use crate::profile::{Role, Source, load};
-use crate::provider::docker::{Container, DockerError, EngineInfo, NetworkView, Owned, node_names};
+use crate::provider::docker::{Container, DockerError, EngineInfo, NetworkView, Owned};
 
 const GIB: u64 = 1 << 30;
 
@@ -77,7 +77,7 @@ fn nodes(cluster: &str, ours: bool, running: bool) -> Vec<Container> {
         let api_port = (running && role == Role::ControlPlane).then_some(6443);
         Container { name, role, running, status: String::new(), ours, address: None, api_port }
     };
-    node_names(cluster, 2).into_iter().map(node).collect()
+    crate::profile::Nodes::of_kind(cluster, 2).iter().map(|spec| node((spec.name.clone(), spec.role))).collect()
 }
 
 fn network(taken: &[&str]) -> NetworkView {

@@ -7,12 +7,13 @@ use std::time::Duration;
 use tokio::task::JoinError;
 use tokio_util::sync::CancellationToken;
 
-use super::event::{Direction, StepOutcome};
-use super::journal::{Entry, Journal, Phase};
 use super::outcome::StepError;
-use super::{Actor, Check, Progress};
+use super::{Actor, Check};
 use crate::error::{BoxError, Family};
+use crate::event::{Direction, StepOutcome};
+use crate::journal::{Entry, Journal, Phase};
 use crate::plan::{Kind, Step};
+use crate::progress::Progress;
 
 /// Pauses between attempts grow up to this.
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);

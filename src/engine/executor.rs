@@ -8,11 +8,12 @@ use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::Actor;
 use super::attempt::{Attempt, panicked};
-use super::event::{Direction, Event, Events, RunOutcome, StepInfo, StepOutcome, seconds};
 use super::outcome::{Outcome, StepError, StepFailure};
-use super::{Actor, Journal, Progress};
 use crate::error::chain;
+use crate::event::{Direction, Event, Events, RunOutcome, StepInfo, StepOutcome, seconds};
+use crate::journal::Journal;
 use crate::plan::{Kind, Plan, Step, StepId};
 
 /// Limits of a run, and its journal.
@@ -206,7 +207,7 @@ impl<'a, K: Kind, A: Actor<K>> Executor<'a, K, A> {
         let step = self.nodes[position].step.clone();
         self.events.emit(Event::StepStarted { id: step.id.clone(), waited: seconds(since.elapsed()) });
         let attempt = Attempt {
-            progress: Progress::new(step.id.clone(), self.events.clone()),
+            progress: self.events.voice(&step.id),
             step,
             actor: self.actor.clone(),
             direction: self.direction,

@@ -9,27 +9,22 @@
 
 mod attempt;
 mod check;
-mod event;
 mod executor;
 pub mod interrupt;
-mod journal;
 mod outcome;
-mod progress;
 #[cfg(test)]
 mod tests;
 
 use std::future::Future;
 
 pub use check::check_all;
-pub use event::{Collector, Direction, Event, Events, LogSink, Record, RunOutcome, Sink, Sinks, StepInfo, StepOutcome};
 pub use executor::{Options, run, undo};
-pub use journal::{Entry, Journal, JournalError, Phase, standing};
 pub use outcome::{Outcome, StepError, StepFailure};
-pub use progress::Progress;
 
 pub use crate::plan::Check;
 
 use crate::error::Result;
+use crate::progress::Progress;
 
 /// The behaviour behind a step kind.
 pub trait Actor<K>: Send + Sync + 'static {

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::journal::JournalError;
 use crate::error::{self, BoxError, Explain, Family};
+use crate::journal::JournalError;
 use crate::plan::StepId;
 
 /// How a run ended.

@@ -1,36 +1,36 @@
 //! The whole bring-up, read aloud: every ordering rule of Hearth stands in this file and nowhere else.
 
+use std::collections::BTreeMap;
+
 use super::{Plan, PlanBuilder, PlanError, StepId, StepKind};
 use crate::artifact::oci::WAS_REPOSITORY;
 use crate::artifact::pins::kubernetes_images;
 use crate::components::{Need, Part, catalogue};
-use crate::profile::{Cni, DockerNodes, Profile, Provider, Role};
-use crate::provider::wanted;
+use crate::profile::{Cni, DockerNodes, NodeSpec, Nodes, Profile, Provider, Role};
 
 /// The plan that brings `profile` up. `leaving` are nodes of the cluster that the profile no longer asks for.
-pub fn up(profile: &Profile, leaving: &[(String, Role)]) -> Result<Plan<StepKind>, PlanError> {
+pub fn up(profile: &Profile, leaving: &[NodeSpec]) -> Result<Plan<StepKind>, PlanError> {
     let mut plan = Plan::builder(&profile.name);
-    let nodes = wanted(profile);
-    let names: Vec<String> = nodes.iter().map(|(name, _)| name.clone()).collect();
-    let control_plane = names[0].clone();
+    let nodes = profile.nodes();
+    let control_plane = nodes.first_control_plane().name.clone();
 
     let was = plan.add("was-image", StepKind::WasImage, []);
     let (booted, for_services) = match &profile.provider {
         Provider::Docker(docker) => (containers(&mut plan, profile, docker, &nodes), None),
         Provider::Ssh(_) => machines(&mut plan, profile, &nodes),
     };
-    let mut all_nodes: Vec<&StepId> = booted.iter().collect();
+    let mut all_nodes: Vec<&StepId> = booted.values().collect();
 
-    let control = plan.add("control-plane", StepKind::ControlPlane { node: control_plane.clone() }, [&booted[0]]);
+    let control = plan.add("control-plane", StepKind::ControlPlane { node: control_plane.clone() }, [&booted[&control_plane]]);
     let api = plan.add("api", StepKind::ApiServer, [&control]);
     let services = plan.add("cluster-services", StepKind::ClusterServices, std::iter::once(&api).chain(&for_services));
     let configuration = plan.add("cluster-configuration", StepKind::ClusterConfiguration, [&services]);
     let mut left = Vec::new();
-    for (node, role) in leaving {
-        left.push(plan.add(format!("leave/{node}"), StepKind::Leave { node: node.clone(), role: *role }, [&api]));
+    for NodeSpec { name, role } in leaving {
+        left.push(plan.add(format!("leave/{name}"), StepKind::Leave { node: name.clone(), role: *role }, [&api]));
     }
     let mut started = left.clone();
-    for (index, name) in names.iter().enumerate() {
+    for NodeSpec { name, role } in &nodes {
         let registered = plan.add(format!("register/{name}"), StepKind::Register { node: name.clone() }, [&api]);
         let mut after = vec![registered];
         if profile.cni == Cni::Routed {
@@ -39,8 +39,8 @@ pub fn up(profile: &Profile, leaving: &[(String, Role)]) -> Result<Plan<StepKind
             let kind = StepKind::PodNetwork { node: name.clone() };
             after.push(plan.add(format!("pod-network/{name}"), kind, all_nodes.iter().copied().chain(&left)));
         }
-        if index > 0 {
-            after.push(booted[index].clone());
+        if *role == Role::Worker {
+            after.push(booted[name].clone());
             after = vec![plan.add(format!("kubelet/{name}"), StepKind::Kubelet { node: name.clone() }, &after)];
         }
         started.extend(after);
@@ -50,7 +50,7 @@ pub fn up(profile: &Profile, leaving: &[(String, Role)]) -> Result<Plan<StepKind
         // nodes become Ready when the user has brought a pod network; nothing that runs in pods can be waited for
         return plan.build();
     }
-    let ready = plan.add("nodes-ready", StepKind::NodesReady { nodes: names.clone() }, &started);
+    let ready = plan.add("nodes-ready", StepKind::NodesReady { nodes: nodes.names() }, &started);
     started.push(services);
     let service_network = plan.add("service-network", StepKind::ServiceNetwork, &started);
     all_nodes.push(&was);
@@ -98,24 +98,24 @@ pub fn up(profile: &Profile, leaving: &[(String, Role)]) -> Result<Plan<StepKind
 }
 
 /// The plan whose undoing takes a cluster away: what exists, whatever the profile says today.
-pub fn down(name: &str, nodes: &[(String, Role)]) -> Result<Plan<StepKind>, PlanError> {
+pub fn down(name: &str, nodes: &[NodeSpec]) -> Result<Plan<StepKind>, PlanError> {
     let mut plan = Plan::builder(name);
     let network = plan.add("network", StepKind::Network, []);
     plan.add("node-image", StepKind::NodeImage { base: String::new(), images: Vec::new() }, []);
     let mut all = Vec::new();
-    for (node, role) in nodes {
-        all.push(plan.add(format!("node/{node}"), StepKind::Node { node: node.clone(), role: *role }, [&network]));
+    for NodeSpec { name, role } in nodes {
+        all.push(plan.add(format!("node/{name}"), StepKind::Node { node: name.clone(), role: *role }, [&network]));
     }
     plan.add("kubeconfig", StepKind::Kubeconfig, &all);
     plan.build()
 }
 
 /// The plan whose undoing makes hosts what they were.
-pub fn down_hosts(name: &str, hosts: &[(String, Role)]) -> Result<Plan<StepKind>, PlanError> {
+pub fn down_hosts(name: &str, hosts: &[NodeSpec]) -> Result<Plan<StepKind>, PlanError> {
     let mut plan = Plan::builder(name);
     let mut all = Vec::new();
-    for (node, role) in hosts {
-        all.push(plan.add(format!("install/{node}"), StepKind::Install { node: node.clone(), role: *role }, []));
+    for NodeSpec { name, role } in hosts {
+        all.push(plan.add(format!("install/{name}"), StepKind::Install { node: name.clone(), role: *role }, []));
     }
     plan.add("kubeconfig", StepKind::Kubeconfig, &all);
     plan.build()
@@ -135,32 +135,33 @@ fn containers(
     plan: &mut PlanBuilder<StepKind>,
     profile: &Profile,
     docker: &DockerNodes,
-    nodes: &[(String, Role)],
-) -> Vec<StepId> {
+    nodes: &Nodes,
+) -> BTreeMap<String, StepId> {
     let mut needed = vec![docker.image.clone()];
     needed.extend(images(profile));
     let image = plan.add("images", StepKind::Images { images: needed }, []);
     let network = plan.add("network", StepKind::Network, []);
-    let mut add = |(name, role): &(String, Role)| {
+    let mut add = |NodeSpec { name, role }: &NodeSpec| {
         let kind = StepKind::Node { node: name.clone(), role: *role };
-        plan.add(format!("node/{name}"), kind, [&network, &image])
+        (name.clone(), plan.add(format!("node/{name}"), kind, [&network, &image]))
     };
     nodes.iter().map(&mut add).collect()
 }
 
 /// Machines that become nodes; the steps after which each can start, and the one after which the control plane has the
 /// rest of its images.
-fn machines(plan: &mut PlanBuilder<StepKind>, profile: &Profile, nodes: &[(String, Role)]) -> (Vec<StepId>, Option<StepId>) {
+fn machines(plan: &mut PlanBuilder<StepKind>, profile: &Profile, nodes: &Nodes) -> (BTreeMap<String, StepId>, Option<StepId>) {
     let mut stocks = Vec::new();
-    for (name, _) in nodes {
+    for NodeSpec { name, .. } in nodes {
         stocks.push(plan.add(format!("stock/{name}"), StepKind::Stock { node: name.clone() }, []));
     }
-    let (mut started, mut rest) = (Vec::new(), None);
-    for (name, role) in nodes {
+    let (mut started, mut rest) = (BTreeMap::new(), None);
+    let mut first_started = None;
+    for NodeSpec { name, role } in nodes {
         // hosts may share a kernel, so all are looked at before any is changed; the control plane's way is the longest, so
         // it has the line to itself at first
         let install = StepKind::Install { node: name.clone(), role: *role };
-        let installed = plan.add(format!("install/{name}"), install, stocks.iter().chain(started.first()));
+        let installed = plan.add(format!("install/{name}"), install, stocks.iter().chain(&first_started));
         let mut images = kubernetes_images(&profile.kubernetes.version, *role);
         // the API server starts while those that need it are still on their way
         let later = images.split_off(images.len().min(if *role == Role::ControlPlane { API_IMAGES } else { images.len() }));
@@ -169,20 +170,21 @@ fn machines(plan: &mut PlanBuilder<StepKind>, profile: &Profile, nodes: &[(Strin
         if !later.is_empty() {
             rest = Some(plan.add(format!("more-images/{name}"), kind(later), [&first]));
         }
-        started.push(first);
+        first_started.get_or_insert(first.clone());
+        started.insert(name.clone(), first);
     }
     (started, rest)
 }
 
 /// What hosts can do without until the application answers: the storage class's provisioner, programs for people.
-fn late(plan: &mut PlanBuilder<StepKind>, parts: &[Part], nodes: &[(String, Role)], answered: &[StepId]) -> Vec<StepId> {
-    let tools = StepKind::Tools { node: nodes[0].0.clone() };
+fn late(plan: &mut PlanBuilder<StepKind>, parts: &[Part], nodes: &Nodes, answered: &[StepId]) -> Vec<StepId> {
+    let tools = StepKind::Tools { node: nodes.first_control_plane().name.clone() };
     let mut last = vec![plan.add("tools", tools, answered)];
     if parts.contains(&Part::Storage) {
         let images: Vec<String> = Part::Storage.images().iter().map(|pin| pin.reference.to_owned()).collect();
-        let workers = nodes.iter().filter(|(_, role)| *role == Role::Worker || nodes.len() == 1);
+        let workers = nodes.iter().filter(|node| node.role == Role::Worker || nodes.count() == 1);
         let copied: Vec<StepId> = workers
-            .map(|(name, _)| {
+            .map(|NodeSpec { name, .. }| {
                 let kind = StepKind::HostImages { node: name.clone(), images: images.clone() };
                 plan.add(format!("storage-images/{name}"), kind, answered)
             })
@@ -284,7 +286,7 @@ mod tests {
     #[test]
     fn a_node_is_drained_before_routes_to_it_go() {
         let profile = load(&[Source::File("profiles/quick.yaml".into())], &[]).expect("the starter profile is valid");
-        let plan = up(&profile, &[("quick-worker3".into(), Role::Worker)]).expect("the plan has no cycle");
+        let plan = up(&profile, &[NodeSpec { name: "quick-worker3".into(), role: Role::Worker }]).expect("the plan has no cycle");
         assert!(comes_before(&plan, "leave/quick-worker3", "pod-network/quick-worker"));
     }
 }

@@ -8,7 +8,7 @@ use super::{Class, Kind, StepLimits};
 use crate::components::Part;
 use crate::profile::Role;
 
-/// A step's content. It carries all it needs to be understood; [`crate::actor`] knows how it is done.
+/// A step's content. It carries all it needs to be understood; [`crate::steps`] knows how it is done.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case", tag = "step")]
 pub enum StepKind {

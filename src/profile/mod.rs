@@ -1,6 +1,7 @@
 //! The profile: what the user wants. Raw file types, defaults and checks live in the submodules;
 //! everything after this stage sees only the resolved, valid types below.
 
+mod nodes;
 mod range;
 mod resolve;
 pub mod schema;
@@ -13,12 +14,14 @@ use std::fmt;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
+pub use nodes::{NodeSpec, Nodes};
+
 use ipnet::Ipv4Net;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Explain, Family, Result};
-use crate::yaml::{Layer, load_with, schema_of};
+use crate::input::{Layer, load_with, schema_of};
 
 /// Where a profile is read from.
 #[derive(Debug, Clone)]
@@ -29,7 +32,7 @@ pub enum Source {
     Stdin(String),
 }
 
-/// A profile could not be read at all; what is wrong inside of one is [`crate::yaml::Problems`].
+/// A profile could not be read at all; what is wrong inside of one is [`crate::input::Problems`].
 #[derive(Debug, thiserror::Error)]
 pub enum ProfileError {
     /// No source was named.
@@ -60,7 +63,7 @@ impl Explain for ProfileError {
 /// on top, then defaults. Nothing but the files is looked at.
 ///
 /// # Errors
-/// [`ProfileError`], or all [`crate::yaml::Problems`] of structure and of values.
+/// [`ProfileError`], or all [`crate::input::Problems`] of structure and of values.
 pub fn load(sources: &[Source], overrides: &[String]) -> Result<Profile> {
     if sources.is_empty() {
         return Err(ProfileError::NoSource.into());

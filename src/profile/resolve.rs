@@ -9,7 +9,7 @@ use super::{
     Cni, Components, DockerNodes, Host, HostKeys, Istio, Jump, Kubernetes, Metallb, Pool, Profile, Provider, Role, SshHosts,
 };
 use super::{Telemetry, Workloads};
-use crate::yaml::{Located, Problem};
+use crate::input::{Located, Problem};
 
 /// What has been found wrong so far, and the file to show it in.
 pub(super) struct Findings<'a> {

@@ -282,7 +282,7 @@ fn schema_and_types_agree_on_every_mutant() {
         for mutant in mutants(&value) {
             let text = mutant.to_string();
             let types: Result<ClusterProfile, _> = serde_json::from_value(mutant);
-            let schema = crate::yaml::load::<ClusterProfile>("mutant", &text);
+            let schema = crate::input::load::<ClusterProfile>("mutant", &text);
             match (types, schema) {
                 (Ok(_), Ok(_)) => accepted += 1,
                 (Err(_), Err(_)) => refused += 1,

@@ -5,12 +5,12 @@ use std::net::Ipv4Addr;
 use bytes::Bytes;
 use tokio::sync::mpsc;
 
-use super::docker::{DockerNode, DockerProvider, node_names};
-use super::host;
+use super::docker::{DockerNode, DockerProvider};
+use super::machine;
 use super::ssh::{SshNode, SshProvider};
 use super::{Command, FileSpec, Node, NodeError, Output};
 use crate::error::{Result, chain};
-use crate::profile::{Profile, Provider, Role};
+use crate::profile::{NodeSpec, Role};
 
 /// A node of whichever provider.
 #[derive(Clone)]
@@ -45,14 +45,6 @@ pub struct NodeView {
     pub address: Option<Ipv4Addr>,
 }
 
-/// Names and roles of the nodes that a profile asks for; the control plane comes first.
-pub fn wanted(profile: &Profile) -> Vec<(String, Role)> {
-    match &profile.provider {
-        Provider::Docker(docker) => node_names(&profile.name, docker.workers),
-        Provider::Ssh(ssh) => ssh.hosts.iter().map(|host| (host.name.clone(), host.role)).collect(),
-    }
-}
-
 impl AnyProvider {
     /// Nodes that exist and belong to `cluster`. A machine that cannot be reached may well belong to it: it is among them,
     /// not running.
@@ -73,7 +65,7 @@ impl AnyProvider {
                         Ok(node) => node,
                         Err(error) => return view(false, &format!("cannot be reached: {}", chain(&error)), None),
                     };
-                    match host::cluster(&node).await {
+                    match machine::cluster(&node).await {
                         Ok(Some(mark)) if mark == cluster => view(true, "", Some(node.address())),
                         Ok(_) => None,
                         Err(error) => view(false, &chain(&error), Some(node.address())),
@@ -93,12 +85,12 @@ impl AnyProvider {
     }
 
     /// Several nodes, in the order of their names; all must be running.
-    pub async fn nodes(&self, names: &[(String, Role)]) -> Result<Vec<AnyNode>> {
+    pub async fn nodes<'a>(&self, wanted: impl IntoIterator<Item = &'a NodeSpec>) -> Result<Vec<AnyNode>> {
         match self {
             AnyProvider::Docker(docker) => {
                 let containers = docker.own_containers().await?;
                 let mut nodes = Vec::new();
-                for (name, _) in names {
+                for NodeSpec { name, .. } in wanted {
                     match containers.iter().find(|container| container.name == *name) {
                         Some(container) => nodes.push(AnyNode::Docker(docker.open(container)?)),
                         None => nodes.push(self.node(name).await?),
@@ -107,7 +99,7 @@ impl AnyProvider {
                 Ok(nodes)
             }
             AnyProvider::Ssh(ssh) => {
-                Ok(ssh.nodes(names.iter().map(|(name, _)| name.as_str())).await?.into_iter().map(AnyNode::Ssh).collect())
+                Ok(ssh.nodes(wanted.into_iter().map(|node| node.name.as_str())).await?.into_iter().map(AnyNode::Ssh).collect())
             }
         }
     }

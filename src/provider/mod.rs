@@ -4,14 +4,14 @@
 mod any;
 mod archive;
 pub mod docker;
-pub mod host;
+pub mod machine;
 pub mod ssh;
 
 use std::future::Future;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-pub use any::{AnyNode, AnyProvider, NodeView, wanted};
+pub use any::{AnyNode, AnyProvider, NodeView};
 
 use crate::error::{Explain, Family};
 use crate::profile::Role;

@@ -1,9 +1,9 @@
 use std::collections::BTreeMap;
 
 use super::*;
+use crate::load::{Calibration, Priority};
 use crate::scenario::Verdict;
 use crate::scenario::envoy::RetryCounters;
-use crate::scenario::load::{Calibration, Priority};
 use crate::scenario::record::*;
 use crate::scenario::schema::{Arrivals, Death, Part, Validity};
 

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::quantity::{Share, Span};
 use super::schema::{Arrivals, Hold, Load, Patch, PodKill, Target, Validity};
+use crate::quantity::{Share, Span};
 
 impl Target {
     pub(super) fn status() -> u16 {

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::load::LoadError;
 use crate::error::{Explain, Family};
+use crate::load::LoadError;
 use crate::provider::NodeError;
 
 /// A run could not go on.

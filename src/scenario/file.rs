@@ -2,9 +2,9 @@
 
 use std::collections::HashSet;
 
-use super::load::LONGEST;
 use super::schema::{Death, Expectation, Fault, Metadata, ScenarioFile, Spec};
-use crate::yaml::{Layer, Located, Problem, Problems, load_with};
+use crate::input::{Layer, Located, Problem, Problems, load_with};
+use crate::load::LONGEST;
 
 /// A scenario that makes sense.
 #[derive(Debug, Clone)]

@@ -2,7 +2,7 @@
 //!
 //! A [`Scenario`] is read from a file (`file`, `schema`, `quantity`) and [run](run): undo what an earlier run left, check
 //! what it needs, then once as it is and once with what the claim rests on taken away (the negative control, which must
-//! fail). One such trial (`trial`) puts on [`load`], waits for the steady state (`steady`), injects faults (`fault`),
+//! fail). One such trial (`trial`) puts on [`load`](crate::load), waits for the steady state (`steady`), injects faults (`fault`),
 //! waits for the steady state again, and reads the proxies' counters (`envoy`) before and after. `verdict` holds the
 //! ledger and the counters against the assertions. Every change of the cluster goes through the [`undo`] journal first.
 //! All that was seen is a [`record::RunRecord`], the only thing reports are made of.
@@ -12,15 +12,12 @@ pub mod envoy;
 mod error;
 mod fault;
 mod file;
-pub mod load;
 mod objects;
 pub mod progress;
-pub mod quantity;
 pub mod record;
 mod requirement;
 mod runner;
 pub mod schema;
-pub mod statistics;
 mod steady;
 mod trial;
 pub mod undo;
@@ -64,5 +61,5 @@ pub struct Context {
 
 /// The JSON schema of scenario files.
 pub fn json_schema() -> serde_json::Value {
-    crate::yaml::schema_of::<schema::ScenarioFile>()
+    crate::input::schema_of::<schema::ScenarioFile>()
 }

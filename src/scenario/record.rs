@@ -8,9 +8,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::envoy::RetryCounters;
-use super::load::Calibration;
 use super::schema::{Arrivals, Death, Part, Validity};
 use crate::error::Family;
+use crate::load::Calibration;
 
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

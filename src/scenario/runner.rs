@@ -5,7 +5,6 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::task::JoinError;
 
-use super::load::{Arrivals, calibrate};
 use super::progress::{ProgressEvent, Trial};
 use super::record::{Cleanup, ControlRecord, Method, RunRecord, TrialRecord, Verdict};
 use super::schema::Patch;
@@ -13,6 +12,7 @@ use super::trial::load_plan;
 use super::undo::{Journal, heal};
 use super::{Context, Scenario, ScenarioError, requirement, trial};
 use crate::error::{Explain, Family, chain};
+use crate::load::{Arrivals, calibrate};
 
 /// How long the generator is tried out before a run.
 const CALIBRATION: Duration = Duration::from_secs(2);

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::quantity::{Rate, Requests, Share, Span};
+use crate::quantity::{Rate, Requests, Share, Span};
 
 /// What is proven: a steady state, load, faults while it runs, and what has to be true of it all.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]

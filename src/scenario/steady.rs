@@ -6,12 +6,12 @@ use kube::Client;
 use tokio::time::sleep;
 
 use super::error::ScenarioError;
-use super::load::{Distribution, Ledger, Running, micros};
 use super::objects;
 use super::progress::{ProgressEvent, Sink};
-use super::quantity::Requests;
 use super::schema::{Condition, Hold};
 use super::verdict::{within_requests, within_span};
+use crate::load::{Distribution, Ledger, Running, micros};
+use crate::quantity::Requests;
 
 /// Width of the windows that conditions are held against, in microseconds.
 pub(super) const WINDOW: u32 = 1_000_000;

@@ -4,13 +4,13 @@ use tokio::time::{Instant, sleep_until};
 
 use super::envoy;
 use super::fault::pod_kill;
-use super::load::{Arrivals, Ledger, LoadPlan, Running, micros, start};
 use super::progress::{Phase, ProgressEvent, Trial};
 use super::record::TrialRecord;
 use super::schema::Fault;
 use super::steady::reach;
 use super::verdict::{Marks, judge};
 use super::{Context, Scenario, ScenarioError};
+use crate::load::{Arrivals, Ledger, LoadPlan, Running, micros, start};
 
 /// What the load is, as the scenario says.
 pub(super) fn load_plan(context: &Context, scenario: &Scenario, run: String) -> LoadPlan {
@@ -106,7 +106,7 @@ async fn under_load(
     Ok(marks)
 }
 
-fn not_steady(what: &str, within: super::quantity::Span, broken: Option<String>) -> String {
+fn not_steady(what: &str, within: crate::quantity::Span, broken: Option<String>) -> String {
     let why = broken.map(|why| format!("; last broken {why}")).unwrap_or_default();
     format!("the steady state {what} within {within}{why}")
 }

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::load::{Distribution, Entry, Ledger, micros, request_id};
-use super::quantity::{Requests, Span};
 use super::record::{Amount, AssertionRecord, FailureRecord, KillRecord, PartRecord, Quantiles, TrialRecord, WindowRecord};
 use super::schema::{Assertion, Bound, Expectation, Part, Spec};
-use super::statistics::zero_failures_upper_95;
 use super::steady::WINDOW;
+use crate::load::{Distribution, Entry, Ledger, micros, request_id};
+use crate::quantity::{Requests, Span};
+use crate::statistics::zero_failures_upper_95;
 
 /// Most failed requests that a record lists; the ledger has them all.
 const LISTED_FAILURES: usize = 20;
@@ -36,7 +36,7 @@ pub(super) fn judge(record: &mut TrialRecord, spec: &Spec, ledger: &Ledger, run:
     record.recovery_ms = marks.recovered.map(|at| ms(at.saturating_sub(marks.faults_end)));
     record.kills.iter_mut().for_each(|kill| hit(kill, ledger));
     let due = f64::from(marks.end) / 1e6 * spec.load.rate.0;
-    let sent = ledger.entries.iter().filter(|entry| entry.outcome != super::load::Outcome::NotSent).count();
+    let sent = ledger.entries.iter().filter(|entry| entry.outcome != crate::load::Outcome::NotSent).count();
     record.offered_share = if due > 0.0 { (sent as f64 / due).min(1.0) } else { 0.0 };
     record.assertions = spec.assertions.iter().map(|assertion| assess(assertion, record, ledger, marks, timeout)).collect();
     validate(record, spec);
@@ -251,7 +251,7 @@ fn ms(micros: u32) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scenario::load::Outcome;
+    use crate::load::Outcome;
 
     fn entry(sequence: u32, outcome: Outcome, late: u32) -> Entry {
         let scheduled = sequence * 10_000;

@@ -1,7 +1,7 @@
 //! Events as JSON lines on stderr, for `--log-format json`.
 
 use super::Printer;
-use crate::engine::{Record, Sink};
+use crate::event::{Record, Sink};
 
 /// A sink that writes each event as one line of JSON. Use it instead of [`super::Display`].
 pub struct JsonLines(pub Printer);

@@ -4,8 +4,8 @@ use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 
 use super::*;
-use crate::engine::{Direction, Event, Record, RunOutcome, Sink, StepInfo, StepOutcome};
 use crate::error::{BoxError, Explain, Family};
+use crate::event::{Direction, Event, Record, RunOutcome, Sink, StepInfo, StepOutcome};
 use crate::plan::StepId;
 
 /// A stream to look at afterwards.

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use comfy_table::{CellAlignment, Table, presets};
 
 use super::style::duration;
-use crate::engine::{Event, Record, StepInfo, StepOutcome};
+use crate::event::{Event, Record, StepInfo, StepOutcome};
 use crate::plan::StepId;
 
 /// Narrowest and widest bar column.

@@ -20,8 +20,8 @@ use tokio::sync::mpsc;
 use super::image::import;
 use super::{DockerError, DockerNode, DockerProvider, OWNER_LABEL, call};
 use crate::artifact::short_digest;
-use crate::engine::Progress;
 use crate::error::Result;
+use crate::progress::Progress;
 use crate::provider::{Command, Node, NodeError};
 
 /// Repository of derived images.

@@ -20,7 +20,7 @@ pub use network::NetworkView;
 pub use owned::Owned;
 
 use crate::error::{Explain, Family};
-use crate::profile::{AddressRange, DockerNodes, Role};
+use crate::profile::{AddressRange, DockerNodes};
 
 /// The network every kind cluster shares.
 pub const NETWORK: &str = "kind";
@@ -208,11 +208,6 @@ impl DockerProvider {
         })
     }
 
-    /// Names and roles of the nodes that the profile asks for, by kind's naming.
-    pub fn wanted(&self) -> Vec<(String, Role)> {
-        node_names(&self.cluster, self.nodes.workers)
-    }
-
     /// The node image that the profile names.
     pub fn node_base(&self) -> &str {
         &self.nodes.image
@@ -227,17 +222,6 @@ impl DockerProvider {
 /// Where the engine is looked for.
 pub fn engine_address() -> String {
     std::env::var("DOCKER_HOST").unwrap_or_else(|_| "unix:///var/run/docker.sock".to_owned())
-}
-
-/// kind's node names: `<cluster>-control-plane`, `<cluster>-worker`, `<cluster>-worker2`, ...
-pub fn node_names(cluster: &str, workers: u32) -> Vec<(String, Role)> {
-    let worker = |number: u32| match number {
-        1 => format!("{cluster}-worker"),
-        _ => format!("{cluster}-worker{number}"),
-    };
-    std::iter::once((format!("{cluster}-control-plane"), Role::ControlPlane))
-        .chain((1..=workers).map(|number| (worker(number), Role::Worker)))
-        .collect()
 }
 
 /// Reads `a.b.c.d-e.f.g.h`.

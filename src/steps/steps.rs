@@ -15,10 +15,11 @@ use tokio::time::Instant;
 use super::Session;
 use crate::cluster::{self, ClusterError, kubeadm, kubelet, leaving, ready, registration, routed};
 use crate::components::{ObjectRef, Part, apply, catalogue, health};
-use crate::engine::{Actor, Check, Progress};
+use crate::engine::{Actor, Check};
 use crate::error::Result;
 use crate::plan::{Kind, StepKind};
-use crate::provider::{AnyNode, AnyProvider, Command, Node, host};
+use crate::progress::Progress;
+use crate::provider::{AnyNode, AnyProvider, Command, Node, machine};
 
 /// A step that waits stops so much before its deadline, to find out what is wrong while the engine still listens.
 const DIAGNOSIS: Duration = Duration::from_secs(20);
@@ -158,7 +159,7 @@ impl Actor<StepKind> for Steps {
             (StepKind::Network, AnyProvider::Docker(docker)) => docker.remove_network().await?,
             (StepKind::NodeImage { .. }, AnyProvider::Docker(docker)) => docker.remove_builders().await?,
             (StepKind::Install { node, .. }, AnyProvider::Ssh(_)) => {
-                host::clean::clean(&session.host(node).await?, session.profile.kubernetes.pod_subnet).await?;
+                machine::clean::clean(&session.host(node).await?, session.profile.kubernetes.pod_subnet).await?;
             }
             // lives in the nodes and goes with them, or is a cache that later runs use
             _ => {}

@@ -10,10 +10,11 @@ use tokio::time::Instant;
 use super::steps::{Steps, needed_unless};
 use crate::cluster::ClusterError;
 use crate::components::{Part, apply};
-use crate::engine::{Check, Progress};
+use crate::engine::Check;
 use crate::error::Result;
 use crate::plan::{Kind, StepKind};
 use crate::profile::Role;
+use crate::progress::Progress;
 use crate::provider::docker::DockerProvider;
 use crate::provider::{Command, Node};
 
@@ -100,6 +101,6 @@ impl Steps {
     /// True when every node container exists: what they were made of need not be looked at again.
     async fn nodes_exist(&self, docker: &DockerProvider) -> Result<bool> {
         let containers = docker.own_containers().await?;
-        Ok(self.0.wanted().iter().all(|(name, _)| containers.iter().any(|container| container.name == *name)))
+        Ok(self.0.profile.nodes().iter().all(|node| containers.iter().any(|container| container.name == node.name)))
     }
 }

@@ -10,10 +10,10 @@ use super::error::SessionError;
 use crate::artifact::oci::{self, WAS_REPOSITORY};
 use crate::artifact::{self, FilePin};
 use crate::components::catalogue;
-use crate::engine::Progress;
 use crate::error::{BoxError, Result};
 use crate::plan::build;
-use crate::profile::{AddressRange, Role};
+use crate::profile::{AddressRange, NodeSpec};
+use crate::progress::Progress;
 use crate::provider::docker::copy_archive;
 use crate::provider::{AnyNode, AnyProvider, Command, Node};
 
@@ -123,9 +123,10 @@ impl Session {
     pub async fn nodes_lacking(&self, image: &str) -> Result<Vec<AnyNode>> {
         let was = &self.was().await?.reference;
         let reference = self.reference(image).await?;
-        let runs = |(name, role): &(String, Role)| self.images_for(name, *role, was).iter().any(|one| one == reference);
-        let looks = self.wanted().into_iter().filter(runs).map(|(name, _)| async move {
-            let node = self.provider.node(&name).await?;
+        let runs = |node: &NodeSpec| self.images_for(&node.name, node.role, was).iter().any(|one| one == reference);
+        let nodes = self.profile.nodes();
+        let looks = nodes.iter().filter(|node| runs(node)).map(|spec| async move {
+            let node = self.provider.node(&spec.name).await?;
             let has = self.images_at_first(&node).await?.contains(reference);
             Ok::<_, BoxError>((!has).then_some(node))
         });

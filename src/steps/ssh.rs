@@ -1,11 +1,12 @@
 //! Steps that only machines have.
 
 use super::steps::{Steps, needed_unless};
-use crate::engine::{Check, Progress};
+use crate::engine::Check;
 use crate::error::Result;
 use crate::plan::StepKind;
 use crate::profile::{Pool, Role};
-use crate::provider::{Node, host};
+use crate::progress::Progress;
+use crate::provider::{Node, machine};
 
 impl Steps {
     pub(super) async fn check_host(&self, kind: &StepKind) -> Result<Check> {
@@ -13,8 +14,8 @@ impl Steps {
         let done = match kind {
             StepKind::Stock { node } => {
                 let node = session.host(node).await?;
-                host::cluster(&node).await?.as_deref() == Some(session.profile.name.as_str())
-                    && host::stock::is_kept(&node).await?
+                machine::cluster(&node).await?.as_deref() == Some(session.profile.name.as_str())
+                    && machine::stock::is_kept(&node).await?
             }
             StepKind::Install { node, .. } => session.is_installed(&session.host(node).await?).await?,
             StepKind::HostImages { node, images } => {
@@ -33,15 +34,15 @@ impl Steps {
         match kind {
             StepKind::Stock { node } => {
                 let node = session.host(node).await?;
-                if !host::stock::is_kept(&node).await? {
-                    host::stock::keep(&node).await?;
+                if !machine::stock::is_kept(&node).await? {
+                    machine::stock::keep(&node).await?;
                 }
                 // planned before the host belongs to the cluster, and kept with that fact
                 let pool = session.profile.components.metallb.as_ref().is_some_and(|metallb| metallb.pool == Pool::Auto);
                 if pool && node.role() == Role::ControlPlane {
-                    host::keep_pool(&node, &session.pool().await?.to_string()).await?;
+                    machine::keep_pool(&node, &session.pool().await?.to_string()).await?;
                 }
-                host::join(&node, &session.profile.name).await?;
+                machine::join(&node, &session.profile.name).await?;
             }
             StepKind::Install { node, .. } => {
                 let node = session.host(node).await?;

@@ -15,10 +15,10 @@ use crate::cluster::pki::Pki;
 use crate::cluster::{self, ClusterError, kubelet, leaving, registration, routed};
 use crate::components::{Inputs, Owner, Part, Secrets, address_pool, render};
 use crate::error::{BoxError, Result};
-use crate::profile::{AddressRange, Pool, Profile, Role};
+use crate::profile::{AddressRange, NodeSpec, Pool, Profile, Role};
 use crate::provider::docker::{DockerProvider, EngineInfo};
-use crate::provider::host::facts::Facts;
-use crate::provider::{AnyNode, AnyProvider, Node, host, wanted};
+use crate::provider::machine::facts::Facts;
+use crate::provider::{AnyNode, AnyProvider, Node, machine};
 use crate::state::State;
 
 /// One cluster, as the steps of a run see it.
@@ -100,14 +100,9 @@ impl Session {
         }
     }
 
-    /// Names and roles of the profile's nodes, the control plane first.
-    pub fn wanted(&self) -> Vec<(String, Role)> {
-        wanted(&self.profile)
-    }
-
     /// The control plane's name.
     pub fn control_plane_name(&self) -> String {
-        self.wanted().swap_remove(0).0
+        self.profile.nodes().first_control_plane().name.clone()
     }
 
     /// The control plane, which must be running.
@@ -117,7 +112,7 @@ impl Session {
 
     /// All nodes of the profile, in its order; each must be running.
     pub async fn nodes(&self) -> Result<Vec<AnyNode>> {
-        self.provider.nodes(&self.wanted()).await
+        self.provider.nodes(&self.profile.nodes()).await
     }
 
     /// What the hosts say of themselves, in the profile's order; empty where nodes are containers.
@@ -128,7 +123,7 @@ impl Session {
             }
             let nodes = self.nodes().await?;
             let all: Vec<Ipv4Addr> = nodes.iter().map(Node::address).collect();
-            let gather = nodes.iter().map(|node| host::facts::gather(node, &all));
+            let gather = nodes.iter().map(|node| machine::facts::gather(node, &all));
             Ok::<_, BoxError>(futures_util::future::try_join_all(gather).await?)
         });
         facts.await.map(Vec::as_slice)
@@ -138,16 +133,16 @@ impl Session {
     ///
     /// # Errors
     /// One of them holds a volume that would be lost with it.
-    pub async fn leaving(&self) -> Result<Vec<(String, Role)>> {
-        let wanted = self.wanted();
+    pub async fn leaving(&self) -> Result<Vec<NodeSpec>> {
+        let wanted = self.profile.nodes();
         let existing = self.provider.existing(&self.profile.name).await?;
-        let leaving: Vec<(String, Role)> = existing
+        let leaving: Vec<NodeSpec> = existing
             .into_iter()
-            .filter(|node| wanted.iter().all(|(name, _)| *name != node.name))
-            .map(|node| (node.name, node.role))
+            .filter(|node| !wanted.contains(&node.name))
+            .map(|node| NodeSpec { name: node.name, role: node.role })
             .collect();
         if !leaving.is_empty() {
-            let names: Vec<String> = leaving.iter().map(|(name, _)| name.clone()).collect();
+            let names: Vec<String> = leaving.iter().map(|node| node.name.clone()).collect();
             let volumes = leaving::volumes_on(self.client().await?, &names).await?;
             if !volumes.is_empty() {
                 return Err(SessionError::VolumeLost { volumes: volumes.join(", ") }.into());
@@ -242,7 +237,7 @@ impl Session {
 
     /// A node's position in the profile.
     fn position(&self, node: &str) -> usize {
-        self.wanted().iter().position(|(name, _)| name == node).unwrap_or_default()
+        self.profile.nodes().iter().position(|spec| spec.name == node).unwrap_or_default()
     }
 
     /// One node's share of the pod subnet.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use crate::error::{Explain, Family};
 use crate::profile::AddressRange;
-use crate::provider::host::lease::Holder;
+use crate::provider::machine::lease::Holder;
 
 /// What a session itself can fail with.
 #[derive(Debug, thiserror::Error)]

@@ -10,13 +10,13 @@ use ipnet::Ipv4Net;
 use super::Session;
 use super::error::SessionError;
 use crate::artifact::pins;
-use crate::components::{Part, address_pool, storage_node};
-use crate::engine::Progress;
+use crate::components::{Part, address_pool};
 use crate::error::{BoxError, Result};
 use crate::plan::build;
 use crate::profile::{AddressRange, Role};
+use crate::progress::Progress;
 use crate::provider::docker::{PINNED, import};
-use crate::provider::host::{self, facts::Facts, install, lease};
+use crate::provider::machine::{self, facts::Facts, install, lease};
 use crate::provider::ssh::SshNode;
 use crate::provider::{AnyNode, AnyProvider, Command, FileSpec, Node};
 
@@ -36,8 +36,8 @@ impl Session {
     pub async fn look_at_hosts(&self) -> (Vec<Facts>, Vec<(String, BoxError)>) {
         let AnyProvider::Ssh(_) = self.provider else { return Default::default() };
         let (mut nodes, mut unreached) = (Vec::new(), Vec::new());
-        let names = self.wanted();
-        for (found, (name, _)) in join_all(names.iter().map(|(name, _)| self.provider.node(name))).await.into_iter().zip(&names) {
+        let names = self.profile.nodes().names();
+        for (found, name) in join_all(names.iter().map(|name| self.provider.node(name))).await.into_iter().zip(&names) {
             match found {
                 Ok(node) => nodes.push(node),
                 Err(error) => unreached.push((name.clone(), error)),
@@ -45,7 +45,7 @@ impl Session {
         }
         let all: Vec<Ipv4Addr> = nodes.iter().map(Node::address).collect();
         let mut facts = Vec::new();
-        let looks = join_all(nodes.iter().map(|node| host::facts::gather(node, &all))).await;
+        let looks = join_all(nodes.iter().map(|node| machine::facts::gather(node, &all))).await;
         for (found, node) in looks.into_iter().zip(&nodes) {
             match found {
                 Ok(found) => facts.push(found),
@@ -116,12 +116,13 @@ impl Session {
     /// The component images that a node may have to run at once: on workers all but the database's where it cannot run, those
     /// of DaemonSets on a control plane that has workers for the rest. The storage class's come later.
     pub fn images_for(&self, node: &str, role: Role, was: &str) -> Vec<String> {
-        let workers = self.wanted().iter().any(|(_, role)| *role == Role::Worker);
+        let nodes = self.profile.nodes();
+        let workers = nodes.workers().next().is_some();
         let mut images = build::images(&self.profile);
         let later: Vec<&str> = Part::Storage.images().iter().map(|pin| pin.reference).collect();
         images.retain(|image| match role {
             Role::ControlPlane if workers => image == pins::METALLB_SPEAKER.reference,
-            _ => !later.contains(&image.as_str()) && (image != pins::MYSQL.reference || node == storage_node(&self.profile)),
+            _ => !later.contains(&image.as_str()) && (image != pins::MYSQL.reference || node == nodes.holds_volumes().name),
         });
         images.push(was.to_owned());
         images
@@ -143,7 +144,7 @@ impl Session {
     /// every address that a host or its table of neighbours knows.
     pub(super) async fn pool_of_hosts(&self) -> Result<AddressRange> {
         let control_plane = self.control_plane().await?;
-        if let Some((first, last)) = host::pool(&control_plane).await?.as_deref().and_then(|text| text.split_once('-'))
+        if let Some((first, last)) = machine::pool(&control_plane).await?.as_deref().and_then(|text| text.split_once('-'))
             && let (Ok(first), Ok(last)) = (first.parse(), last.parse())
         {
             return Ok(AddressRange { first, last });
@@ -164,8 +165,8 @@ impl Session {
             return Ok(docker.remove_node(node).await?);
         }
         let host = self.host(node).await?;
-        host::clean::clean(&host, self.profile.kubernetes.pod_subnet).await?;
-        match host::clean::verify(&host).await? {
+        machine::clean::clean(&host, self.profile.kubernetes.pod_subnet).await?;
+        match machine::clean::verify(&host).await? {
             left if left.is_empty() => Ok(()),
             left => Err(SessionError::Left { host: node.to_owned(), left: left.join("\n  ") }.into()),
         }
@@ -178,8 +179,8 @@ impl Session {
     pub async fn take_leases(&self) -> Result<Leases> {
         let mut hosts = Vec::new();
         if let AnyProvider::Ssh(_) = self.provider {
-            let names = self.wanted();
-            let found = join_all(names.iter().map(|(name, _)| self.provider.node(name))).await;
+            let names = self.profile.nodes().names();
+            let found = join_all(names.iter().map(|name| self.provider.node(name))).await;
             hosts = found.into_iter().flatten().collect();
         }
         let (who, cluster) = (crate::state::whoami(), &self.profile.name);
@@ -236,9 +237,9 @@ impl Leases {
 
 /// What is left on hosts after a clean-up, one line each; also those of one host at a time, in the order of the hosts.
 pub(super) async fn verify(session: &Session) -> Result<Vec<String>> {
-    let look = session.wanted().into_iter().map(|(name, _)| async move {
+    let look = session.profile.nodes().names().into_iter().map(|name| async move {
         let node = session.host(&name).await?;
-        Ok::<_, BoxError>(host::clean::verify(&node).await?.into_iter().map(move |line| format!("{name}: {line}")).collect())
+        Ok::<_, BoxError>(machine::clean::verify(&node).await?.into_iter().map(move |line| format!("{name}: {line}")).collect())
     });
     let left: Vec<Vec<String>> = try_join_all(look).await?;
     Ok(left.concat())

@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use super::finding::Finding;
 use crate::error::{BoxError, chain};
 use crate::profile::{Role, SshHosts};
-use crate::provider::host::facts::Facts;
+use crate::provider::machine::facts::Facts;
 
 const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;
@@ -211,7 +211,7 @@ mod tests {
 
     use insta::assert_snapshot;
 
-    use super::super::{Findings, hosts};
+    use super::super::{Findings, machines};
     use crate::error::{Explain, Family};
     use crate::profile::{Role, Source, load};
     use crate::provider::{self, Node};
@@ -276,9 +276,9 @@ mod tests {
         let all: Vec<std::net::Ipv4Addr> = nodes.iter().map(|node| node.address).collect();
         let mut facts = Vec::new();
         for node in &nodes {
-            facts.push(provider::host::facts::gather(node, &all).await.expect("answers"));
+            facts.push(provider::machine::facts::gather(node, &all).await.expect("answers"));
         }
-        hosts(&profile, &facts, &[], &[], None).await
+        machines(&profile, &facts, &[], &[], None).await
     }
 
     #[tokio::test]

@@ -9,11 +9,11 @@ use super::Session;
 use super::error::SessionError;
 use crate::artifact::programs::{Release, release};
 use crate::artifact::{self, download};
-use crate::engine::Progress;
 use crate::error::Result;
 use crate::profile::Role;
+use crate::progress::Progress;
 use crate::provider::Node;
-use crate::provider::host::install::{self, Program};
+use crate::provider::machine::install::{self, Program};
 use crate::provider::ssh::SshNode;
 
 impl Session {

@@ -253,33 +253,3 @@ fn problems_are_shown_like_a_compiler_shows_them() {
     let empty = load::<File>("f.yaml", "# nothing\n---\n").expect_err("empty");
     assert!(empty.to_string().contains("there is nothing in this file"), "{empty}");
 }
-
-#[test]
-fn documents_skips_empty_ones_and_reads_scalars_as_kubernetes_does() {
-    let text = "# comment\n---\n---\nmode: 0644\non: yes\nversion: \"1\"\n---\n# nothing\n---\n{}\n...\n";
-    let documents = documents(text).expect("valid");
-    assert_eq!(documents, [serde_json::json!({"mode": 420, "on": true, "version": "1"}), serde_json::json!({})]);
-}
-
-#[test]
-fn documents_refuses_duplicate_keys_with_their_place() {
-    let error = documents("a: 1\na: 2\n").expect_err("duplicate");
-    assert!(error.message.contains("line 2"), "{error}");
-}
-
-#[test]
-fn documents_takes_large_generated_files() {
-    let property = "      p: {type: string, description: \"some words that make the file as long as a CRD\"}\n";
-    let text: String = (0..10_000).map(|i| property.replacen('p', &format!("p{i}"), 1)).collect();
-    let documents = documents(&format!("spec:\n  properties:\n{text}")).expect("valid");
-    assert_eq!(documents[0]["spec"]["properties"].as_object().map(serde_json::Map::len), Some(10_000));
-}
-
-#[test]
-fn to_string_quotes_what_would_change_its_type() {
-    let text = to_string(&serde_json::json!({"a": "1", "b": "true", "c": "null", "d": "x", "e": "0644", "f": [1, {"g": "on"}]}));
-    let text = text.expect("serialisable");
-    assert_eq!(documents(&text).expect("valid")[0]["f"][1]["g"], "on", "{text}");
-    assert_eq!(documents(&text).expect("valid")[0]["e"], "0644", "{text}");
-    assert_eq!(documents(&text).expect("valid")[0]["a"], "1", "{text}");
-}

@@ -47,7 +47,7 @@ pub struct Entry {
 }
 
 impl Entry {
-    pub(super) fn new<K: Kind>(run: &str, step: &Step<K>, phase: Phase) -> Result<Self, JournalError> {
+    pub(crate) fn new<K: Kind>(run: &str, step: &Step<K>, phase: Phase) -> Result<Self, JournalError> {
         let kind = serde_json::to_value(&step.kind).map_err(|source| JournalError::Encode { step: step.id.clone(), source })?;
         Ok(Entry {
             at: jiff::Timestamp::now(),
@@ -110,7 +110,7 @@ impl Journal {
 
     /// A journal whose every entry fails, as on a full disk.
     #[cfg(test)]
-    pub(super) fn unwritable(path: &Path) -> Journal {
+    pub(crate) fn unwritable(path: &Path) -> Journal {
         let file = File::open(path).expect("exists");
         Journal { path: path.to_owned(), file: Arc::new(Mutex::new(file)) }
     }

@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
+use crate::yaml::parser::{Event, Parser, ScalarStyle, Span as ParserSpan, StrInput, options};
 use serde_json::Value;
-use serde_yaml::granit_parser::{Event, Parser, ScalarStyle, Span as ParserSpan, StrInput, options};
 
 use super::path::child;
 use super::scalar::resolve;

@@ -1,4 +1,4 @@
-//! What happens during a run, as values. The engine emits them on one channel; displays, logs and reports are sinks.
+//! What happens during a run, as values. They go through one channel; displays, logs and reports are sinks.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use crate::plan::StepId;
+use crate::progress::{Progress, Said};
 
 /// Which way a run goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -212,6 +213,17 @@ impl Events {
         let _ = self.sender.send(Message::Record(record));
     }
 
+    /// The voice of a step: what it says becomes an event.
+    pub fn voice(&self, id: &StepId) -> Progress {
+        let (id, events) = (id.clone(), self.clone());
+        Progress::new(move |said| {
+            events.emit(match said {
+                Said::Doing(text) => Event::StepProgress { id: id.clone(), text },
+                Said::Retrying { attempt, error } => Event::StepRetry { id: id.clone(), attempt, error },
+            });
+        })
+    }
+
     /// Sends a message that belongs to no step.
     pub fn log(&self, text: impl Into<String>) {
         self.emit(Event::Log { text: text.into() });
@@ -229,7 +241,7 @@ impl Sinks {
 }
 
 /// Seconds with the precision worth keeping: a millisecond.
-pub(super) fn seconds(duration: Duration) -> f64 {
+pub(crate) fn seconds(duration: Duration) -> f64 {
     (duration.as_secs_f64() * 1000.0).round() / 1000.0
 }
 

@@ -44,7 +44,7 @@ impl Session {
     /// What does not work, one line each; empty when everything does.
     pub(super) async fn unsettled(&self) -> Result<Vec<String>> {
         let nodes = self.nodes().await?;
-        let names: Vec<String> = self.wanted().into_iter().map(|(name, _)| name).collect();
+        let names = self.profile.nodes().names();
         let mut found: Vec<String> = ready::node_problems(self.client().await?, &names)
             .await?
             .into_iter()

@@ -1,0 +1,44 @@
+//! Strict input: what a user writes, read with every structural problem at once, each with its place.
+//!
+//! Enters: the text of profiles and scenario files, and `--set` values. Leaves: a typed value whose every part knows
+//! where it stands ([`Located`]), or all [`Problems`]. Nothing but the given text is looked at.
+//!
+//! A strict load is
+//!
+//! 1. text → a tree whose nodes know where they stand (`tree`),
+//! 2. later files and `--set` laid over it (`layers`),
+//! 3. the tree held against the JSON schema of the target type (`check`),
+//! 4. serde, on what is right; so that checks of meaning can add their problems to those of structure.
+//!
+//! So the schema that editors use and the check that the command line makes cannot drift apart. Types for strict
+//! loading derive `JsonSchema` and `Deserialize` with `deny_unknown_fields` and without `flatten`; an `Option` may
+//! be left out, but not be null. A custom `Deserialize` is fine too: its error gets a place, though only the first one.
+
+mod check;
+mod choice;
+mod expect;
+mod layers;
+mod path;
+mod problem;
+mod scalar;
+mod schema;
+mod suggest;
+mod tree;
+
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
+
+pub use layers::{Layer, Located, load_layers, load_with};
+pub use problem::{Location, Problem, Problems};
+pub use schema::schema_of;
+
+/// Reads one user file strictly. `file_name` is only for messages.
+///
+/// # Errors
+/// All [`Problems`] of the file: its syntax error, or every key and value that does not fit `T`.
+pub fn load<T: DeserializeOwned + JsonSchema>(file_name: &str, text: &str) -> Result<Located<T>, Problems> {
+    load_layers(&[Layer { name: file_name.to_owned(), text: text.to_owned() }], &[])
+}
+
+#[cfg(test)]
+mod tests;

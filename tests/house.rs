@@ -1,0 +1,204 @@
+//! The house stands as drawn: which room may use which, and how large a file or a function may get.
+//!
+//! A room is a folder of `src/` or a file beside `lib.rs`. Reading order is the order of the table: a room uses only
+//! rooms above it, so no circle can be drawn. Adding a room or an arrow is a change of design: do it here, knowingly.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+/// Each room with the rooms it may use, in an order in which none uses a later one.
+const ARROWS: &[(&str, &[&str])] = &[
+    ("error", &[]),
+    ("progress", &["error"]),
+    ("statistics", &[]),
+    ("quantity", &[]),
+    ("yaml", &["error"]),
+    ("input", &["error", "yaml"]),
+    ("profile", &["error", "input", "yaml"]),
+    ("state", &["error"]),
+    ("artifact", &["error", "profile"]),
+    ("load", &["error"]),
+    ("provider", &["artifact", "error", "profile", "progress"]),
+    ("cluster", &["error", "profile", "progress", "provider", "yaml"]),
+    ("components", &["artifact", "error", "profile", "yaml"]),
+    ("plan", &["artifact", "components", "error", "profile"]),
+    ("event", &["plan", "progress"]),
+    ("journal", &["error", "plan"]),
+    ("engine", &["error", "event", "journal", "plan", "progress"]),
+    (
+        "steps",
+        &["artifact", "cluster", "components", "engine", "error", "plan", "profile", "progress", "provider", "state", "yaml"],
+    ),
+    ("scenario", &["error", "input", "load", "provider", "quantity", "statistics"]),
+    ("report", &["error", "load", "scenario"]),
+    ("doctor", &["components", "error", "profile", "provider", "state"]),
+    ("ui", &["error", "event", "plan"]),
+    ("was", &["error"]),
+    (
+        "cli",
+        &[
+            "artifact",
+            "cluster",
+            "components",
+            "doctor",
+            "engine",
+            "error",
+            "event",
+            "journal",
+            "plan",
+            "profile",
+            "provider",
+            "report",
+            "scenario",
+            "state",
+            "steps",
+            "ui",
+            "was",
+            "yaml",
+        ],
+    ),
+];
+
+/// A file is one concept; above this it is two.
+const LONGEST_FILE: usize = 500;
+
+/// A function is one thought; above this it is two.
+const LONGEST_FUNCTION: usize = 60;
+
+/// Tables written as functions: a row is a line, and splitting them helps nobody.
+const TABLES: &[&str] = &["src/doctor/machines.rs all", "src/plan/build.rs up", "src/steps/steps.rs check"];
+
+fn sources() -> Vec<PathBuf> {
+    let (mut found, mut open) = (Vec::new(), vec![PathBuf::from("src")]);
+    while let Some(folder) = open.pop() {
+        for entry in std::fs::read_dir(&folder).expect("src is a folder") {
+            let path = entry.expect("readable").path();
+            if path.is_dir() {
+                open.push(path);
+            } else if path.extension().is_some_and(|end| end == "rs") {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+/// The room a file stands in; none for the two at the door.
+fn room(path: &Path) -> Option<String> {
+    let inside = path.strip_prefix("src").expect("below src");
+    let first = inside.components().next().expect("a name").as_os_str().to_string_lossy();
+    Some(first.trim_end_matches(".rs").to_owned()).filter(|room| !["main", "lib"].contains(&room.as_str()))
+}
+
+/// Code without its comments; strings stay.
+fn code(text: &str) -> String {
+    text.lines().map(|line| line.split_once("//").map_or(line, |(code, _)| code)).collect::<Vec<_>>().join("\n")
+}
+
+/// The rooms that a text names by `crate::`, in braces too.
+fn used(text: &str) -> BTreeSet<String> {
+    let mut rooms = BTreeSet::new();
+    for rest in code(text).split("crate::").skip(1) {
+        let names = match rest.strip_prefix('{') {
+            Some(group) => top_level(group),
+            None => vec![rest],
+        };
+        for name in names {
+            let end = name.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(name.len());
+            rooms.insert(name[..end].to_owned());
+        }
+    }
+    rooms
+}
+
+/// The parts of a `{a, b::{c, d}}` group, without its opening brace.
+fn top_level(group: &str) -> Vec<&str> {
+    let (mut parts, mut depth, mut start) = (Vec::new(), 0, 0);
+    for (at, c) in group.char_indices() {
+        match c {
+            '{' => depth += 1,
+            '}' if depth == 0 => {
+                parts.push(group[start..at].trim());
+                break;
+            }
+            '}' => depth -= 1,
+            ',' if depth == 0 => {
+                parts.push(group[start..at].trim());
+                start = at + 1;
+            }
+            _ => {}
+        }
+    }
+    parts.retain(|part| !part.is_empty());
+    parts
+}
+
+#[test]
+fn no_arrow_runs_back_up() {
+    for (at, (room, uses)) in ARROWS.iter().enumerate() {
+        for used in *uses {
+            let above = ARROWS[..at].iter().any(|(name, _)| name == used);
+            assert!(above, "{room} may not use {used}: it does not stand above it in the table");
+        }
+    }
+}
+
+#[test]
+fn every_arrow_is_in_the_table_and_every_one_there_is_used() {
+    let mut drawn: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let mut wrong = Vec::new();
+    for path in sources() {
+        let Some(room) = room(&path) else { continue };
+        let text = std::fs::read_to_string(&path).expect("readable");
+        let Some((_, allowed)) = ARROWS.iter().find(|(name, _)| *name == room) else {
+            wrong.push(format!("{} stands in a room that is not in the table", path.display()));
+            continue;
+        };
+        for other in used(&text).into_iter().filter(|other| *other != room) {
+            if !allowed.contains(&other.as_str()) {
+                wrong.push(format!("{}: {room} uses {other}", path.display()));
+            }
+            drawn.entry(room.clone()).or_default().insert(other);
+        }
+    }
+    for (room, allowed) in ARROWS {
+        for other in *allowed {
+            if !drawn.get(*room).is_some_and(|uses| uses.contains(*other)) {
+                wrong.push(format!("nothing in {room} uses {other} any more: take the arrow away"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn files_and_functions_are_short() {
+    let mut wrong = Vec::new();
+    for path in sources() {
+        let text = std::fs::read_to_string(&path).expect("readable");
+        let lines: Vec<&str> = text.lines().collect();
+        if lines.len() > LONGEST_FILE {
+            wrong.push(format!("{}: {} lines", path.display(), lines.len()));
+        }
+        for (at, line) in lines.iter().enumerate() {
+            let body = line.trim_start();
+            let Some((_, rest)) = body.split_once("fn ").filter(|(before, _)| {
+                before
+                    .split_whitespace()
+                    .all(|word| ["pub", "async", "const", "unsafe"].contains(&word) || word.starts_with("pub("))
+            }) else {
+                continue;
+            };
+            let name: String = rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+            // rustfmt closes a function at the indentation it was opened with
+            let close = format!("{}}}", " ".repeat(line.len() - body.len()));
+            let length = lines[at..].iter().position(|line| **line == close).map_or(0, |end| end + 1);
+            let one_line = line.ends_with('}') || line.ends_with(';');
+            if !one_line && length > LONGEST_FUNCTION && !TABLES.contains(&format!("{} {name}", path.display()).as_str()) {
+                wrong.push(format!("{} {name}: {length} lines", path.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
