@@ -8,7 +8,8 @@ use super::args::TestArgs;
 use super::{Context, UsageError, cluster, run};
 use crate::engine::interrupt;
 use crate::error::{Explain, Family, Result};
-use crate::report::{self, Report};
+use crate::profile::Provider;
+use crate::report::{self, About, Digest, Place, Report};
 use crate::scenario::progress::{Phase, Trial};
 use crate::scenario::{self, ProgressEvent, RunRecord, Scenario};
 use crate::steps::Session;
@@ -46,7 +47,7 @@ pub async fn run(context: &Context, args: TestArgs) -> Result<u8> {
             context.printer.err(format!("scenario {}", one.metadata.name));
             records.push(scenario::run(&within, one).await);
         }
-        let report = Report::new(records);
+        let report = Report::new(about(&args, &session, running), &dir, records);
         let paths = report::write(&dir, &report)?;
         Ok((report, paths))
     })
@@ -63,6 +64,31 @@ pub async fn run(context: &Context, args: TestArgs) -> Result<u8> {
             let records = report.scenarios.iter().filter(|record| record.exit_family().is_some()).map(summary).collect();
             Err(NotPassed { records, family }.into())
         }
+    }
+}
+
+/// What the report says of the run besides its results.
+fn about(args: &TestArgs, session: &Session, running: &run::Run) -> About {
+    let files: Vec<String> = args.scenarios.iter().map(|path| path.display().to_string()).collect();
+    let profile: String = args.profile.file.iter().map(|file| format!(" -f {file}")).collect();
+    let digests = files.iter().filter_map(|file| Some(Digest::of("scenario", file, &std::fs::read(file).ok()?)));
+    let provider = match &session.profile.provider {
+        Provider::Docker(_) => "docker",
+        Provider::Ssh(_) => "ssh",
+    };
+    About {
+        run: running.id.to_string(),
+        place: Place {
+            provider: Some(provider.to_owned()),
+            nodes: Some(session.profile.nodes().count() as u32),
+            load: "this machine, through the gateway's address".to_owned(),
+        },
+        commands: vec![
+            format!("hearth up{profile}"),
+            format!("hearth test {}{profile}", files.join(" ")),
+            format!("hearth report {} --open", running.id),
+        ],
+        digests: digests.collect(),
     }
 }
 

@@ -2,11 +2,11 @@
 
 use std::fmt::{self, Write};
 
-use super::Report;
+use super::model::Report;
 use crate::scenario::record::{
     Amount, AssertionRecord, ControlRecord, KillRecord, PartRecord, ProxyRecord, RunRecord, TrialRecord, Verdict,
 };
-use crate::scenario::schema::{Counter, Death, Part};
+use crate::scenario::schema::{Counter, Death};
 
 /// Most notes about proxies that are listed.
 const LISTED_NOTES: usize = 10;
@@ -153,12 +153,7 @@ fn write_parts(out: &mut String, parts: &[PartRecord]) -> fmt::Result {
     writeln!(out, "From the moment each request was due; a failed one counts as slow as the timeout.\n")?;
     writeln!(out, "| Part | Requests | Failed | p50 | p90 | p99 | p99.9 | max |\n|---|--:|--:|--:|--:|--:|--:|--:|")?;
     for part in parts {
-        let name = match part.part {
-            Part::Before => "before",
-            Part::Faults => "faults",
-            Part::After => "after",
-            Part::Run => "whole run",
-        };
+        let name = part.part.name();
         let of = &part.latency;
         let times = [of.p50_ms, of.p90_ms, of.p99_ms, of.p999_ms, of.max_ms].map(time).join(" | ");
         writeln!(out, "| {name} | {} | {} | {times} |", part.requests, part.failed)?;

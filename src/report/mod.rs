@@ -1,42 +1,43 @@
-//! Reports: what was seen, for machines (JSON) and for people (Markdown, as a CI job's summary). They are made of run
-//! records and of nothing else, and written also when there is little to tell because something broke early.
+//! Reports: what was seen, for people (a page, Markdown as a CI job's summary) and for machines (JSON, JUnit, CSV).
+//!
+//! All are pure functions of one [`Report`], made of records and of nothing else, and written also when there is little
+//! to report because something broke early. `story` finds the sentences' parts, `sentence` words them, `number` writes
+//! numbers; every renderer uses the same.
 
+mod csv;
+mod environment;
+mod junit;
 mod markdown;
+pub mod model;
+pub mod number;
+pub mod sentence;
+mod story;
+mod summary;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::error::{Explain, Family};
 use crate::scenario::RunRecord;
 
-/// Everything that one command found out.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-#[schemars(title = "Hearth report", extend("$id" = "https://hearth.dev/schema/v1alpha1/report.json"))]
-pub struct Report {
-    /// Version of this format.
-    pub api_version: ReportVersion,
-    /// When it was written.
-    #[schemars(with = "String")]
-    pub written: Timestamp,
-    /// Why there are no or fewer scenarios than asked for: what went wrong before them.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub problem: Option<String>,
-    /// The scenarios, in the order in which they ran.
-    pub scenarios: Vec<RunRecord>,
-}
+pub use environment::Place;
+pub use model::{Digest, Report};
+use model::{Environment, RawFile, ReportVersion, Seed, Summary};
 
-/// Version of the report's format.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum ReportVersion {
-    /// The first one.
-    #[serde(rename = "hearth.dev/report/v1alpha1")]
-    V1alpha1,
+/// What a report is about, besides its results.
+#[derive(Debug, Clone, Default)]
+pub struct About {
+    /// The run's name.
+    pub run: String,
+    /// Where it took place.
+    pub place: Place,
+    /// Commands that do it again, in order.
+    pub commands: Vec<String>,
+    /// SHA-256 of what ran.
+    pub digests: Vec<Digest>,
 }
 
 /// The files of a report.
@@ -44,8 +45,12 @@ pub enum ReportVersion {
 pub struct Paths {
     /// For machines.
     pub json: PathBuf,
-    /// For people.
+    /// For a job's summary.
     pub markdown: PathBuf,
+    /// For CI systems that list cases.
+    pub junit: PathBuf,
+    /// For spreadsheets.
+    pub csv: PathBuf,
 }
 
 /// A report could not be written.
@@ -70,14 +75,29 @@ impl Explain for ReportError {
 }
 
 impl Report {
-    /// A report of these runs.
-    pub fn new(scenarios: Vec<RunRecord>) -> Self {
-        Report { api_version: ReportVersion::V1alpha1, written: Timestamp::now(), problem: None, scenarios }
+    /// A report of these runs, whose raw files are in `dir`.
+    pub fn new(about: About, dir: &Path, scenarios: Vec<RunRecord>) -> Self {
+        Report {
+            api_version: ReportVersion::V1alpha1,
+            run: about.run,
+            written: Timestamp::now(),
+            stamp: None,
+            problem: None,
+            summary: Summary::of(None, &scenarios),
+            environment: Environment::of(about.place, &scenarios),
+            digests: about.digests,
+            commands: about.commands,
+            seeds: seeds(&scenarios),
+            files: raw_files(dir, &scenarios),
+            scenarios,
+        }
     }
 
-    /// The same, telling what went wrong outside of the scenarios.
+    /// The same with what went wrong outside of the scenarios.
     pub fn with_problem(mut self, problem: impl Into<String>) -> Self {
-        self.problem = Some(problem.into());
+        let problem = problem.into();
+        self.summary = Summary::of(Some(&problem), &self.scenarios);
+        self.problem = Some(problem);
         self
     }
 
@@ -85,6 +105,32 @@ impl Report {
     pub fn to_markdown(&self) -> String {
         markdown::render(self)
     }
+
+    /// As JUnit XML.
+    pub fn to_junit(&self) -> String {
+        junit::render(self)
+    }
+
+    /// As comma-separated values.
+    pub fn to_csv(&self) -> String {
+        csv::render(self)
+    }
+}
+
+fn seeds(scenarios: &[RunRecord]) -> Vec<Seed> {
+    let of = |run: &RunRecord| Seed { of: format!("arrivals of {}", run.scenario), seed: run.method.arrivals.seed };
+    scenarios.iter().map(of).collect()
+}
+
+/// The ledgers that are there, with their sizes.
+fn raw_files(dir: &Path, scenarios: &[RunRecord]) -> Vec<RawFile> {
+    let trials = scenarios.iter().flat_map(|run| run.trial.iter().chain(run.control.iter().map(|control| &control.trial)));
+    let ledger = |name: &str| {
+        let bytes = std::fs::metadata(dir.join(name)).ok().filter(std::fs::Metadata::is_file)?.len();
+        let what = "one line per request: due, released, sent, done, outcome, status, attempt, pod".to_owned();
+        Some(RawFile { name: name.to_owned(), what, bytes })
+    };
+    trials.filter_map(|trial| ledger(&trial.ledger)).collect()
 }
 
 /// The JSON schema of `report.json`.
@@ -92,7 +138,7 @@ pub fn json_schema() -> Value {
     schemars::schema_for!(Report).to_value()
 }
 
-/// Writes `report.json` and `report.md` into `dir`, which is made if absent. Each file appears whole or not at all.
+/// Writes all files of a report into `dir`, which is made if absent. Each file appears whole or not at all.
 ///
 /// # Errors
 /// The directory or a file cannot be written.
@@ -102,11 +148,18 @@ pub fn write(dir: &Path, report: &Report) -> Result<Paths, ReportError> {
         move |source| ReportError { path, source }
     };
     std::fs::create_dir_all(dir).map_err(failed(dir))?;
-    let paths = Paths { json: dir.join("report.json"), markdown: dir.join("report.md") };
+    let at = |name: &str| dir.join(name);
+    let paths = Paths { json: at("report.json"), markdown: at("report.md"), junit: at("junit.xml"), csv: at("report.csv") };
     let mut json = serde_json::to_string_pretty(report).map_err(|error| failed(&paths.json)(error.into()))?;
     json.push('\n');
-    for (path, text) in [(&paths.json, &json), (&paths.markdown, &report.to_markdown())] {
-        write_whole(path, text).map_err(failed(path))?;
+    let files = [
+        (&paths.json, json),
+        (&paths.markdown, report.to_markdown()),
+        (&paths.junit, report.to_junit()),
+        (&paths.csv, report.to_csv()),
+    ];
+    for (path, text) in files {
+        write_whole(path, &text).map_err(failed(path))?;
     }
     Ok(paths)
 }

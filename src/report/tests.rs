@@ -1,10 +1,11 @@
 use std::collections::BTreeMap;
 
+use super::model::Verdict as Standing;
 use super::*;
 use crate::load::{Calibration, Priority};
 use crate::scenario::Verdict;
 use crate::scenario::envoy::RetryCounters;
-use crate::scenario::record::*;
+use crate::scenario::record::{Environment, *};
 use crate::scenario::schema::{Arrivals, Death, Part, Validity};
 
 fn assertion(id: &str, title: &str, measured: f64, comparison: &str, bound: f64, holds: bool) -> AssertionRecord {
@@ -123,51 +124,84 @@ fn run() -> RunRecord {
     }
 }
 
-#[test]
-fn a_pass_with_its_control() {
-    insta::assert_snapshot!(Report::new(vec![run()]).to_markdown());
+fn report(scenarios: Vec<RunRecord>) -> Report {
+    Report::new(About { run: "20261121-042115-k3f9".into(), ..About::default() }, Path::new("nowhere"), scenarios)
 }
 
-#[test]
-fn what_did_not_pass_tells_why() {
-    let failed = RunRecord {
+fn failed() -> RunRecord {
+    RunRecord {
         verdict: Verdict::Fail,
         reasons: vec!["zero-loss: not so: No request is lost".into()],
         trial: Some(trial(3)),
         control: None,
         ..run()
-    };
-    let skipped = RunRecord {
-        verdict: Verdict::Skipped,
-        reasons: vec!["there is no deployment blog-system/was".into()],
-        calibration: None,
-        trial: None,
-        control: None,
-        cleanup: Cleanup::default(),
-        ..run()
-    };
-    insta::assert_snapshot!(Report::new(vec![failed, skipped]).to_markdown());
+    }
+}
+
+fn without_trial(verdict: Verdict, reason: &str) -> RunRecord {
+    let (calibration, trial, control, cleanup) = (None, None, None, Cleanup::default());
+    RunRecord { verdict, reasons: vec![reason.into()], calibration, trial, control, cleanup, ..run() }
+}
+
+#[test]
+fn a_pass_with_its_control() {
+    insta::assert_snapshot!(report(vec![run()]).to_markdown());
+}
+
+#[test]
+fn cases_and_numbers_of_a_failure_and_a_skipped_one() {
+    let skipped = without_trial(Verdict::Skipped, "there is no deployment blog-system/was");
+    let error = without_trial(Verdict::Error, "the API server did not answer\n  caused by <timeout>");
+    insta::assert_snapshot!(report(vec![run(), failed(), skipped, error]).to_junit());
+}
+
+#[test]
+fn every_number_has_a_line() {
+    insta::assert_snapshot!(report(vec![run()]).to_csv());
+}
+
+#[test]
+fn the_worst_comes_first_and_the_headline_counts() {
+    let skipped = without_trial(Verdict::Skipped, "there is no deployment blog-system/was");
+    let of = report(vec![run(), skipped, failed()]).summary;
+    assert_eq!(
+        of.results.iter().map(|line| line.verdict).collect::<Vec<_>>(),
+        [Standing::Fail, Standing::Skipped, Standing::Pass]
+    );
+    assert_eq!(of.headline, "When a WAS pod died, three requests are lost. One of three results holds.");
+    assert_eq!(of.results[0].sentence, "3 of 2,000 requests failed when a WAS pod died; none was allowed to.");
+    assert_eq!(
+        of.results[2].sentence,
+        "One WAS pod was killed under load, and none of 2,000 requests failed; 2 were answered only after a retry."
+    );
+    assert_eq!(of.results[1].sentence, "Not run: there is no deployment blog-system/was.");
+}
+
+#[test]
+fn what_did_not_pass_tells_why() {
+    let skipped = without_trial(Verdict::Skipped, "there is no deployment blog-system/was");
+    insta::assert_snapshot!(report(vec![failed(), skipped]).to_markdown());
 }
 
 #[test]
 fn files_appear_whole_even_when_nothing_ran_and_read_back() {
     let scratch = tempfile::tempdir().expect("scratch");
     let dir = scratch.path().join("out");
-    let problem = Report::new(Vec::new()).with_problem("no Docker engine answers");
+    let problem = report(Vec::new()).with_problem("no Docker engine answers");
     let paths = write(&dir, &problem).expect("written");
     let markdown = std::fs::read_to_string(&paths.markdown).expect("there");
     assert!(markdown.starts_with("# ERROR") && markdown.contains("no Docker engine answers"));
-    write(&dir, &Report::new(vec![run()])).expect("written over it");
+    write(&dir, &report(vec![run()])).expect("written over it");
     let json = std::fs::read_to_string(&paths.json).expect("there");
     let back: Report = serde_json::from_str(&json).expect("its own format");
     assert_eq!(back.scenarios[0].trial.as_ref().map(|trial| trial.requests), Some(2000));
-    assert_eq!(std::fs::read_dir(&dir).expect("there").count(), 2);
+    assert_eq!(std::fs::read_dir(&dir).expect("there").count(), 4);
 }
 
 #[test]
 fn the_schema_knows_every_field_of_a_report() {
     let schema = json_schema();
-    let json = serde_json::to_value(Report::new(vec![run()])).expect("JSON");
+    let json = serde_json::to_value(report(vec![run()])).expect("JSON");
     for (name, fields) in [("RunRecord", &json["scenarios"][0]), ("TrialRecord", &json["scenarios"][0]["trial"])] {
         let known = schema["$defs"][name]["properties"].as_object().expect("an object");
         for field in fields.as_object().expect("an object").keys() {

@@ -19,6 +19,7 @@ mod requirement;
 mod runner;
 pub mod schema;
 mod steady;
+pub mod timeline;
 mod trial;
 pub mod undo;
 mod verdict;

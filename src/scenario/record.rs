@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::envoy::RetryCounters;
 use super::schema::{Arrivals, Death, Part, Validity};
+use super::timeline::Timeline;
 use crate::error::Family;
 use crate::load::Calibration;
 
@@ -173,6 +174,9 @@ pub struct TrialRecord {
     pub invalid: Vec<String>,
     /// The first failed requests.
     pub failures: Vec<FailureRecord>,
+    /// Every request, small enough to be drawn; none in reports of earlier versions.
+    #[serde(default)]
+    pub timeline: Option<Timeline>,
     /// The file with all requests, in the run's directory.
     pub ledger: String,
 }

@@ -418,6 +418,18 @@ pub enum Part {
     After,
 }
 
+impl Part {
+    /// As reports write it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Part::Before => "before",
+            Part::Faults => "faults",
+            Part::After => "after",
+            Part::Run => "whole run",
+        }
+    }
+}
+
 /// Proof that the assertions can fail.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::record::{Amount, AssertionRecord, FailureRecord, KillRecord, PartRecord, Quantiles, TrialRecord, WindowRecord};
 use super::schema::{Assertion, Bound, Expectation, Part, Spec};
 use super::steady::WINDOW;
+use super::timeline::Timeline;
 use crate::load::{Distribution, Entry, Ledger, micros, request_id};
 use crate::quantity::{Requests, Span};
 use crate::statistics::zero_failures_upper_95;
@@ -31,6 +32,7 @@ pub(super) struct Marks {
 pub(super) fn judge(record: &mut TrialRecord, spec: &Spec, ledger: &Ledger, run: &str, marks: &Marks) {
     let timeout = micros(spec.load.timeout.0);
     count(record, ledger, run);
+    record.timeline = Some(Timeline::of(ledger));
     record.windows = windows(ledger, spec, timeout);
     record.parts = parts(ledger, marks, &record.windows, timeout);
     record.recovery_ms = marks.recovered.map(|at| ms(at.saturating_sub(marks.faults_end)));

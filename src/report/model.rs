@@ -1,0 +1,207 @@
+//! The report: one value, versioned and serialisable, from which every file and every line of a report is made.
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::scenario::RunRecord;
+
+/// Everything that one command found out.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(title = "Hearth report", extend("$id" = "https://hearth.dev/schema/v1alpha1/report.json"))]
+pub struct Report {
+    /// Version of this format.
+    pub api_version: ReportVersion,
+    /// The run's name.
+    pub run: String,
+    /// When it was written.
+    #[schemars(with = "String")]
+    pub written: Timestamp,
+    /// Set where numbers were not measured, as in tests of the report itself: every figure is stamped with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stamp: Option<String>,
+    /// Why there are no or fewer results than asked for: what went wrong before them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
+    /// What it all comes to, worst first.
+    pub summary: Summary,
+    /// The scenarios, in the order in which they ran.
+    pub scenarios: Vec<RunRecord>,
+    /// Where it ran.
+    pub environment: Environment,
+    /// SHA-256 of what ran.
+    pub digests: Vec<Digest>,
+    /// Commands that do it again, in order.
+    pub commands: Vec<String>,
+    /// What chance was fed with.
+    pub seeds: Vec<Seed>,
+    /// Files with the raw numbers, beside the report.
+    pub files: Vec<RawFile>,
+}
+
+/// Version of the report's format.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum ReportVersion {
+    /// The first one.
+    #[serde(rename = "hearth.dev/report/v1alpha1")]
+    V1alpha1,
+}
+
+/// How a result ended, in the order in which reports list them: what needs eyes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// The system under test broke an expectation.
+    Fail,
+    /// The run itself went wrong or was interrupted.
+    Error,
+    /// The measurement does not count.
+    Invalid,
+    /// The second arm is worse than the first.
+    Worse,
+    /// Nothing is shown either way.
+    Inconclusive,
+    /// The cluster lacks what it needs.
+    Skipped,
+    /// The second arm is better than the first.
+    Better,
+    /// The arms are the same within the margin.
+    Equivalent,
+    /// Every expectation holds, and the control failed as it must.
+    Pass,
+}
+
+impl Verdict {
+    /// As pages write it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Verdict::Fail => "Fail",
+            Verdict::Error => "Error",
+            Verdict::Invalid => "Invalid",
+            Verdict::Worse => "Worse",
+            Verdict::Inconclusive => "Inconclusive",
+            Verdict::Skipped => "Skipped",
+            Verdict::Better => "Better",
+            Verdict::Equivalent => "Equivalent",
+            Verdict::Pass => "Pass",
+        }
+    }
+
+    /// True when nobody has to look further.
+    pub fn holds(self) -> bool {
+        matches!(self, Verdict::Better | Verdict::Equivalent | Verdict::Pass)
+    }
+}
+
+/// What it all comes to.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Summary {
+    /// The whole in one sentence or two.
+    pub headline: String,
+    /// What was done, and what may be relied on.
+    pub lines: String,
+    /// One for each result, worst first.
+    pub results: Vec<Line>,
+}
+
+/// One result in one line.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Line {
+    /// Where it stands on the page; unique in the report.
+    pub id: String,
+    /// What it is of.
+    pub kind: Kind,
+    /// Its number among those of its kind.
+    pub index: usize,
+    /// The name in its file.
+    pub name: String,
+    /// What it is about, a few words.
+    pub about: String,
+    /// How it ended.
+    pub verdict: Verdict,
+    /// The whole in one sentence.
+    pub sentence: String,
+    /// What follows it: what may be relied on, and why.
+    pub more: Vec<String>,
+    /// The sentence again, shorter and rounded once more.
+    pub headline: String,
+    /// The number that decided.
+    pub key: String,
+    /// What stands behind it, such as an interval or a bound.
+    pub bound: String,
+    /// What to compare it with.
+    pub beside: String,
+}
+
+/// What a result is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// Two arms against each other.
+    Comparison,
+    /// Behaviour under load and faults.
+    Scenario,
+}
+
+/// Where it ran. Two reports are set against each other only where all but `hearth` and `profile` agree.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Environment {
+    /// Hearth's version.
+    pub hearth: String,
+    /// The profile's name.
+    pub profile: Option<String>,
+    /// What made the nodes: `docker` or `ssh`.
+    pub provider: Option<String>,
+    /// How many nodes there are.
+    pub nodes: Option<u32>,
+    /// The API server's version.
+    pub kubernetes: Option<String>,
+    /// Kernel of the machine that the load came from.
+    pub kernel: String,
+    /// Its kind of processor.
+    pub cpu: Option<String>,
+    /// How many of them.
+    pub cpus: u32,
+    /// Where the load came from and where it went.
+    pub load: String,
+    /// Images on the path, sorted.
+    pub images: Vec<String>,
+}
+
+/// SHA-256 of something that ran.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Digest {
+    /// What it is: a scenario's file, a profile, a program.
+    pub what: String,
+    /// Which.
+    pub name: String,
+    /// In hexadecimal.
+    pub sha256: String,
+}
+
+/// What chance was fed with: the same seed leads to the same schedule or order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Seed {
+    /// Of what.
+    pub of: String,
+    /// The number.
+    pub seed: u64,
+}
+
+/// A file beside the report.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RawFile {
+    /// Its name in the run's directory.
+    pub name: String,
+    /// What is in it.
+    pub what: String,
+    /// Its size.
+    pub bytes: u64,
+}

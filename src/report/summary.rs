@@ -1,0 +1,114 @@
+//! What a whole report comes to: a headline, what may be relied on, and one line for each result, worst first.
+
+use std::collections::BTreeSet;
+
+use super::model::{Line, Summary};
+use super::number::words;
+use super::sentence::{capital, plural};
+use super::story;
+use crate::scenario::RunRecord;
+
+/// Most results whose headlines fit into one.
+const TOLD_WHOLE: usize = 2;
+
+impl Summary {
+    /// Of these results, or of why there are none.
+    pub(super) fn of(problem: Option<&str>, scenarios: &[RunRecord]) -> Summary {
+        let mut ids = BTreeSet::new();
+        let mut results: Vec<Line> = Vec::new();
+        for (index, run) in scenarios.iter().enumerate() {
+            results.push(story::line(run, index, unique(&run.scenario, &mut ids)));
+        }
+        results.sort_by_key(|line| line.verdict);
+        let headline = match (problem, results.as_slice()) {
+            (Some(problem), _) => format!("Not finished: {}.", first_line(problem).trim_end_matches('.')),
+            (None, []) => "Nothing was run.".to_owned(),
+            (None, [only]) => only.sentence.clone(),
+            (None, several) => headline(several),
+        };
+        let lines = if results.len() > 1 { lines(&results, scenarios) } else { String::new() };
+        Summary { headline, lines, results }
+    }
+}
+
+fn headline(results: &[Line]) -> String {
+    let holding = results.iter().filter(|line| line.verdict.holds()).count();
+    if results.len() <= TOLD_WHOLE {
+        let parts = results.iter().enumerate().map(|(at, line)| match at {
+            0 => format!("{}.", capital(&line.headline)),
+            _ => format!("And {}.", uncapital(&line.headline)),
+        });
+        return parts.collect::<Vec<_>>().join(" ");
+    }
+    if holding == results.len() {
+        return format!("All {} results hold.", words(results.len() as u64));
+    }
+    let verb = plural(holding as u64, "holds", "hold");
+    format!(
+        "{}. {} of {} results {verb}.",
+        capital(&results[0].headline),
+        capital(&words(holding as u64)),
+        words(results.len() as u64)
+    )
+}
+
+fn lines(results: &[Line], scenarios: &[RunRecord]) -> String {
+    let ran = scenarios.iter().filter(|run| run.trial.is_some()).count() as u64;
+    let controls = scenarios.iter().filter(|run| run.control.is_some()).count() as u64;
+    let mut text = format!("{} {} under load.", capital(&words(ran)), plural(ran, "scenario ran", "scenarios ran"));
+    let doubtful = results.iter().filter(|line| line.verdict == super::model::Verdict::Invalid).count() as u64;
+    text.push_str(&match doubtful {
+        0 => " Every result passed its own checks".to_owned(),
+        doubtful => {
+            format!(" {} {} its own checks", capital(&words(doubtful)), plural(doubtful, "result failed", "results failed"))
+        }
+    });
+    text.push_str(&match controls {
+        controls if controls == ran && ran > 0 => ", and each was run against a control that must fail.".to_owned(),
+        0 => "; none has a control that must fail.".to_owned(),
+        controls => format!("; {} of {} have a control that must fail.", words(controls), words(ran)),
+    });
+    text
+}
+
+/// A place on the page: the name in letters, digits and hyphens, numbered where it comes again.
+fn unique(name: &str, taken: &mut BTreeSet<String>) -> String {
+    let plain: String = name.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect();
+    // `r-` keeps clear of the page's own sections
+    let plain = format!("r-{}", plain.trim_matches('-'));
+    let mut id = plain.clone();
+    let mut number = 1;
+    while !taken.insert(id.clone()) {
+        number += 1;
+        id = format!("{plain}-{number}");
+    }
+    id
+}
+
+fn uncapital(text: &str) -> String {
+    let mut letters = text.chars();
+    match (letters.next(), letters.next()) {
+        // a name in capitals stays one
+        (Some(first), Some(second)) if first.is_uppercase() && second.is_lowercase() => {
+            first.to_lowercase().chain(text.chars().skip(1)).collect()
+        }
+        _ => text.to_owned(),
+    }
+}
+
+fn first_line(text: &str) -> &str {
+    text.lines().next().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_are_unique_and_plain() {
+        let mut taken = BTreeSet::new();
+        let ids = ["pod-kill", "Pod kill", "<b>\"x\""].map(|name| unique(name, &mut taken));
+        assert_eq!(ids, ["r-pod-kill", "r-pod-kill-2", "r-b--x"]);
+        assert_eq!([uncapital("When pods die"), uncapital("NGINX"), uncapital("pod")], ["when pods die", "NGINX", "pod"]);
+    }
+}

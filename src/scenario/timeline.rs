@@ -1,0 +1,128 @@
+//! Every request of a trial, small enough to be drawn: counts in cells for what went as usual, single marks for the rest.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::load::{Distribution, Ledger, Outcome};
+
+/// Width of a column, in microseconds of the load's time.
+const COLUMN: u32 = 500_000;
+
+/// Cells of the latency's logarithmic grid in a factor of ten.
+const CELLS_PER_DECADE: u32 = 20;
+
+/// An answer this many times slower than the median is worth a word of its own.
+const SLOW: f64 = 20.0;
+
+/// Every request of a trial. Times are milliseconds, those of day after the load began.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Timeline {
+    /// Width of a column of cells.
+    pub column_ms: f64,
+    /// Cell `c` holds latencies from 10^(c / cellsPerDecade) ms up to where the next one begins.
+    pub cells_per_decade: u32,
+    /// Requests answered well at the first attempt, or at an unknown one: column by due time, cell by latency, number.
+    pub first: Vec<(u32, i32, u32)>,
+    /// Each request answered well after a retry: when it was due, its latency, the attempt that was answered.
+    pub retried: Vec<(f64, f64, u8)>,
+    /// Each failed request: when it was due, and when its fate was known.
+    pub failed: Vec<(f64, f64)>,
+    /// Each request answered well but more than 20 times slower than the median, as in `retried`.
+    pub slow: Vec<(f64, f64, u8)>,
+    /// What became of the requests: each stands in exactly one row.
+    pub tally: Vec<Tally>,
+}
+
+/// Requests that came to the same end.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Tally {
+    /// What became of them.
+    pub outcome: Outcome,
+    /// The response's status, if there was one.
+    pub status: Option<u16>,
+    /// The attempt that reached a server, as the proxies count; none if unknown.
+    pub attempt: Option<u8>,
+    /// How many.
+    pub requests: u64,
+}
+
+impl Timeline {
+    /// Out of the ledger, in the order of due times.
+    pub(super) fn of(ledger: &Ledger) -> Self {
+        let good = || ledger.entries.iter().filter(|entry| !entry.outcome.failed());
+        let median = Distribution::of(good().map(|entry| entry.latency(0))).quantile_ms(0.5);
+        let mut cells: BTreeMap<(u32, i32), u32> = BTreeMap::new();
+        let mut tally: BTreeMap<(Outcome, u16, u8), u64> = BTreeMap::new();
+        let mut drawn =
+            Timeline { column_ms: f64::from(COLUMN) / 1e3, cells_per_decade: CELLS_PER_DECADE, ..Timeline::default() };
+        for entry in &ledger.entries {
+            *tally.entry((entry.outcome, entry.status, entry.attempt)).or_default() += 1;
+            let (due, latency) = (tenths(entry.scheduled), tenths(entry.latency(0)));
+            if entry.outcome.failed() {
+                drawn.failed.push((due, tenths(entry.done)));
+                continue;
+            }
+            let mark = (due, latency, entry.attempt);
+            if entry.attempt > 1 {
+                drawn.retried.push(mark);
+            } else {
+                *cells.entry((entry.scheduled / COLUMN, cell(entry.latency(0)))).or_default() += 1;
+            }
+            if median > 0.0 && f64::from(entry.latency(0)) / 1e3 > SLOW * median {
+                drawn.slow.push(mark);
+            }
+        }
+        drawn.first = cells.into_iter().map(|((column, cell), requests)| (column, cell, requests)).collect();
+        let rows = tally.into_iter().map(|((outcome, status, attempt), requests)| Tally {
+            outcome,
+            status: (status != 0).then_some(status),
+            attempt: (attempt != 0).then_some(attempt),
+            requests,
+        });
+        drawn.tally = rows.collect();
+        drawn
+    }
+}
+
+/// The cell of a latency in microseconds.
+fn cell(latency: u32) -> i32 {
+    let ms = f64::from(latency.max(1)) / 1e3;
+    (ms.log10() * f64::from(CELLS_PER_DECADE)).floor() as i32
+}
+
+/// Milliseconds with one decimal: what a mark on a page can show.
+fn tenths(micros: u32) -> f64 {
+    (f64::from(micros) / 100.0).round() / 10.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::load::Entry;
+
+    fn entry(sequence: u32, outcome: Outcome, attempt: u8, latency: u32) -> Entry {
+        let scheduled = sequence * 10_000;
+        let (released, sent, done) = (scheduled, scheduled, scheduled + latency);
+        Entry { sequence, scheduled, released, sent, done, outcome, attempt, status: 200, pod: 0 }
+    }
+
+    #[test]
+    fn each_request_is_in_one_cell_or_mark_and_in_one_row() {
+        let mut entries: Vec<Entry> = (0..200).map(|n| entry(n, Outcome::Ok, 1, 40_000)).collect();
+        entries[7] = entry(7, Outcome::Ok, 2, 90_000);
+        entries[60] = entry(60, Outcome::Timeout, 0, 20_000_000);
+        entries[61] = entry(61, Outcome::Ok, 1, 900_000);
+        let drawn = Timeline::of(&Ledger { entries, pods: Vec::new(), settled: 0 });
+        let first: u32 = drawn.first.iter().map(|(_, _, requests)| requests).sum();
+        assert_eq!((first, drawn.retried.len(), drawn.failed.len()), (198, 1, 1));
+        assert_eq!(drawn.tally.iter().map(|row| row.requests).sum::<u64>(), 200);
+        assert_eq!((drawn.retried[0], drawn.failed[0]), ((70.0, 90.0, 2), (600.0, 20_600.0)));
+        assert_eq!(drawn.slow, [(610.0, 900.0, 1)]);
+        // 40 ms: from 10^(32/20) = 39.8 ms up
+        assert_eq!(drawn.first[0], (0, 32, 49));
+    }
+}
