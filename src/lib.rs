@@ -3,7 +3,8 @@
 //! Data flows one way, and the folders are its stages:
 //!
 //! 1. [`input`] and [`profile`] turn the user's file into a validated [`profile::Profile`].
-//! 2. [`plan`] turns the profile into a graph of steps: a plain value, which `hearth plan` prints.
+//! 2. [`plan`] turns the profile into a graph of steps: a plain value, which `hearth plan` prints; [`graph`] is the
+//!    form that any plan has.
 //! 3. [`engine`] runs a plan; it knows no step by name. Everything that happens is an [`event::Event`].
 //! 4. [`artifact`] finds images and files; [`provider`] makes nodes; [`cluster`] makes Kubernetes out of nodes;
 //!    [`components`] installs what the profile asks for. Before any of it, [`doctor`] looks at the machine.
@@ -20,6 +21,7 @@ pub mod doctor;
 pub mod engine;
 pub mod error;
 pub mod event;
+pub mod graph;
 pub mod input;
 pub mod journal;
 pub mod load;

@@ -4,7 +4,8 @@ use super::args::{Format, PlanArgs};
 use super::{Context, cluster};
 use crate::engine::{self, Check, Options};
 use crate::error::Result;
-use crate::plan::{Plan, StepId, StepKind, build, render};
+use crate::graph::{Plan, StepId, render};
+use crate::plan::{StepKind, build};
 use crate::steps::Steps;
 
 pub async fn run(context: &Context, args: PlanArgs) -> Result<u8> {

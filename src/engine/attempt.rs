@@ -11,8 +11,8 @@ use super::outcome::StepError;
 use super::{Actor, Check};
 use crate::error::{BoxError, Family};
 use crate::event::{Direction, StepOutcome};
+use crate::graph::{Kind, Step};
 use crate::journal::{Entry, Journal, Phase};
-use crate::plan::{Kind, Step};
 use crate::progress::Progress;
 
 /// Pauses between attempts grow up to this.

@@ -7,7 +7,7 @@ use tokio::task::JoinSet;
 
 use super::{Actor, Check, Options, attempt};
 use crate::error::{BoxError, Result};
-use crate::plan::{Kind, Plan, StepId};
+use crate::graph::{Kind, Plan, StepId};
 
 /// Checks every step, in parallel within `options`, each within its own time limit. Changes nothing.
 /// The result is in the plan's order.

@@ -13,8 +13,8 @@ use super::attempt::{Attempt, panicked};
 use super::outcome::{Outcome, StepError, StepFailure};
 use crate::error::chain;
 use crate::event::{Direction, Event, Events, RunOutcome, StepInfo, StepOutcome, seconds};
+use crate::graph::{Kind, Plan, Step, StepId};
 use crate::journal::Journal;
-use crate::plan::{Kind, Plan, Step, StepId};
 
 /// Limits of a run, and its journal.
 #[derive(Clone)]

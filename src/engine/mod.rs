@@ -21,7 +21,7 @@ pub use check::check_all;
 pub use executor::{Options, run, undo};
 pub use outcome::{Outcome, StepError, StepFailure};
 
-pub use crate::plan::Check;
+pub use crate::graph::Check;
 
 use crate::error::Result;
 use crate::progress::Progress;

@@ -4,8 +4,8 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::error::{self, BoxError, Explain, Family};
+use crate::graph::StepId;
 use crate::journal::JournalError;
-use crate::plan::StepId;
 
 /// How a run ended.
 #[must_use]

@@ -12,8 +12,8 @@ use tokio_util::sync::CancellationToken;
 use super::*;
 use crate::error::{Explain, Family, chain};
 use crate::event::*;
+use crate::graph::{Class, Kind, Plan, StepId, StepLimits};
 use crate::journal::*;
-use crate::plan::{Class, Kind, Plan, StepId, StepLimits};
 
 /// A thing to make, on a target.
 #[derive(Debug, Clone, PartialEq, Serialize)]

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use crate::plan::StepId;
+use crate::graph::StepId;
 use crate::progress::{Progress, Said};
 
 /// Which way a run goes.

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::{Plan, PlanBuilder, PlanError, StepId, StepKind};
+use super::StepKind;
 use crate::artifact::oci::WAS_REPOSITORY;
 use crate::artifact::pins::kubernetes_images;
 use crate::components::{Need, Part, catalogue};
+use crate::graph::{Plan, PlanBuilder, PlanError, StepId};
 use crate::profile::{Cni, DockerNodes, NodeSpec, Nodes, Profile, Provider, Role};
 
 /// The plan that brings `profile` up. `leaving` are nodes of the cluster that the profile no longer asks for.

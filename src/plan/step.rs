@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::{Class, Kind, StepLimits};
 use crate::components::Part;
+use crate::graph::{Class, Kind, StepLimits};
 use crate::profile::Role;
 
 /// A step's content. It carries all it needs to be understood; [`crate::steps`] knows how it is done.

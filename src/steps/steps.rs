@@ -17,7 +17,8 @@ use crate::cluster::{self, ClusterError, kubeadm, kubelet, leaving, ready, regis
 use crate::components::{ObjectRef, Part, apply, catalogue, health};
 use crate::engine::{Actor, Check};
 use crate::error::Result;
-use crate::plan::{Kind, StepKind};
+use crate::graph::Kind;
+use crate::plan::StepKind;
 use crate::progress::Progress;
 use crate::provider::{AnyNode, AnyProvider, Command, Node, machine};
 

@@ -9,7 +9,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::style::{BAD, CAUTION, DIM, GOOD, duration, paint, sentence};
 use super::{Printer, Verbosity};
 use crate::event::{Event, Record, RunOutcome, Sink, StepOutcome};
-use crate::plan::StepId;
+use crate::graph::StepId;
 
 /// A step is shown once it has run this long: most checks are over sooner, and would only flicker.
 const VISIBLE_AFTER: Duration = Duration::from_millis(250);

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use super::*;
 use crate::error::{BoxError, Explain, Family};
 use crate::event::{Direction, Event, Record, RunOutcome, Sink, StepInfo, StepOutcome};
-use crate::plan::StepId;
+use crate::graph::StepId;
 
 /// A stream to look at afterwards.
 #[derive(Clone, Default)]

@@ -6,7 +6,7 @@ use comfy_table::{CellAlignment, Table, presets};
 
 use super::style::duration;
 use crate::event::{Event, Record, StepInfo, StepOutcome};
-use crate::plan::StepId;
+use crate::graph::StepId;
 
 /// Narrowest and widest bar column.
 const BARS: (usize, usize) = (12, 60);

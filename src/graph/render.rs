@@ -137,7 +137,7 @@ mod tests {
     use anstream::adapter::strip_str;
 
     use super::*;
-    use crate::plan::PlanError;
+    use crate::graph::PlanError;
 
     #[derive(Clone, Serialize)]
     struct Do(&'static str, &'static str, Class);

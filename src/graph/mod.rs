@@ -1,0 +1,88 @@
+//! Plans as graphs of steps, whatever the steps are: what the engine runs, what events and the journal name steps by,
+//! and how a plan is printed. A value goes in and the same value comes out; nothing here acts.
+
+mod plan;
+pub mod render;
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+pub use plan::{Plan, PlanBuilder, PlanError, Step, StepId};
+
+/// What the engine and the renderers need to know of a step's content.
+pub trait Kind: Clone + Send + Sync + Serialize + 'static {
+    /// What the step will do, one sentence in the imperative without a full stop: "Create node `demo-worker`".
+    fn sentence(&self) -> String;
+    /// What taking it back will do, in the same form.
+    fn undo_sentence(&self) -> String {
+        let sentence = self.sentence();
+        let mut letters = sentence.chars();
+        let first = letters.next().map(|letter| letter.to_ascii_lowercase());
+        format!("Undo: {}{}", first.map(String::from).unwrap_or_default(), letters.as_str())
+    }
+    /// The heading it stands under in a printed plan, for example "Nodes".
+    fn stage(&self) -> &'static str {
+        ""
+    }
+    /// The node it works on, if it works on one; steps are limited per target.
+    fn target(&self) -> Option<&str>;
+    /// How much it disturbs what already runs.
+    fn class(&self) -> Class;
+    /// How long and how often it is tried.
+    fn limits(&self) -> StepLimits {
+        StepLimits::default()
+    }
+    /// Whether it only waits. Such a step takes no slot of the limits, and is dropped as soon as the run is cancelled.
+    fn interruptible(&self) -> bool {
+        false
+    }
+}
+
+/// How long and how often a step is tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StepLimits {
+    /// For the whole step: check, all attempts and the pauses between them.
+    pub deadline: Duration,
+    /// For one look at the live world.
+    pub check: Duration,
+    /// Attempts in all; 1 means no retry.
+    pub attempts: u32,
+    /// Pause before the second attempt; doubled for each further one, up to 15 s.
+    pub pause: Duration,
+}
+
+impl Default for StepLimits {
+    fn default() -> Self {
+        StepLimits {
+            deadline: Duration::from_secs(300),
+            check: Duration::from_secs(20),
+            attempts: 1,
+            pause: Duration::from_secs(1),
+        }
+    }
+}
+
+/// How much a step disturbs what already runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Class {
+    /// Changes things in place; nothing notices.
+    InPlace,
+    /// Something restarts.
+    Restart,
+    /// Something is made anew.
+    Recreate,
+    /// Something is removed.
+    Destroy,
+}
+
+/// What a look at the live world found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case", tag = "state", content = "why")]
+pub enum Check {
+    /// The live world is already as the step wants it.
+    Satisfied,
+    /// The step has to run; the reason.
+    Needed(String),
+}
