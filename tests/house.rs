@@ -25,7 +25,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("event", &["graph", "progress"]),
     ("journal", &["error", "graph"]),
     ("engine", &["error", "event", "graph", "journal", "progress"]),
-    ("plan", &["artifact", "components", "error", "graph", "profile"]),
+    ("plan", &["artifact", "components", "graph", "profile"]),
     (
         "steps",
         &[
