@@ -1,4 +1,8 @@
-//! What the counts say beyond themselves.
+//! Shares: what `k` of `n` bounds.
+
+use statrs::distribution::{Beta, ContinuousCDF};
+
+use super::{Interval, normal_quantile};
 
 /// Upper end of the exact one-sided 95 % interval for the failure rate when none of `n` requests failed: the rate p at
 /// which seeing no failure has a chance of 5 %, (1 - p)^n = 0.05, so p = 1 - 0.05^(1/n) (Clopper and Pearson, Biometrika 26,
@@ -7,16 +11,29 @@ pub fn zero_failures_upper_95(n: u64) -> f64 {
     if n == 0 { 1.0 } else { -(0.05_f64.ln() / n as f64).exp_m1() }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// Two-sided interval for a share of which `k` of `n` were seen, by inverting the score test (Wilson, Journal of the
+/// American Statistical Association 22, 1927). Its mean coverage is `level`. The whole range for no observation.
+pub fn wilson(k: u64, n: u64, level: f64) -> Interval {
+    if n == 0 {
+        return Interval { low: 0.0, high: 1.0 };
+    }
+    let (z, n) = (normal_quantile(0.5 + level / 2.0), n as f64);
+    let share = k as f64 / n;
+    let centre = (share + z * z / (2.0 * n)) / (1.0 + z * z / n);
+    let half = z / (1.0 + z * z / n) * (share * (1.0 - share) / n + z * z / (4.0 * n * n)).sqrt();
+    Interval { low: (centre - half).max(0.0), high: (centre + half).min(1.0) }
+}
 
-    #[test]
-    fn the_bound_is_the_rule_of_three_for_many_requests() {
-        assert_eq!(zero_failures_upper_95(0), 1.0);
-        assert!((zero_failures_upper_95(1) - 0.95).abs() < 1e-12);
-        // R: binom.test(0, 10, alternative = "less")$conf.int[2]
-        assert!((zero_failures_upper_95(10) - 0.258_865_5).abs() < 1e-6);
-        assert!((zero_failures_upper_95(10_000) * 10_000.0 - 2.995_3).abs() < 1e-3);
+/// Two-sided exact interval for a share of which `k` of `n` were seen: it covers with at least `level` (Clopper and Pearson,
+/// Biometrika 26, 1934, by the beta distribution). The whole range for no observation.
+pub fn clopper_pearson(k: u64, n: u64, level: f64) -> Interval {
+    let tail = (1.0 - level) / 2.0;
+    let bound = |below: u64, above: u64, chance: f64| {
+        // both shapes are positive where this is called, which is all that is asked of them
+        Beta::new(below as f64, above as f64).map_or(f64::NAN, |beta| beta.inverse_cdf(chance))
+    };
+    Interval {
+        low: if k == 0 { 0.0 } else { bound(k, n - k + 1, tail) },
+        high: if k >= n { 1.0 } else { bound(k + 1, n - k, 1.0 - tail) },
     }
 }
