@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::loopback::{Misbehaviour, Server};
-use super::{Arrivals, Distribution, LoadError, LoadPlan, Priority, start};
+use super::{Arrivals, Distribution, LoadError, LoadPlan, Order, Priority, Target, start};
 
 /// Connections of a calibration.
 const CONNECTIONS: u32 = 4;
@@ -39,10 +39,10 @@ pub async fn calibrate(arrivals: Arrivals, lasts: Duration) -> Result<Calibratio
     let server = Server::start(Misbehaviour::default())
         .map_err(|source| LoadError::System { action: "start the calibration's server", source })?;
     let running = start(LoadPlan {
-        address: server.address,
-        host: "loopback".into(),
-        path: "/".into(),
+        targets: vec![Target { address: server.address, host: "loopback".into(), path: "/".into() }],
+        order: Order::Single,
         status: 200,
+        body: None,
         arrivals,
         connections: CONNECTIONS,
         timeout: Duration::from_secs(5),

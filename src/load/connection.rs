@@ -12,6 +12,7 @@ use super::ledger::Outcome;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Request {
     pub sequence: u32,
+    pub target: usize,
     pub scheduled: u64,
     pub released: u64,
 }

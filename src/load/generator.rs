@@ -52,18 +52,14 @@ pub(super) fn run(
 
 struct Generator {
     plan: LoadPlan,
-    prefix: Vec<u8>,
     epoll: OwnedFd,
     timer: OwnedFd,
     /// Start of the schedule, by both names of the same clock.
     started: Instant,
     started_ns: u64,
+    /// Those of the first target, then those of the next.
     connections: Vec<State>,
-    /// Open and free, longest free first.
-    idle: VecDeque<usize>,
-    closed: Vec<usize>,
-    /// Due, but every connection is busy.
-    queue: VecDeque<Request>,
+    pools: Vec<Pool>,
     next: Request,
     entries: Vec<Entry>,
     pods: HashMap<String, u16>,
@@ -76,8 +72,26 @@ struct Generator {
     spin_ns: u64,
 }
 
+/// What a target has: nothing is shared with another one.
+#[derive(Default)]
+struct Pool {
+    /// The constant part of its requests.
+    prefix: Vec<u8>,
+    /// Connections that are open and free, longest free first.
+    idle: VecDeque<usize>,
+    /// Connections without a socket.
+    closed: Vec<usize>,
+    /// Due, but every connection is busy.
+    queue: VecDeque<Request>,
+}
+
 fn system(action: &'static str) -> impl Fn(rustix::io::Errno) -> LoadError {
     move |error| LoadError::System { action, source: error.into() }
+}
+
+/// Request `sequence`, not yet released.
+fn request(plan: &LoadPlan, sequence: u32) -> Request {
+    Request { sequence, target: plan.order.target(sequence), scheduled: plan.arrivals.due(sequence), released: 0 }
 }
 
 impl Generator {
@@ -87,16 +101,13 @@ impl Generator {
         let timer = rustix::time::timerfd_create(TimerfdClockId::Monotonic, flags).map_err(system("create a timer"))?;
         epoll::add(&epoll, &timer, EventData::new_u64(TIMER), EventFlags::IN).map_err(system("watch its timer"))?;
         let mut generator = Generator {
-            prefix: http::prefix(&plan.path, &plan.host),
             epoll,
             timer,
             started: Instant::now(),
             started_ns: 0,
             connections: Vec::new(),
-            idle: VecDeque::new(),
-            closed: Vec::new(),
-            queue: VecDeque::new(),
-            next: Request { sequence: 0, scheduled: plan.arrivals.due(0), released: 0 },
+            pools: plan.targets.iter().map(|target| Pool { prefix: http::prefix(target), ..Pool::default() }).collect(),
+            next: request(&plan, 0),
             entries: Vec::new(),
             pods: HashMap::new(),
             new_pods: Vec::new(),
@@ -113,16 +124,27 @@ impl Generator {
 
     /// The first connections are opened before the schedule begins: it measures requests, not handshakes.
     fn open_all(&mut self) -> Result<(), LoadError> {
-        let address = self.plan.address;
-        let failed = |source| LoadError::Connect { address, source };
-        for index in 0..self.plan.connections as usize {
+        for index in 0..self.plan.connections as usize * self.pools.len() {
+            let target = self.pool_of(index);
+            let address = self.plan.targets[target].address;
+            let failed = |source| LoadError::Connect { address, source };
             let stream = TcpStream::connect_timeout(&address, FIRST_CONNECT).map_err(failed)?;
             stream.set_nodelay(true).and_then(|()| stream.set_nonblocking(true)).map_err(failed)?;
             self.watch(&stream, index).map_err(failed)?;
             self.connections.push(State::Idle(stream));
-            self.idle.push_back(index);
+            self.pools[target].idle.push_back(index);
         }
         Ok(())
+    }
+
+    /// Index of the target that a connection belongs to.
+    fn pool_of(&self, connection: usize) -> usize {
+        connection / self.plan.connections as usize
+    }
+
+    fn pool(&mut self, connection: usize) -> &mut Pool {
+        let target = self.pool_of(connection);
+        &mut self.pools[target]
     }
 
     fn watch(&self, stream: &TcpStream, index: usize) -> io::Result<()> {
@@ -211,34 +233,34 @@ impl Generator {
             if self.next.scheduled > now {
                 return;
             }
-            let request = Request { released: now, ..self.next };
-            let sequence = request.sequence + 1;
-            self.next = Request { sequence, scheduled: self.plan.arrivals.due(sequence), released: 0 };
-            self.queue.push_back(request);
-            self.serve_queue();
+            let due = Request { released: now, ..self.next };
+            self.next = request(&self.plan, due.sequence + 1);
+            self.pools[due.target].queue.push_back(due);
+            self.serve_queue(due.target);
         }
     }
 
     /// Gives waiting requests to free connections, open ones first.
-    fn serve_queue(&mut self) {
-        while !self.queue.is_empty() {
-            let Some(index) = self.idle.pop_front().or_else(|| self.closed.pop()) else { return };
+    fn serve_queue(&mut self, target: usize) {
+        while !self.pools[target].queue.is_empty() {
+            let pool = &mut self.pools[target];
+            let Some(index) = pool.idle.pop_front().or_else(|| pool.closed.pop()) else { return };
             // not empty, see above
-            let Some(request) = self.queue.pop_front() else { return };
+            let Some(request) = pool.queue.pop_front() else { return };
             match std::mem::replace(&mut self.connections[index], State::Closed) {
                 State::Idle(stream) => self.send(index, stream, request),
                 State::Closed => self.connect(index, request),
                 // in neither list: put back what was taken
                 other => {
                     self.connections[index] = other;
-                    self.queue.push_front(request);
+                    self.pools[target].queue.push_front(request);
                 }
             }
         }
     }
 
     fn send(&mut self, index: usize, stream: TcpStream, request: Request) {
-        let mut bytes = self.prefix.clone();
+        let mut bytes = self.pool(index).prefix.clone();
         bytes.extend_from_slice(request_id(&self.plan.run, request.sequence).as_bytes());
         bytes.extend_from_slice(http::END);
         let (exchange, progress) = Exchange::start(stream, request, self.now(), bytes);
@@ -249,10 +271,12 @@ impl Generator {
     }
 
     fn connect(&mut self, index: usize, request: Request) {
-        match begin_connect(self.plan.address).and_then(|stream| self.watch(&stream, index).map(|()| stream)) {
+        match begin_connect(self.plan.targets[request.target].address)
+            .and_then(|stream| self.watch(&stream, index).map(|()| stream))
+        {
             Ok(stream) => self.connections[index] = State::Connecting(stream, request),
             Err(error) => {
-                self.closed.push(index);
+                self.pool(index).closed.push(index);
                 self.enter_unsent(request, connect_outcome(&error));
             }
         }
@@ -264,7 +288,7 @@ impl Generator {
                 (Ok(None), Ok(_)) => self.send(index, stream, request),
                 (Ok(None), Err(_)) => self.connections[index] = State::Connecting(stream, request),
                 (Ok(Some(error)) | Err(error), _) => {
-                    self.closed.push(index);
+                    self.pool(index).closed.push(index);
                     self.enter_unsent(request, connect_outcome(&error));
                 }
             },
@@ -275,30 +299,35 @@ impl Generator {
             },
             State::Idle(stream) if is_quiet(&stream) => self.connections[index] = State::Idle(stream),
             State::Idle(_) => {
-                self.idle.retain(|other| *other != index);
-                self.closed.push(index);
+                let pool = self.pool(index);
+                pool.idle.retain(|other| *other != index);
+                pool.closed.push(index);
             }
             State::Closed => {}
         }
-        self.serve_queue();
+        self.serve_queue(self.pool_of(index));
     }
 
     fn answered(&mut self, index: usize, exchange: Exchange, head: http::Head) {
-        let outcome = if head.status == self.plan.status { Outcome::Ok } else { Outcome::BadStatus };
+        let outcome = match self.plan.body {
+            _ if head.status != self.plan.status => Outcome::BadStatus,
+            Some(body) if head.body != body => Outcome::WrongBody,
+            _ => Outcome::Ok,
+        };
         let pod = head.pod.map_or(0, |name| self.pod_index(name));
         self.enter(exchange.request, exchange.sent, outcome, (head.status, head.attempt, pod));
         if head.keep_alive {
             self.connections[index] = State::Idle(exchange.stream);
-            self.idle.push_back(index);
+            self.pool(index).idle.push_back(index);
         } else {
-            self.closed.push(index);
+            self.pool(index).closed.push(index);
         }
     }
 
     fn fail(&mut self, index: usize, exchange: Exchange, outcome: Outcome) {
         self.enter(exchange.request, exchange.sent, outcome, (0, 0, 0));
         // the exchange is dropped here, and its socket with it
-        self.closed.push(index);
+        self.pool(index).closed.push(index);
     }
 
     fn enter_unsent(&mut self, request: Request, outcome: Outcome) {
@@ -313,6 +342,8 @@ impl Generator {
             released: micros(request.released),
             sent: micros(sent),
             done: micros(self.now()),
+            // two targets at most, see Order
+            target: request.target as u8,
             outcome,
             attempt,
             status,
@@ -337,9 +368,11 @@ impl Generator {
         let timeout = self.plan.timeout.as_nanos() as u64;
         let drained = self.stopped.is_some_and(|stopped| now >= stopped + self.plan.drain.as_nanos() as u64);
         let late = |request: &Request| request.scheduled + timeout <= now;
-        while self.queue.front().is_some_and(|request| drained || late(request)) {
-            let Some(request) = self.queue.pop_front() else { break };
-            self.enter_unsent(request, Outcome::NotSent);
+        for target in 0..self.pools.len() {
+            while self.pools[target].queue.front().is_some_and(|request| drained || late(request)) {
+                let Some(request) = self.pools[target].queue.pop_front() else { break };
+                self.enter_unsent(request, Outcome::NotSent);
+            }
         }
         for index in 0..self.connections.len() {
             let over = match &self.connections[index] {
@@ -356,13 +389,13 @@ impl Generator {
                     self.fail(index, exchange, outcome);
                 }
                 State::Connecting(_, request) => {
-                    self.closed.push(index);
+                    self.pool(index).closed.push(index);
                     self.enter_unsent(request, Outcome::ConnectTimeout);
                 }
                 other => self.connections[index] = other,
             }
         }
-        self.serve_queue();
+        (0..self.pools.len()).for_each(|target| self.serve_queue(target));
     }
 
     fn open_requests(&self) -> impl Iterator<Item = &Request> {
@@ -371,7 +404,7 @@ impl Generator {
             State::Connecting(_, request) => Some(request),
             State::Idle(_) | State::Closed => None,
         });
-        self.queue.iter().chain(on_connections)
+        self.pools.iter().flat_map(|pool| &pool.queue).chain(on_connections)
     }
 
     fn finished(&self) -> bool {

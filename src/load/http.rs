@@ -1,10 +1,12 @@
 //! As much HTTP/1.1 as the generator needs: a request built once, responses read to their last byte.
 
+use super::Target;
+
 /// Most bytes of a response's head.
 const HEAD_LIMIT: usize = 32 * 1024;
 
 /// The constant part of every request; an id and [`END`] follow.
-pub(super) fn prefix(path: &str, host: &str) -> Vec<u8> {
+pub(super) fn prefix(Target { host, path, .. }: &Target) -> Vec<u8> {
     let version = env!("CARGO_PKG_VERSION");
     format!("GET {path} HTTP/1.1\r\nhost: {host}\r\nuser-agent: hearth/{version}\r\naccept: */*\r\nx-request-id: ").into_bytes()
 }
@@ -22,6 +24,8 @@ pub(super) struct Head {
     pub attempt: u8,
     /// The server keeps the connection.
     pub keep_alive: bool,
+    /// CRC-32 of the body.
+    pub body: u32,
 }
 
 /// Not a response of HTTP/1.
@@ -53,11 +57,12 @@ pub(super) struct Reader {
     buffer: Vec<u8>,
     head: Option<Head>,
     body: Body,
+    checksum: crc32fast::Hasher,
 }
 
 impl Reader {
     pub fn new() -> Self {
-        Reader { buffer: Vec::new(), head: None, body: Body::Head }
+        Reader { buffer: Vec::new(), head: None, body: Body::Head, checksum: crc32fast::Hasher::new() }
     }
 
     /// Takes bytes; the head once the response is complete. What came after it is an error: nothing was asked yet.
@@ -83,15 +88,17 @@ impl Reader {
     fn take(&mut self) -> Option<Head> {
         self.body = Body::Head;
         self.buffer.clear();
-        self.head.take()
+        let body = std::mem::take(&mut self.checksum).finalize();
+        self.head.take().map(|head| Head { body, ..head })
     }
 
     /// Consumes what it can; false when more bytes are needed, or none.
     fn step(&mut self) -> Result<bool, Malformed> {
         match self.body {
             Body::Head => self.read_head(),
-            Body::Length(left) => Ok(self.skip(left, Body::Length, Body::Done)),
-            Body::Chunk(left) => Ok(self.skip(left, Body::Chunk, Body::ChunkSize)),
+            Body::Length(left) => Ok(self.skip(left, left, Body::Length, Body::Done)),
+            // the line end after a chunk is not of the body
+            Body::Chunk(left) => Ok(self.skip(left, left.saturating_sub(2), Body::Chunk, Body::ChunkSize)),
             Body::ChunkSize => match httparse::parse_chunk_size(&self.buffer) {
                 Ok(httparse::Status::Complete((used, size))) => {
                     self.buffer.drain(..used);
@@ -111,6 +118,7 @@ impl Reader {
                 None => Err(Malformed),
             },
             Body::UntilEnd => {
+                self.checksum.update(&self.buffer);
                 self.buffer.clear();
                 Ok(false)
             }
@@ -118,8 +126,10 @@ impl Reader {
         }
     }
 
-    fn skip(&mut self, left: u64, more: fn(u64) -> Body, then: Body) -> bool {
+    /// Passes over `left` bytes, of which the first `body` are of the body.
+    fn skip(&mut self, left: u64, body: u64, more: fn(u64) -> Body, then: Body) -> bool {
         let used = left.min(self.buffer.len() as u64);
+        self.checksum.update(&self.buffer[..used.min(body) as usize]);
         self.buffer.drain(..used as usize);
         self.body = if used == left { then } else { more(left - used) };
         used == left && then != Body::Done
@@ -188,14 +198,17 @@ mod tests {
 
     #[test]
     fn bodies_end_by_length_by_chunks_or_with_the_connection() {
-        let head = Head { status: 200, keep_alive: true, pod: Some("was-1".into()), attempt: 2 };
+        let head = |body: &[u8]| {
+            let body = crc32fast::hash(body);
+            Ok(Some(Head { status: 200, keep_alive: true, pod: Some("was-1".into()), attempt: 2, body }))
+        };
         let fields = "x-pod: was-1\r\nX-Attempt: 1\r\nx-gateway-attempt: 2\r\n";
-        assert_eq!(read(&format!("HTTP/1.1 200 OK\r\n{fields}content-length: 3\r\n\r\nabc")), Ok(Some(head.clone())));
+        assert_eq!(read(&format!("HTTP/1.1 200 OK\r\n{fields}content-length: 3\r\n\r\nabc")), head(b"abc"));
         let chunks = "transfer-encoding: chunked\r\n\r\n3\r\nabc\r\nA;x=y\r\n0123456789\r\n0\r\nt: u\r\n\r\n";
-        assert_eq!(read(&format!("HTTP/1.1 200 OK\r\n{fields}{chunks}")), Ok(Some(head)));
+        assert_eq!(read(&format!("HTTP/1.1 200 OK\r\n{fields}{chunks}")), head(b"abc0123456789"));
         let mut reader = Reader::new();
         assert_eq!(reader.feed(b"HTTP/1.0 200 OK\r\n\r\nabc"), Ok(None));
-        assert_eq!(reader.end(), Some(Head { status: 200, ..Head::default() }));
+        assert_eq!(reader.end(), Some(Head { status: 200, body: crc32fast::hash(b"abc"), ..Head::default() }));
     }
 
     #[test]

@@ -10,6 +10,8 @@ pub enum Outcome {
     Ok,
     /// A whole response with another status.
     BadStatus,
+    /// A whole response with the wanted status and another body.
+    WrongBody,
     /// Nothing listens at the address.
     ConnectRefused,
     /// The address did not answer in time.
@@ -43,6 +45,7 @@ impl Outcome {
         match self {
             Outcome::Ok => "ok",
             Outcome::BadStatus => "bad-status",
+            Outcome::WrongBody => "wrong-body",
             Outcome::ConnectRefused => "connect-refused",
             Outcome::ConnectTimeout => "connect-timeout",
             Outcome::ConnectFailed => "connect-failed",
@@ -70,6 +73,8 @@ pub struct Entry {
     pub sent: u32,
     /// When its fate was known.
     pub done: u32,
+    /// Index of its target.
+    pub target: u8,
     /// What became of it.
     pub outcome: Outcome,
     /// Which attempt reached the server, as the proxies count; 0 if unknown.

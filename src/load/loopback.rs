@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 /// How the server misbehaves; by default not at all.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Misbehaviour {
-    /// Every so manieth request is swallowed: read, never answered, its connection closed.
+pub struct Misbehaviour {
+    /// Every n-th request is swallowed: read, never answered, its connection closed.
     pub swallow_every: Option<u64>,
     /// From this time after its start on, nothing is answered for so long.
     pub freeze: Option<(Duration, Duration)>,
@@ -19,7 +19,8 @@ pub(super) struct Misbehaviour {
 
 /// A running server; it ends when this is dropped.
 #[derive(Debug)]
-pub(super) struct Server {
+pub struct Server {
+    /// Where it listens.
     pub address: SocketAddr,
     shared: Arc<Shared>,
 }
@@ -34,6 +35,10 @@ struct Shared {
 }
 
 impl Server {
+    /// Listens on a free port of the loopback address.
+    ///
+    /// # Errors
+    /// No port or thread is to be had.
     pub fn start(misbehaviour: Misbehaviour) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let address = listener.local_addr()?;

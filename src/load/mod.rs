@@ -14,8 +14,11 @@ mod generator;
 mod http;
 mod ledger;
 mod loopback;
+mod order;
 mod priority;
+mod sequential;
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -27,27 +30,47 @@ pub use arrivals::Arrivals;
 pub use calibrate::{Calibration, calibrate};
 pub use distribution::Distribution;
 pub use ledger::{Batch, Entry, Ledger, Outcome, request_id};
+pub use loopback::{Misbehaviour, Server};
+pub use order::Order;
 pub use priority::Priority;
+pub use sequential::{Visit, visit, visits};
 
 use crate::error::{Explain, Family};
 
 /// Longest load: times are kept as microseconds in 32 bits.
 pub const LONGEST: Duration = Duration::from_secs(3600);
 
-/// What is sent, where and when.
-#[derive(Debug, Clone)]
-pub struct LoadPlan {
+/// Where requests go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
     /// Where connections go.
     pub address: SocketAddr,
     /// Host header.
     pub host: String,
     /// Path and query.
     pub path: String,
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "http://{}{} (host {})", self.address, self.path, self.host)
+    }
+}
+
+/// What is sent, where and when.
+#[derive(Debug, Clone)]
+pub struct LoadPlan {
+    /// Where requests go, as many as `order` names.
+    pub targets: Vec<Target>,
+    /// Which request goes where.
+    pub order: Order,
     /// The status of a good answer.
     pub status: u16,
+    /// CRC-32 of the body of a good answer; none when bodies may differ.
+    pub body: Option<u32>,
     /// When requests are due.
     pub arrivals: Arrivals,
-    /// Connections kept open.
+    /// Connections kept open to each target.
     pub connections: u32,
     /// A request without a whole answer this long after it was due has failed.
     pub timeout: Duration,

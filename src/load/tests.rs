@@ -9,10 +9,10 @@ const RATE: f64 = 1000.0;
 
 fn plan(server: &Server) -> LoadPlan {
     LoadPlan {
-        address: server.address,
-        host: "test".into(),
-        path: "/".into(),
+        targets: vec![target(server.address)],
+        order: Order::Single,
         status: 200,
+        body: None,
         arrivals: Arrivals::new(RATE, 0.5, 7),
         connections: 16,
         timeout: Duration::from_secs(3),
@@ -20,6 +20,10 @@ fn plan(server: &Server) -> LoadPlan {
         run: "test".into(),
         stall: None,
     }
+}
+
+fn target(address: SocketAddr) -> Target {
+    Target { address, host: "test".into(), path: "/".into() }
 }
 
 async fn run(plan: LoadPlan, lasts: Duration) -> Ledger {
@@ -106,7 +110,7 @@ async fn a_closed_port_is_told_at_once() {
     // the server is gone with the statement above, its last connection too
     tokio::time::sleep(Duration::from_millis(50)).await;
     let server = Server::start(Misbehaviour::default()).expect("a server");
-    let error = start(LoadPlan { address, ..plan(&server) }).await.expect_err("nothing listens");
+    let error = start(LoadPlan { targets: vec![target(address)], ..plan(&server) }).await.expect_err("nothing listens");
     assert!(matches!(error, LoadError::Connect { .. }), "{error}");
 }
 
@@ -115,4 +119,48 @@ async fn the_generator_is_on_time_where_nothing_else_runs() {
     let calibration = calibrate(Arrivals::new(RATE, 0.5, 1), Duration::from_secs(1)).await.expect("a calibration");
     assert_eq!(calibration.failed, 0);
     assert!(calibration.requests >= 950 && calibration.release_error_p50_ms < 0.5, "{calibration:?}");
+}
+
+#[tokio::test]
+async fn a_duet_shares_its_requests_between_two_targets_and_finds_the_slower_one() {
+    let (quick, slow) = (Misbehaviour::default(), Misbehaviour { delay: Duration::from_millis(3), ..Misbehaviour::default() });
+    let (quick, slow) = (Server::start(quick).expect("a server"), Server::start(slow).expect("a server"));
+    let targets = vec![target(quick.address), target(slow.address)];
+    let ledger = run(LoadPlan { targets, order: Order::Duet { seed: 5 }, ..plan(&quick) }, Duration::from_secs(2)).await;
+    assert_complete(&ledger);
+    let of = |target: u8| ledger.entries.iter().filter(move |entry| entry.target == target);
+    let sent = (of(0).count() as u64, of(1).count() as u64);
+    assert!(sent.0.abs_diff(sent.1) <= 1 && sent.0 >= 900, "{sent:?}");
+    assert_eq!(sent, (quick.requests(), slow.requests()));
+    let median = |target| Distribution::of(of(target).map(|entry| entry.latency(0))).quantile_ms(0.5);
+    assert!(median(1) - median(0) > 2.0, "{} {}", median(0), median(1));
+}
+
+#[tokio::test]
+async fn another_body_is_a_failure_where_one_is_wanted() {
+    let server = Server::start(Misbehaviour::default()).expect("a server");
+    let wanting = |body| LoadPlan { body: Some(body), arrivals: Arrivals::new(100.0, 0.5, 1), ..plan(&server) };
+    let good = run(wanting(crc32fast::hash(b"ok")), Duration::from_millis(300)).await;
+    assert!(good.failed() == 0 && good.entries.len() >= 25);
+    let bad = run(wanting(1), Duration::from_millis(300)).await;
+    assert!(bad.entries.iter().all(|entry| entry.outcome == Outcome::WrongBody && entry.status == 200));
+}
+
+#[tokio::test]
+async fn visits_come_one_after_the_other_each_with_its_own_connection() {
+    let slow = Misbehaviour { delay: Duration::from_millis(5), ..Misbehaviour::default() };
+    let server = Server::start(slow).expect("a server");
+    let long = Duration::from_secs(5);
+    let all = visits(target(server.address), "v".into(), 20, long, long).await.expect("visits");
+    assert_eq!((all.len(), server.requests()), (20, 20));
+    let good = |visit: &Visit| (visit.outcome, visit.status, visit.body) == (Outcome::Ok, 200, crc32fast::hash(b"ok"));
+    assert!(all.iter().all(|visit| good(visit) && visit.total >= 5_000), "{all:?}");
+    let stuck = Misbehaviour { delay: Duration::from_secs(2), ..Misbehaviour::default() };
+    let stuck = Server::start(stuck).expect("a server");
+    let hasty = visit(&target(stuck.address), "v", Duration::from_millis(200));
+    assert!(hasty.outcome == Outcome::Timeout && (200_000..1_900_000).contains(&hasty.total), "{hasty:?}");
+    let swallowing = Server::start(Misbehaviour { swallow_every: Some(1), ..Misbehaviour::default() }).expect("a server");
+    assert_eq!(visit(&target(swallowing.address), "v", long).outcome, Outcome::ResetAfterWrite);
+    let few = visits(target(server.address), "v".into(), 1000, long, Duration::from_millis(50)).await.expect("visits");
+    assert!((1..20).contains(&few.len()), "{}", few.len());
 }

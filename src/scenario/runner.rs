@@ -8,7 +8,7 @@ use tokio::task::JoinError;
 use super::progress::{ProgressEvent, Trial};
 use super::record::{Cleanup, ControlRecord, Method, RunRecord, TrialRecord, Verdict};
 use super::schema::Patch;
-use super::trial::load_plan;
+use super::trial::target;
 use super::undo::{Journal, heal};
 use super::{Context, Scenario, ScenarioError, requirement, trial};
 use crate::error::{Explain, Family, chain};
@@ -174,10 +174,9 @@ impl Run {
 }
 
 fn method(context: &Context, scenario: &Scenario) -> Method {
-    let plan = load_plan(context, scenario, String::new());
     let load = &scenario.spec.load;
     Method {
-        target: format!("GET http://{}{} (host {})", plan.address, plan.path, plan.host),
+        target: format!("GET {}", target(context, scenario)),
         rate_per_second: load.rate.0,
         arrivals: load.arrivals,
         connections: load.connections,

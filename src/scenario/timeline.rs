@@ -107,7 +107,7 @@ mod tests {
     fn entry(sequence: u32, outcome: Outcome, attempt: u8, latency: u32) -> Entry {
         let scheduled = sequence * 10_000;
         let (released, sent, done) = (scheduled, scheduled, scheduled + latency);
-        Entry { sequence, scheduled, released, sent, done, outcome, attempt, status: 200, pod: 0 }
+        Entry { sequence, scheduled, released, sent, done, target: 0, outcome, attempt, status: 200, pod: 0 }
     }
 
     #[test]

@@ -10,16 +10,23 @@ use super::schema::Fault;
 use super::steady::reach;
 use super::verdict::{Marks, judge};
 use super::{Context, Scenario, ScenarioError};
-use crate::load::{Arrivals, Ledger, LoadPlan, Running, micros, start};
+use crate::load::{Arrivals, Ledger, LoadPlan, Order, Running, Target, micros, start};
+
+/// Where requests go.
+pub(super) fn target(context: &Context, scenario: &Scenario) -> Target {
+    let target = &scenario.spec.target;
+    let host = target.host.clone().unwrap_or_else(|| context.gateway.ip().to_string());
+    Target { address: context.gateway, host, path: target.path.clone() }
+}
 
 /// What the load is, as the scenario says.
-pub(super) fn load_plan(context: &Context, scenario: &Scenario, run: String) -> LoadPlan {
-    let (target, load) = (&scenario.spec.target, &scenario.spec.load);
+fn load_plan(context: &Context, scenario: &Scenario, run: String) -> LoadPlan {
+    let load = &scenario.spec.load;
     LoadPlan {
-        address: context.gateway,
-        host: target.host.clone().unwrap_or_else(|| context.gateway.ip().to_string()),
-        path: target.path.clone(),
-        status: target.status,
+        targets: vec![target(context, scenario)],
+        order: Order::Single,
+        status: scenario.spec.target.status,
+        body: None,
         arrivals: Arrivals::new(load.rate.0, load.arrivals.jitter.0, load.arrivals.seed),
         connections: load.connections,
         timeout: load.timeout.0,

@@ -259,7 +259,7 @@ mod tests {
         let scheduled = sequence * 10_000;
         let released = scheduled + late;
         let (sent, done) = (released, released + 2_000);
-        Entry { sequence, scheduled, released, sent, done, outcome, attempt: 1, status: 200, pod: 0 }
+        Entry { sequence, scheduled, released, sent, done, target: 0, outcome, attempt: 1, status: 200, pod: 0 }
     }
 
     fn judged(entries: Vec<Entry>) -> TrialRecord {

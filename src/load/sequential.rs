@@ -1,0 +1,84 @@
+//! One request after the other, each on a connection of its own, as `curl` in a loop sends them: a closed loop, whose times
+//! hold the handshake and hide every queue. It repeats what others measured that way; it does not replace the open loop.
+
+use std::io::{self, Read, Write};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use super::connection::connect_outcome;
+use super::http::{self, Head, Reader};
+use super::ledger::Outcome;
+use super::{LoadError, Target, micros, request_id};
+
+/// One request and its answer, on a connection of its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Visit {
+    /// From before the handshake to the last byte of the answer, in microseconds; `curl` calls it `time_total`.
+    pub total: u32,
+    /// What became of it; any whole answer is [`Outcome::Ok`], whatever its status.
+    pub outcome: Outcome,
+    /// The status; 0 without an answer.
+    pub status: u16,
+    /// CRC-32 of the body; that of nothing without an answer.
+    pub body: u32,
+}
+
+/// Sends one request and waits for its answer; blocks the thread for `timeout` at most.
+pub fn visit(target: &Target, id: &str, timeout: Duration) -> Visit {
+    let begun = Instant::now();
+    let answer = exchange(target, id, begun + timeout);
+    let total = micros(begun.elapsed());
+    match answer {
+        Ok(head) => Visit { total, outcome: Outcome::Ok, status: head.status, body: head.body },
+        Err(outcome) => Visit { total, outcome, status: 0, body: 0 },
+    }
+}
+
+/// Sends `count` requests one after the other. Stops early, with what it has, once `patience` is over.
+///
+/// # Errors
+/// The thread that does it died.
+pub async fn visits(
+    target: Target,
+    run: String,
+    count: u32,
+    timeout: Duration,
+    patience: Duration,
+) -> Result<Vec<Visit>, LoadError> {
+    let begun = Instant::now();
+    let all = move || {
+        let numbers = (0..count).take_while(|_| begun.elapsed() < patience);
+        numbers.map(|number| visit(&target, &request_id(&run, number), timeout)).collect()
+    };
+    tokio::task::spawn_blocking(all).await.map_err(|_| LoadError::Thread)
+}
+
+fn exchange(target: &Target, id: &str, deadline: Instant) -> Result<Head, Outcome> {
+    let left = || deadline.saturating_duration_since(Instant::now()).max(Duration::from_micros(1));
+    let mut stream = TcpStream::connect_timeout(&target.address, left()).map_err(|error| connect_outcome(&error))?;
+    let mut bytes = http::prefix(target);
+    bytes.extend_from_slice(id.as_bytes());
+    bytes.extend_from_slice(http::END);
+    let sent = stream.set_nodelay(true).and_then(|()| stream.set_write_timeout(Some(left())));
+    sent.and_then(|()| stream.write_all(&bytes)).map_err(|_| Outcome::ResetAfterWrite)?;
+    let mut reader = Reader::new();
+    let mut scratch = vec![0; 64 * 1024];
+    let cut = |reader: &Reader| if reader.has_head() { Outcome::TruncatedBody } else { Outcome::ResetAfterWrite };
+    loop {
+        if Instant::now() >= deadline {
+            return Err(Outcome::Timeout);
+        }
+        stream.set_read_timeout(Some(left())).map_err(|_| Outcome::ResetAfterWrite)?;
+        match stream.read(&mut scratch) {
+            Ok(0) => return reader.end().ok_or_else(|| cut(&reader)),
+            Ok(count) => match reader.feed(&scratch[..count]) {
+                Ok(Some(head)) => return Ok(head),
+                Ok(None) => {}
+                Err(_) => return Err(Outcome::Malformed),
+            },
+            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {}
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(_) => return Err(cut(&reader)),
+        }
+    }
+}
