@@ -25,6 +25,8 @@ struct Server {
     folder: tempfile::TempDir,
     port: u16,
     sessions: u32,
+    /// More lines for its configuration.
+    more: String,
     sshd: Option<Child>,
 }
 
@@ -32,7 +34,7 @@ impl Server {
     fn start() -> Server {
         let folder = tempfile::tempdir().unwrap();
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let mut server = Server { folder, port, sessions: 10, sshd: None };
+        let mut server = Server { folder, port, sessions: 10, more: String::new(), sshd: None };
         server.new_key("host", "ed25519", "");
         server.new_key("user", "ed25519", "");
         std::fs::copy(server.path("user.pub"), server.path("authorized_keys")).unwrap();
@@ -54,8 +56,8 @@ impl Server {
         let folder = self.folder.path().display().to_string();
         let config = format!(
             "Port {}\nListenAddress 127.0.0.1\nHostKey {folder}/host\nPidFile none\nAuthorizedKeysFile {folder}/authorized_keys\n\
-             StrictModes no\nUsePAM no\nPermitRootLogin yes\nPasswordAuthentication no\nMaxSessions {}\nMaxStartups 100\nRekeyLimit 64M\n",
-            self.port, self.sessions
+             StrictModes no\nUsePAM no\nPermitRootLogin yes\nPasswordAuthentication no\nMaxSessions {}\nMaxStartups 100\nRekeyLimit 64M\n{}",
+            self.port, self.sessions, self.more
         );
         std::fs::write(self.path("config"), config).unwrap();
         let sshd = std::env::var("HEARTH_SSHD").unwrap_or_else(|_| "/usr/sbin/sshd".to_owned());
@@ -227,6 +229,32 @@ async fn a_host_with_room_for_few_gets_few() {
     for (n, text) in futures_util::future::join_all(runs).await.into_iter().enumerate() {
         assert_eq!(text.unwrap_or_else(|error| panic!("{}", chain(&error))), n.to_string());
     }
+}
+
+/// What a greeting in `.bashrc` does: it is printed ahead of every command's own output.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_shell_that_greets_is_not_listened_to() {
+    let mut server = Server::start();
+    server.down();
+    server.more = "ForceCommand echo Welcome; echo Mind the gap >&2; exec sh -c \"$SSH_ORIGINAL_COMMAND\"\n".into();
+    server.up();
+    let node = server.node().await;
+    let output = node.exec(sh("printf out; printf err >&2; exit 3")).await.unwrap();
+    assert_eq!((output.status, &*output.stdout, &*output.stderr), (3, &b"out"[..], &b"err"[..]));
+    assert_eq!(node.exec(sh("exec >&-; exit 4")).await.unwrap().stdout, b"", "no output stays none");
+    let large: Vec<u8> = (0..3_000_000_u32).map(|n| (n % 251) as u8).collect();
+    assert!(node.exec(Command::new(["cat"]).stdin(large.clone())).await.unwrap().stdout == large);
+    let (source, target) = (server.path("source"), server.path("target").display().to_string());
+    let sum = random_file(&source, 1);
+    assert!(matches!(node.upload(&source, &target, 0o600, &sum, &quiet).await.unwrap(), Uploaded::Sent { .. }));
+    assert_eq!(node.upload(&source, &target, 0o600, &sum, &quiet).await.unwrap(), Uploaded::Skipped);
+
+    // one that runs nothing is no command without output
+    server.down();
+    server.more = "ForceCommand echo This account is not available; exit 1\n".into();
+    server.up();
+    let text = chain(&node.exec(sh("true")).await.unwrap_err());
+    assert!(text.contains("does not run commands") && text.contains("This account is not available"), "{text}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -423,6 +451,14 @@ async fn host_keys_are_verified_under_each_policy() {
     }
     assert_eq!(std::fs::read_to_string(&known).unwrap().lines().count(), 1, "stored once");
     assert_eq!(known.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+
+    // revoked wins over any other line and every policy
+    std::fs::write(&theirs, [&before[..], format!("@revoked * {key}").as_bytes()].concat()).unwrap();
+    for hosts in [&pinned, &strict, &tofu] {
+        let error = server.refusal(hosts).await;
+        assert!(matches!(&error, SshError::HostKeyRevoked { line: 2, .. }), "{error}");
+    }
+    std::fs::write(&theirs, &before).unwrap();
 
     server.down();
     server.new_key("host", "ed25519", "");

@@ -40,6 +40,9 @@ pub enum SshError {
          expected  {}\n  offered   {offered}", expected.join("\n            ")
     )]
     HostKeyChanged { at: At, expected: Vec<String>, offered: String, accept: String },
+    /// The host's key is marked as revoked: nothing was sent to it.
+    #[error("the host key of {at} is marked as revoked in {}, line {line}; nothing was sent to the host\n  offered   {offered}", known_hosts.display())]
+    HostKeyRevoked { at: At, offered: String, known_hosts: PathBuf, line: usize },
     /// The user's known_hosts does not know the host.
     #[error("the host key of {at} is not in {}\n  offered   {offered}", known_hosts.display())]
     HostKeyUnknown { at: At, known_hosts: PathBuf, offered: String, accept: String },
@@ -91,6 +94,9 @@ pub enum SshError {
     /// The host has no session left for a command, or refused to start it.
     #[error("{at} refuses to run a command")]
     Refused { at: At, source: ssh2::Error },
+    /// The login shell ended before the command began.
+    #[error("the login shell of {at} does not run commands; it printed: {output}")]
+    NotRun { at: At, output: String },
     /// The login user cannot become root.
     #[error("{user} cannot become root on {at}: {output}")]
     Sudo { at: At, user: String, output: String },
@@ -113,6 +119,9 @@ impl Explain for SshError {
             SshError::Connect { .. } => "is the machine on, does sshd listen there, does a firewall stand between?".into(),
             SshError::HostKeyChanged { accept, .. } => format!("if you reinstalled the host, accept its new key: {accept}"),
             SshError::HostKeyUnknown { accept, .. } => format!("compare it with the host's, then connect once: {accept}"),
+            SshError::HostKeyRevoked { .. } => {
+                "give the host a new key: others may have this one. rm /etc/ssh/ssh_host_*; ssh-keygen -A; restart sshd".into()
+            }
             SshError::KnownHosts { .. } => "look at its permissions".into(),
             SshError::IdentityMissing { .. } => "correct spec.provider.ssh.identityFile, or make one with ssh-keygen".into(),
             SshError::IdentityUnreadable { path, .. } => format!("chmod 600 {}, as its owner", path.display()),
@@ -138,6 +147,9 @@ impl Explain for SshError {
             }
             SshError::Lost { .. } => "run the command again: finished steps are skipped, uploads resume".into(),
             SshError::Refused { .. } => "raise MaxSessions in the host's sshd_config to 10, its default".into(),
+            SshError::NotRun { .. } => {
+                "`ssh HOST true` shows the same; look at the user's shell and its files (.bashrc, .profile) on the host".into()
+            }
             SshError::Sudo { user, .. } => {
                 format!("allow it without a password (`{user} ALL=(ALL) NOPASSWD: ALL`), or set HEARTH_SUDO_PASSWORD")
             }

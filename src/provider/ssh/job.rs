@@ -12,7 +12,7 @@ use ssh2::{Channel, Session};
 use tokio::sync::{mpsc, oneshot};
 
 use super::again::{MaybeAgain, is_outbound, is_refusal};
-use super::quote::take_group;
+use super::quote::{drop_greeting, take_group};
 use super::signal::signal_number;
 use crate::provider::Output;
 
@@ -20,15 +20,13 @@ use crate::provider::Output;
 const OPERATIONS: usize = 32;
 /// How long a cancelled command has to tell its process group and to end; a busy host needs seconds for the first.
 const END_WAIT: Duration = Duration::from_secs(10);
-/// Standard error is searched for the process group up to here.
-const GROUP_LIMIT: usize = 4096;
 
 /// What a terminal is told: columns and rows.
 pub(super) type Size = (u32, u32);
 
 /// Where output goes.
 pub(super) enum Sink {
-    /// Into the reply. The first line of standard error is the process group.
+    /// Into the reply, from the command's own beginning on.
     Collect,
     /// To a reader as it comes; true marks standard error.
     Forward(mpsc::Sender<(bool, Bytes)>),
@@ -57,6 +55,8 @@ pub(super) enum Failure {
     Lost(String),
     /// The host did not start it.
     Refused(ssh2::Error),
+    /// The login shell ended without running it; what it printed.
+    NotRun(String),
 }
 
 enum Phase {
@@ -87,6 +87,8 @@ pub(super) struct Job {
     stuck_write: bool,
     stuck_read: [bool; 2],
     group: Option<u32>,
+    /// The command's own output has begun; nothing is marked where output is passed on as it comes.
+    begun: bool,
     output: Output,
     /// The process group that is to be ended, once it is known.
     pub after: Option<u32>,
@@ -119,6 +121,7 @@ impl Job {
             stuck_write: false,
             stuck_read: [false; 2],
             group: None,
+            begun: !ends,
             output: Output::default(),
             after: None,
             outbound: false,
@@ -241,8 +244,12 @@ impl Job {
         let status = i64::from(channel.exit_status().unwrap_or(-1));
         let mut output = std::mem::take(&mut self.output);
         output.status = signal.map_or(status, |name| 128 + signal_number(&name));
+        let outcome = match self.begun {
+            true => Ok(output),
+            false => Err(Failure::NotRun(String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).trim().to_owned())),
+        };
         if let Some(reply) = self.reply.take() {
-            let _nobody_waits = reply.send(Ok(output));
+            let _nobody_waits = reply.send(outcome);
         }
         self.phase = Phase::Closing;
     }
@@ -281,9 +288,10 @@ impl Job {
                 }
             }
         }
-        if self.group.is_none() && self.ends && self.output.stderr.len() < GROUP_LIMIT + buffer.len() {
+        if self.group.is_none() && self.ends {
             self.group = take_group(&mut self.output.stderr);
         }
+        self.begun = self.begun || drop_greeting(&mut self.output.stdout);
         Ok(progress)
     }
 

@@ -92,6 +92,7 @@ impl SshNode {
             Ok(Ok(output)) => Ok(output),
             Ok(Err(Failure::Refused(source))) => Err(SshError::Refused { at, source }),
             Ok(Err(Failure::Lost(reason))) => Err(SshError::Lost { at, reason }),
+            Ok(Err(Failure::NotRun(output))) => Err(SshError::NotRun { at, output }),
             Err(_dropped) => Err(SshError::Lost { at, reason: "it ended".to_owned() }),
         }
     }

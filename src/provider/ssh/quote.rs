@@ -3,8 +3,16 @@
 use super::error::SshError;
 use super::secret::Secret;
 
-/// Starts the line by which a command tells its process group, on standard error.
+/// Starts the line by which a command gives its process group, on standard error.
 const GROUP: &str = "hearth-group:";
+/// The line that ends what a login shell prints by itself, on standard output: a greeting in `.bashrc` is read by bash for
+/// every command of sshd's. (bash(1), INVOCATION: "Bash attempts to determine when it is being run with its standard input
+/// connected to a network connection".)
+const BEGIN: &str = "hearth-output:\n";
+/// Both marks are searched for up to here: a greeting is shorter.
+const GREETING: usize = 64 * 1024;
+/// Where programs are looked for. sudo's `secure_path` lacks /usr/local/bin on Red Hat's family, and sshd's own default on some.
+const PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /// The line that ends what `sudo -S` may read of standard input.
 const END: &str = "hearth-end-of-password";
 
@@ -25,22 +33,23 @@ pub(super) struct Line {
     pub preamble: Option<Vec<u8>>,
 }
 
-/// The command line that runs `argv` as root, its arguments as they are, and tells its process group first.
+/// The command line that runs `argv` as root, its arguments as they are. It marks first where its own output begins, and gives
+/// its process group.
 ///
 /// With a password, a shell drops everything up to a mark: whether sudo read the password (it does not when the
 /// user's rights ask for none), the command never sees it.
 pub(super) fn privileged(privilege: &Privilege, argv: &[String]) -> Result<Line, SshError> {
-    let announce = format!("echo {GROUP}$$ >&2; exec \"$@\"");
+    let announce = format!("{PATH}:$PATH; export PATH; echo {}; echo {GROUP}$$ >&2; exec \"$@\"", BEGIN.trim_end());
     let skip = format!("while IFS= read -r line; do [ \"$line\" != {END} ] || exec \"$@\"; done");
     let mut words = vec!["sh", "-c", &announce, "sh"];
     let preamble = match privilege {
         Privilege::Root => None,
         Privilege::Sudo => {
-            words.extend(["sudo", "-n", "--"]);
+            words.extend(["sudo", "-n", "--", "env", PATH]);
             None
         }
         Privilege::Password(secret) => {
-            words.extend(["sudo", "-k", "-S", "-p", "", "--", "sh", "-c", &skip, "sh"]);
+            words.extend(["sudo", "-k", "-S", "-p", "", "--", "env", PATH, "sh", "-c", &skip, "sh"]);
             Some(format!("{}\n{END}\n", secret.reveal()).into_bytes())
         }
     };
@@ -64,14 +73,26 @@ pub(super) fn end_groups(groups: &[u32]) -> [String; 3] {
     ["sh".to_owned(), "-c".to_owned(), script]
 }
 
-/// Takes the line with the process group out of standard error, once it is there as a whole.
+/// Takes the line with the process group out of standard error, once it is there as a whole, and what a login shell printed
+/// ahead of it.
 pub(super) fn take_group(stderr: &mut Vec<u8>) -> Option<u32> {
-    let start = stderr.windows(GROUP.len()).position(|window| window == GROUP.as_bytes())?;
-    let digits = start + GROUP.len();
-    let end = digits + stderr[digits..].iter().position(|byte| *byte == b'\n')?;
-    let group = std::str::from_utf8(&stderr[digits..end]).ok()?.parse().ok()?;
-    stderr.drain(start..=end);
+    // a shell that traces (`set -x`) prints the command line first, where no number follows the word
+    let starts =
+        stderr[..stderr.len().min(GREETING)].windows(GROUP.len()).enumerate().filter(|(_, window)| *window == GROUP.as_bytes());
+    let (end, group) = starts.map(|(start, _)| start + GROUP.len()).find_map(|digits| {
+        let end = digits + stderr[digits..].iter().position(|byte| *byte == b'\n')?;
+        Some((end, std::str::from_utf8(&stderr[digits..end]).ok()?.parse().ok()?))
+    })?;
+    stderr.drain(..=end);
     Some(group)
+}
+
+/// Drops what a login shell printed ahead of the command's own standard output; false while the mark is not there yet.
+pub(super) fn drop_greeting(stdout: &mut Vec<u8>) -> bool {
+    let start = stdout[..stdout.len().min(GREETING)].windows(BEGIN.len()).position(|window| window == BEGIN.as_bytes());
+    let Some(start) = start else { return false };
+    stdout.drain(..start + BEGIN.len());
+    true
 }
 
 #[cfg(test)]
@@ -114,7 +135,9 @@ mod tests {
         let expected: Vec<u8> = awkward.iter().flat_map(|word| [word.as_bytes(), b"\0"].concat()).collect();
         assert_eq!(by_shell(&plain(&argv).expect("quotable")), expected);
         let line = privileged(&Privilege::Root, &owned(&argv)).expect("quotable");
-        assert_eq!(by_shell(&line.command), expected);
+        let mut output = by_shell(&format!("echo Welcome; {}", line.command));
+        assert!(drop_greeting(&mut output));
+        assert_eq!(output, expected);
         assert!(plain(&["a\0b"]).is_err());
     }
 
@@ -132,7 +155,7 @@ mod tests {
     #[test]
     fn passwords_are_not_on_the_command_line() {
         let line = privileged(&Privilege::Password(Secret::new("hunter2")), &owned(&["id", "-u"])).expect("quotable");
-        assert!(!line.command.contains("hunter2") && line.command.contains("sudo -k -S -p '' --"), "{}", line.command);
+        assert!(!line.command.contains("hunter2") && line.command.contains("sudo -k -S -p '' -- env"), "{}", line.command);
         assert_eq!(line.preamble.expect("a password"), b"hunter2\nhearth-end-of-password\n");
     }
 
@@ -142,6 +165,19 @@ mod tests {
         assert_eq!(take_group(&mut stderr), None);
         stderr.extend_from_slice(b"34\nreal text");
         assert_eq!(take_group(&mut stderr), Some(1234));
-        assert_eq!(stderr, b"banner\nreal text");
+        assert_eq!(stderr, b"real text");
+        let mut traced = b"+ sh -c 'echo hearth-group:$$ >&2'\nhearth-group:7\n".to_vec();
+        assert_eq!((take_group(&mut traced), traced), (Some(7), Vec::new()));
+    }
+
+    #[test]
+    fn programs_are_found_whatever_path_sudo_or_sshd_gives() {
+        for privilege in [Privilege::Sudo, Privilege::Password(Secret::new("x"))] {
+            let line = privileged(&privilege, &owned(&["ctr"])).expect("quotable");
+            assert!(line.command.contains("-- env 'PATH=/usr/local/sbin:/usr/local/bin:"), "{}", line.command);
+        }
+        let line = privileged(&Privilege::Root, &owned(&["sh", "-c", "echo $PATH"])).expect("quotable");
+        let path = String::from_utf8(by_shell(&format!("PATH=/usr/bin:/bin; {}", line.command))).expect("text");
+        assert_eq!(path, format!("{BEGIN}{}:/usr/bin:/bin\n", PATH.trim_start_matches("PATH=")));
     }
 }
