@@ -16,6 +16,9 @@ use super::error::{At, SshError};
 const METHODS: [&str; 6] =
     ["ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521", "rsa-sha2-512", "rsa-sha2-256"];
 
+/// The machine's known_hosts. (ssh_config(5), GlobalKnownHostsFile)
+const GLOBAL: &str = "/etc/ssh/ssh_known_hosts";
+
 /// How one host's key is verified.
 #[derive(Debug, Clone)]
 pub(super) enum Policy {
@@ -53,11 +56,24 @@ fn order(known: &[String]) -> String {
     [first, rest].concat().join(",")
 }
 
-/// Verifies the key that the host proved to have. After the handshake, before logging in.
-pub(super) fn verify(session: &Session, policy: &Policy, at: &At, host: Ipv4Addr, port: u16) -> Result<(), SshError> {
+/// Verifies the key that the host proved to have. After the handshake, before logging in. A key that the user's own
+/// known_hosts or the machine's marks as revoked is refused whatever the policy.
+pub(super) fn verify(
+    session: &Session,
+    policy: &Policy,
+    users: &Path,
+    at: &At,
+    host: Ipv4Addr,
+    port: u16,
+) -> Result<(), SshError> {
     // a handshake without a host key does not succeed
     let key = session.host_key().map(|(key, _)| key.to_vec()).unwrap_or_default();
     let offered = format!("{} {}", key_type(&key), fingerprint(&key));
+    for path in [users, Path::new(GLOBAL)] {
+        if let Some(line) = revoked(path, &key)? {
+            return Err(SshError::HostKeyRevoked { at: at.clone(), offered, known_hosts: path.to_owned(), line });
+        }
+    }
     let name = known_name(host, port);
     let changed = |expected: Vec<String>, accept: String| {
         Err(SshError::HostKeyChanged { at: at.clone(), expected, offered: offered.clone(), accept })
@@ -140,16 +156,33 @@ fn known_keys(session: &Session, path: &Path, name: &str) -> Result<Vec<Vec<u8>>
     Ok(keys)
 }
 
-/// A known_hosts file, line by line: one that the library does not understand hides no other. Lines with a marker
-/// (`@cert-authority`, `@revoked`) hold no key of a host.
-fn read(session: &Session, path: &Path) -> Result<KnownHosts, SshError> {
-    let unusable = |source| SshError::KnownHosts { path: path.to_owned(), source };
-    let text = match std::fs::read(path) {
-        Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
-        Err(error) => return Err(unusable(error)),
+/// The line that marks a key as revoked, counted from 1. For whichever host it is: a key that is known to others is no
+/// proof of anybody.
+fn revoked(path: &Path, key: &[u8]) -> Result<Option<usize>, SshError> {
+    let key = STANDARD.encode(key);
+    let text = text(path)?;
+    let marks = |line: &str| {
+        let mut words = line.split_whitespace();
+        words.next() == Some("@revoked") && words.nth(2) == Some(&*key)
     };
-    let mut hosts = session.known_hosts().map_err(|source| unusable(source.into()))?;
+    Ok(text.lines().position(marks).map(|index| index + 1))
+}
+
+/// A known_hosts file's text; empty if there is none.
+fn text(path: &Path) -> Result<String, SshError> {
+    match std::fs::read(path) {
+        Ok(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(String::new()),
+        Err(source) => Err(SshError::KnownHosts { path: path.to_owned(), source }),
+    }
+}
+
+/// A known_hosts file, line by line: one that the library does not understand hides no other. Lines with a marker
+/// (`@cert-authority`, `@revoked`) hold no key that a host is known by.
+fn read(session: &Session, path: &Path) -> Result<KnownHosts, SshError> {
+    let unusable = |source: ssh2::Error| SshError::KnownHosts { path: path.to_owned(), source: source.into() };
+    let text = text(path)?;
+    let mut hosts = session.known_hosts().map_err(unusable)?;
     for line in text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with(['#', '@'])) {
         let _understood = hosts.read_str(line, KnownHostFileKind::OpenSSH);
     }
@@ -221,6 +254,8 @@ mod tests {
             assert!(matches!(check(&session, &path, name, &other), Ok(Known::Other(keys)) if keys.len() == 1), "{name}");
         }
         assert!(matches!(check(&session, &path, "10.0.0.2", &key), Ok(Known::Not)));
+        assert_eq!(revoked(&path, &key).expect("readable"), Some(2));
+        assert_eq!(revoked(&path, &other).expect("readable"), None);
         assert_eq!(path.metadata().expect("there").permissions().mode() & 0o777, 0o600);
     }
 }

@@ -60,7 +60,7 @@ fn over<S: AsFd + AsRawFd + 'static>(target: &Target, stream: S) -> Result<Sessi
     }
     hostkey::prefer(&session, &target.policy, target.host, target.port)?;
     session.handshake().map_err(handshake)?;
-    hostkey::verify(&session, &target.policy, &target.at, target.host, target.port)?;
+    hostkey::verify(&session, &target.policy, &target.environment.known_hosts(), &target.at, target.host, target.port)?;
     auth::login(&session, target)?;
     Ok(session)
 }
