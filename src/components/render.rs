@@ -71,9 +71,9 @@ impl Inputs {
             telemetry: components.istio.as_ref().map_or(Telemetry::Envoy, |istio| istio.telemetry),
             was_image: was_image.to_owned(),
             domain: workloads.and_then(|workloads| workloads.domain.clone()),
-            web_replicas: workloads.map_or(1, |workloads| workloads.web_replicas),
-            was_replicas: workloads.map_or(1, |workloads| workloads.was_replicas),
-            mysql_storage: workloads.map_or_else(|| "1Gi".to_owned(), |workloads| workloads.mysql_storage.clone()),
+            web_replicas: workloads.map_or(1, |workloads| workloads.web.replicas),
+            was_replicas: workloads.map_or(1, |workloads| workloads.was.replicas),
+            mysql_storage: workloads.map_or_else(|| "1Gi".to_owned(), |workloads| workloads.mysql.storage.clone()),
             mysql_node: profile.nodes().holds_volumes().name.clone(),
             secrets,
         }

@@ -45,7 +45,7 @@ impl Needs {
         if !stopped.is_empty() {
             memory += components.metallb.as_ref().map_or(0, |_| METALLB * wanted.count() as u64);
             memory += components.istio.as_ref().map_or(0, |_| ISTIO);
-            let replicas = |workloads: &crate::profile::Workloads| u64::from(workloads.web_replicas + workloads.was_replicas);
+            let replicas = |workloads: &crate::profile::Workloads| u64::from(workloads.web.replicas + workloads.was.replicas);
             memory += components.workloads.as_ref().map_or(0, |workloads| MYSQL + REPLICA * replicas(workloads));
         }
         let images = if existing.is_empty() { IMAGES_DISK } else { 0 };

@@ -134,9 +134,12 @@ fn deserialize<T: DeserializeOwned>(root: &mut Node, findings: &mut Vec<Finding>
             return None;
         }
         let path = if path == "." { String::new() } else { path };
+        // a custom `Deserialize` that has a hint writes it on a second line
+        let (message, hint) = message.split_once('\n').map_or((message.as_str(), None), |(first, hint)| (first, Some(hint)));
         // A refusal of something in which the schema has found the reason says nothing new.
         let known = findings.iter().any(|finding| finding.path.starts_with(&path));
         let finding = Finding::new(find(root, &path).0.span, path, message).mend(Mend::Remove);
+        let finding = Finding { hint: hint.map(str::to_owned), ..finding };
         let mended = mend(root, &finding);
         if !known {
             findings.push(finding);

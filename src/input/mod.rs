@@ -12,7 +12,8 @@
 //!
 //! So the schema that editors use and the check that the command line makes cannot drift apart. Types for strict
 //! loading derive `JsonSchema` and `Deserialize` with `deny_unknown_fields` and without `flatten`; an `Option` may
-//! be left out, but not be null. A custom `Deserialize` is fine too: its error gets a place, though only the first one.
+//! be left out, but not be null. A custom `Deserialize` is fine too: its error gets a place, and what it writes on a
+//! second line is shown as the hint.
 
 mod check;
 mod choice;

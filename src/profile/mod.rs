@@ -1,6 +1,7 @@
 //! The profile: what the user wants. Raw file types, defaults and checks live in the submodules;
 //! everything after this stage sees only the resolved, valid types below.
 
+pub mod components;
 mod nodes;
 mod range;
 mod resolve;
@@ -14,6 +15,7 @@ use std::fmt;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
+pub use components::{Components, Gateway, Istio, Metallb, Mysql, Pool, Telemetry, Vip, Was, Web, Workloads};
 pub use nodes::{NodeSpec, Nodes};
 
 use ipnet::Ipv4Net;
@@ -125,6 +127,16 @@ pub enum Provider {
     Ssh(SshHosts),
 }
 
+impl Provider {
+    /// Whether its nodes come with a default storage class, as kind's images do.
+    pub fn brings_storage_class(&self) -> bool {
+        match self {
+            Provider::Docker(_) => true,
+            Provider::Ssh(_) => false,
+        }
+    }
+}
+
 /// Nodes as containers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -227,75 +239,12 @@ pub enum Cni {
     None,
 }
 
-/// What gets installed; an absent component is not.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Components {
-    /// Addresses for `LoadBalancer` services.
-    pub metallb: Option<Metallb>,
-    /// Service mesh and its ingress gateway; needs metallb.
-    pub istio: Option<Istio>,
-    /// Sample web / WAS / MySQL; needs istio.
-    pub workloads: Option<Workloads>,
-}
-
-/// MetalLB in layer 2 mode.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Metallb {
-    /// Which addresses it hands out.
-    pub pool: Pool,
-}
-
-/// The address pool.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum Pool {
-    /// Planned from the nodes' network.
-    Auto,
-    /// As the profile says, both ends included.
-    Range(AddressRange),
-}
-
-/// An IPv4 range, both ends included.
+/// An IPv4 range, both ends included. Written as `192.168.1.200-192.168.1.220`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct AddressRange {
     /// First address.
     pub first: Ipv4Addr,
     /// Last address, not below the first.
     pub last: Ipv4Addr,
-}
-
-/// Istio: istiod, injector, ingress gateway.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Istio {
-    /// The gateway's address; none: the first of the pool.
-    pub vip: Option<Ipv4Addr>,
-    /// Which telemetry the proxies produce.
-    pub telemetry: Telemetry,
-}
-
-/// Which telemetry the proxies produce.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Telemetry {
-    /// Envoy's own statistics; runs on stock Envoy.
-    Envoy,
-    /// Istio's standard metrics too; needs Istio's build of Envoy.
-    Istio,
-}
-
-/// Sample workloads in namespace `blog-system`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Workloads {
-    /// Hosts of the Gateway are `*.<domain>`, the application is `blog.<domain>`; none: any host.
-    pub domain: Option<String>,
-    /// Replicas of web (nginx).
-    pub web_replicas: u32,
-    /// Replicas of WAS.
-    pub was_replicas: u32,
-    /// Size of MySQL's volume, a Kubernetes quantity.
-    pub mysql_storage: String,
 }

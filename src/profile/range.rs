@@ -68,6 +68,20 @@ impl FromStr for AddressRange {
     }
 }
 
+impl TryFrom<String> for AddressRange {
+    type Error = RangeError;
+
+    fn try_from(text: String) -> Result<Self, RangeError> {
+        text.parse()
+    }
+}
+
+impl From<AddressRange> for String {
+    fn from(range: AddressRange) -> String {
+        range.to_string()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -5,10 +5,7 @@ use std::net::Ipv4Addr;
 use super::schema::{self, ClusterProfile};
 use super::validate::validate;
 use super::values::{self, Complaint};
-use super::{
-    Cni, Components, DockerNodes, Host, HostKeys, Istio, Jump, Kubernetes, Metallb, Pool, Profile, Provider, Role, SshHosts,
-};
-use super::{Telemetry, Workloads};
+use super::{Cni, DockerNodes, Host, HostKeys, Jump, Kubernetes, Profile, Provider, Role, SshHosts};
 use crate::input::{Located, Problem};
 
 /// What has been found wrong so far, and the file to show it in.
@@ -62,7 +59,7 @@ pub(super) fn resolve(file: Located<ClusterProfile>, problems: &mut Vec<Problem>
         },
         kubernetes,
         cni: spec.network.as_ref().and_then(|network| network.cni).unwrap_or(Cni::Routed),
-        components: spec.components.as_ref().map(|written| components(&mut findings, written)).unwrap_or_default(),
+        components: spec.components.clone().unwrap_or_default(),
     };
     validate(&profile, &mut findings);
     if let Provider::Ssh(ssh) = &mut profile.provider {
@@ -151,32 +148,4 @@ fn ssh_hosts(findings: &mut Findings, written: &schema::Ssh) -> SshHosts {
         jump,
         hosts,
     }
-}
-
-fn components(findings: &mut Findings, written: &schema::Components) -> Components {
-    let metallb = written.metallb.as_ref().map(|metallb| Metallb {
-        pool: metallb
-            .pool
-            .as_ref()
-            .map_or(Pool::Auto, |text| findings.parse("spec.components.metallb.pool", text, Pool::Auto, values::pool)),
-    });
-    let istio = written.istio.as_ref().map(|istio| {
-        let vip = istio.gateway.as_ref().and_then(|gateway| gateway.vip.as_ref());
-        Istio {
-            vip: vip.and_then(|text| findings.parse("spec.components.istio.gateway.vip", text, None, values::vip)),
-            telemetry: istio.telemetry.unwrap_or(Telemetry::Envoy),
-        }
-    });
-    let workloads = written.workloads.as_ref().map(|workloads| {
-        let domain = workloads.domain.as_ref();
-        let storage = workloads.mysql.as_ref().and_then(|mysql| mysql.storage.clone());
-        let storage = storage.unwrap_or_else(|| schema::MYSQL_STORAGE.to_owned());
-        Workloads {
-            domain: domain.map(|text| findings.parse_text("spec.components.workloads.domain", text, values::domain)),
-            web_replicas: workloads.web.as_ref().and_then(|web| web.replicas).unwrap_or(schema::WEB_REPLICAS),
-            was_replicas: workloads.was.as_ref().and_then(|was| was.replicas).unwrap_or(schema::WAS_REPLICAS),
-            mysql_storage: findings.parse_text("spec.components.workloads.mysql.storage", &storage, values::storage),
-        }
-    });
-    Components { metallb, istio, workloads }
 }

@@ -4,7 +4,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Cni, HostKeys, Role, Telemetry};
+use super::{Cni, Components, HostKeys, Role};
 
 /// Default of `spec.kubernetes.version`.
 pub const VERSION: &str = "v1.36.4";
@@ -16,12 +16,6 @@ pub const SERVICE_SUBNET: &str = "10.96.0.0/16";
 pub const WORKERS: u32 = 2;
 /// Default SSH port.
 pub const SSH_PORT: u16 = 22;
-/// Default replicas of web.
-pub const WEB_REPLICAS: u32 = 2;
-/// Default replicas of WAS.
-pub const WAS_REPLICAS: u32 = 3;
-/// Default size of MySQL's volume.
-pub const MYSQL_STORAGE: &str = "1Gi";
 
 /// What the user wants: one cluster, its nodes, and what runs on it.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -194,87 +188,4 @@ pub struct Network {
     /// `routed`: a static route per node, no daemon, all nodes on one network segment; `none`: bring your own.
     #[schemars(extend("default" = "routed"))]
     pub cni: Option<Cni>,
-}
-
-/// What gets installed.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Components {
-    /// Addresses for services of type LoadBalancer.
-    pub metallb: Option<Metallb>,
-    /// Service mesh with an ingress gateway; needs metallb.
-    pub istio: Option<Istio>,
-    /// Sample web, WAS and MySQL; needs istio.
-    pub workloads: Option<Workloads>,
-}
-
-/// MetalLB in layer 2 mode.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Metallb {
-    /// Addresses it hands out: `auto`, or first and last as in `192.168.1.200-192.168.1.220`.
-    #[schemars(regex(pattern = r"^(auto|[0-9.]+ *- *[0-9.]+)$"), extend("default" = "auto"))]
-    pub pool: Option<String>,
-}
-
-/// Istio: istiod, injector, ingress gateway.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Istio {
-    /// The ingress gateway.
-    pub gateway: Option<Gateway>,
-    /// `envoy`: Envoy's own statistics, runs on stock Envoy; `istio`: istio_requests_total too, needs Istio's build of Envoy.
-    #[schemars(extend("default" = "envoy"))]
-    pub telemetry: Option<Telemetry>,
-}
-
-/// The ingress gateway.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Gateway {
-    /// Its address: `auto` for the first of the pool, or one of the pool.
-    #[schemars(regex(pattern = r"^(auto|[0-9.]+)$"), extend("default" = "auto"))]
-    pub vip: Option<String>,
-}
-
-/// Sample web, WAS and MySQL in namespace `blog-system`.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Workloads {
-    /// The gateway serves `*.<domain>`, the application is `blog.<domain>`; default: any host name.
-    #[schemars(regex(pattern = r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$"), length(max = 200))]
-    pub domain: Option<String>,
-    /// nginx in front.
-    pub web: Option<Web>,
-    /// Application server.
-    pub was: Option<Was>,
-    /// Database.
-    pub mysql: Option<Mysql>,
-}
-
-/// nginx in front.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Web {
-    /// Number of pods.
-    #[schemars(range(min = 1, max = 50), extend("default" = WEB_REPLICAS))]
-    pub replicas: Option<u32>,
-}
-
-/// Application server.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Was {
-    /// Number of pods.
-    #[schemars(range(min = 1, max = 50), extend("default" = WAS_REPLICAS))]
-    pub replicas: Option<u32>,
-}
-
-/// Database.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Mysql {
-    /// Size of its volume with a unit, for example `1Gi`.
-    #[schemars(regex(pattern = r"^[0-9]+(\.[0-9]+)?(Ki|Mi|Gi|Ti|k|M|G|T)$"), extend("default" = MYSQL_STORAGE))]
-    pub storage: Option<String>,
 }

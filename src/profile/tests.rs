@@ -37,8 +37,8 @@ fn quick_resolves_to_the_whole_stack_on_docker() {
         "cni": "routed",
         "components": {
             "metallb": {"pool": "auto"},
-            "istio": {"vip": null, "telemetry": "envoy"},
-            "workloads": {"domain": null, "webReplicas": 1, "wasReplicas": 2, "mysqlStorage": "1Gi"},
+            "istio": {"gateway": {"vip": "auto"}, "telemetry": "envoy"},
+            "workloads": {"domain": null, "web": {"replicas": 1}, "was": {"replicas": 2}, "mysql": {"storage": "1Gi"}},
         },
     });
     assert_eq!(serde_json::to_value(profile).expect("serialisable"), expected);
@@ -51,9 +51,9 @@ fn minimal_resolves_to_two_nodes_and_no_components() {
     assert!(matches!(&profile.provider, Provider::Docker(docker) if docker.workers == 1));
     let profile = of(MINIMAL, &["spec.components={metallb: {}, istio: {}, workloads: {}}"]).expect("valid");
     assert_eq!(profile.components.metallb, Some(Metallb { pool: Pool::Auto }));
-    assert_eq!(profile.components.istio, Some(Istio { vip: None, telemetry: Telemetry::Envoy }));
+    assert_eq!(profile.components.istio, Some(Istio { gateway: Gateway { vip: Vip::Auto }, telemetry: Telemetry::Envoy }));
     let workloads = profile.components.workloads.expect("installed");
-    assert_eq!((workloads.web_replicas, workloads.was_replicas, workloads.mysql_storage.as_str()), (2, 3, "1Gi"));
+    assert_eq!((workloads.web.replicas, workloads.was.replicas, workloads.mysql.storage.as_str()), (2, 3, "1Gi"));
 }
 
 #[test]

@@ -148,7 +148,7 @@ fn components(profile: &Profile, findings: &mut Findings) {
 /// Addresses for services. Whether a Docker network holds them is known only when it exists.
 fn pool(profile: &Profile, findings: &mut Findings) {
     let Some(metallb) = &profile.components.metallb else { return };
-    let vip = profile.components.istio.as_ref().and_then(|istio| istio.vip);
+    let vip = profile.components.istio.as_ref().and_then(|istio| istio.gateway.vip.given());
     let Pool::Range(range) = metallb.pool else {
         vip.into_iter().for_each(|vip| on_hosts_network(profile, VIP, AddressRange { first: vip, last: vip }, findings));
         return;

@@ -1,17 +1,31 @@
 //! Single values: text in, meaning out, or what is wrong with it and what to write instead.
 
+use std::fmt;
 use std::net::Ipv4Addr;
 
 use ipnet::Ipv4Net;
+use serde::{Deserialize, Deserializer};
 
 use super::range::RangeError;
-use super::{AddressRange, Pool};
+use super::{AddressRange, Pool, Vip};
 
 /// What is wrong with a value, and what to write instead.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Complaint {
+pub struct Complaint {
+    /// What is wrong.
     pub message: String,
+    /// What to write instead.
     pub hint: Option<String>,
+}
+
+/// The hint on a second line, where [`crate::input`] looks for it.
+impl fmt::Display for Complaint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.hint {
+            Some(hint) => write!(f, "{}\n{hint}", self.message),
+            None => f.write_str(&self.message),
+        }
+    }
 }
 
 type Parsed<T> = Result<T, Complaint>;
@@ -146,11 +160,11 @@ pub(super) fn address(text: &str) -> Parsed<Ipv4Addr> {
 }
 
 /// `auto`, or an address.
-pub(super) fn vip(text: &str) -> Parsed<Option<Ipv4Addr>> {
+pub(super) fn vip(text: &str) -> Parsed<Vip> {
     match text {
-        "auto" => Ok(None),
+        "auto" => Ok(Vip::Auto),
         text => address(text)
-            .map(Some)
+            .map(Vip::Address)
             .map_err(|complaint| Complaint { hint: Some("write auto, or an address of the pool".to_owned()), ..complaint }),
     }
 }
@@ -201,6 +215,17 @@ pub(super) fn storage(text: &str) -> Parsed<String> {
         return complaint("a volume of no size", None);
     }
     Ok(text.to_owned())
+}
+
+/// A field that holds a [`domain`] or nothing.
+pub(super) fn optional_domain<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let text = Option::<String>::deserialize(deserializer)?;
+    text.map(|text| domain(&text)).transpose().map_err(serde::de::Error::custom)
+}
+
+/// A field that holds a size of [`storage`].
+pub(super) fn storage_size<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    storage(&String::deserialize(deserializer)?).map_err(serde::de::Error::custom)
 }
 
 #[cfg(test)]
@@ -291,6 +316,6 @@ mod tests {
         assert_eq!(hint(pool("10.0.0.9-10.0.0.1")), "write 10.0.0.1-10.0.0.9");
         assert!(pool("10.0.0.0/24").is_err() && pool("Auto").is_err());
         assert!(address("0.0.0.0").is_err() && address("127.0.0.1").is_err() && address("10.0.0.256").is_err());
-        assert_eq!(vip("auto"), Ok(None));
+        assert_eq!(vip("auto"), Ok(Vip::Auto));
     }
 }

@@ -274,7 +274,7 @@ impl Session {
     /// The gateway's address: the profile's, or the pool's first.
     pub async fn vip(&self) -> Result<Ipv4Addr> {
         let pool = self.pool().await?;
-        match self.profile.components.istio.as_ref().and_then(|istio| istio.vip) {
+        match self.profile.components.istio.as_ref().and_then(|istio| istio.gateway.vip.given()) {
             Some(vip) if !pool.contains(vip) => Err(SessionError::VipOutsidePool { vip, pool }.into()),
             Some(vip) => Ok(vip),
             None => Ok(pool.first),
