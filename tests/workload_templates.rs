@@ -1,36 +1,29 @@
 //! The templates of the sample workloads: they render, they are YAML, and their parts fit together.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use hearth::components::{Decided, Secrets, render::render, workloads};
+use hearth::profile::{AddressRange, Source, load};
 use serde_json::{Value, json};
-use tera::{Context, Tera};
 
 type Outcome = Result<(), Box<dyn std::error::Error>>;
 
-const FILES: [(&str, &str); 5] = [
-    ("namespace", include_str!("../templates/workloads/namespace.yaml")),
-    ("mysql", include_str!("../templates/workloads/mysql.yaml")),
-    ("was", include_str!("../templates/workloads/was.yaml")),
-    ("web", include_str!("../templates/workloads/web.yaml")),
-    ("routes", include_str!("../templates/workloads/routes.yaml")),
-];
-
-/// Every object, rendered.
+/// Every object of the workloads, as they are applied.
 fn objects(domain: Option<&str>) -> Result<Vec<Value>, Box<dyn std::error::Error>> {
-    let mut context = Context::new();
-    context.insert("was_image", "hearth.dev/was:0123456789ab");
-    context.insert("was_replicas", &3);
-    context.insert("web_replicas", &2);
-    context.insert("mysql_storage", "1Gi");
-    context.insert("mysql_password", "AppPassword");
-    context.insert("mysql_root_password", "RootPassword");
-    context.insert("domain", &domain);
-    let mut tera = Tera::default();
-    tera.add_raw_templates(FILES.map(|(name, text)| (format!("{name}.yaml"), text)))?;
-    let mut objects = Vec::new();
-    for (name, _) in FILES {
-        let text = tera.render(&format!("{name}.yaml"), &context)?;
-        objects.extend(serde_yaml::from_multiple::<Value>(&text)?);
-    }
-    Ok(objects)
+    let mut overrides = vec!["spec.components.workloads={web: {replicas: 2}, was: {replicas: 3}}".to_owned()];
+    overrides.extend(domain.map(|domain| format!("spec.components.workloads.domain={domain}")));
+    let profile = load(&[Source::File("profiles/quick.yaml".into())], &overrides).map_err(|error| error.to_string())?;
+    let pool: AddressRange = "172.18.255.200-172.18.255.220".parse()?;
+    let secrets = Secrets::generate(&profile)?;
+    let decided = Decided::new(&profile, pool.first, pool, "hearth.dev/was:0123456789ab", secrets);
+    let parts = (workloads::COMPONENT.parts)(&profile);
+    let objects = parts.iter().map(|part| render(part, &decided)).collect::<Result<Vec<_>, _>>()?;
+    Ok(objects.concat())
+}
+
+/// What a Secret keeps under a key.
+fn kept(secret: &Value, key: &str) -> Result<String, Box<dyn std::error::Error>> {
+    Ok(String::from_utf8(BASE64.decode(secret["data"][key].as_str().ok_or("no such key")?)?)?)
 }
 
 fn find<'a>(objects: &'a [Value], kind: &str, name: &str) -> Result<&'a Value, String> {
@@ -45,8 +38,8 @@ fn every_object_is_named_once_and_stands_in_the_namespace() -> Outcome {
         objects.iter().map(|object| format!("{}/{}", object["kind"], object["metadata"]["name"])).collect();
     names.sort();
     names.dedup();
-    assert_eq!((objects.len(), names.len()), (13, 13));
-    for object in objects.iter().filter(|object| object["kind"] != "Namespace") {
+    assert_eq!((objects.len(), names.len()), (16, 16));
+    for object in objects.iter().filter(|object| !["Namespace", "PersistentVolume"].map(Value::from).contains(&object["kind"])) {
         assert_eq!(object["metadata"]["namespace"], "blog-system", "{object}");
     }
     let namespace = find(&objects, "Namespace", "blog-system")?;
@@ -87,11 +80,11 @@ fn what_the_profile_says_arrives() -> Outcome {
     assert_eq!(mysql["spec"]["volumeClaimTemplates"][0]["spec"]["resources"]["requests"]["storage"], "1Gi");
     assert_eq!(mysql["spec"]["template"]["metadata"]["labels"]["sidecar.istio.io/inject"], "false");
     let secret = find(&objects, "Secret", "mysql-credentials")?;
-    assert_eq!(secret["stringData"]["password"], "AppPassword");
-    let statements = secret["stringData"]["init.sql"].as_str().ok_or("no init.sql")?;
+    let (password, root, statements) = (kept(secret, "password")?, kept(secret, "root-password")?, kept(secret, "init.sql")?);
     // the server reads one statement per line
     assert!(statements.lines().all(|line| line.ends_with(';')), "{statements}");
-    assert!(statements.contains("'app'@'%' IDENTIFIED BY 'AppPassword'") && statements.contains("IDENTIFIED BY 'RootPassword'"));
+    assert!(statements.contains(&format!("'app'@'%' IDENTIFIED BY '{password}'")));
+    assert!(statements.contains(&format!("'root'@'localhost' IDENTIFIED BY '{root}'")) && root != password);
     Ok(())
 }
 

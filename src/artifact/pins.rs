@@ -5,8 +5,8 @@ use crate::profile::Role;
 /// An image of a component.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ImagePin {
-    /// The component it belongs to: `metallb`, `istio`, `workloads` or `storage`.
-    pub component: &'static str,
+    /// By which name templates know it: `images.<name>`.
+    pub name: &'static str,
     /// Reference with registry and tag.
     pub reference: &'static str,
 }
@@ -22,26 +22,34 @@ pub struct FilePin {
     pub sha256: &'static str,
 }
 
-/// MetalLB's controller.
-pub const METALLB_CONTROLLER: ImagePin = ImagePin { component: "metallb", reference: "quay.io/metallb/controller:v0.16.1" };
-/// MetalLB's speaker.
-pub const METALLB_SPEAKER: ImagePin = ImagePin { component: "metallb", reference: "quay.io/metallb/speaker:v0.16.1" };
-/// istiod.
-pub const ISTIO_PILOT: ImagePin = ImagePin { component: "istio", reference: "docker.io/istio/pilot:1.31.1" };
-/// Sidecars and the gateway.
-pub const ISTIO_PROXY: ImagePin = ImagePin { component: "istio", reference: "docker.io/istio/proxyv2:1.31.1" };
-/// Web.
-pub const NGINX: ImagePin = ImagePin { component: "workloads", reference: "docker.io/library/nginx:1.26" };
-/// MySQL.
-pub const MYSQL: ImagePin = ImagePin { component: "workloads", reference: "docker.io/library/mysql:9.7" };
-/// Provisioner of the default storage class.
-pub const LOCAL_PATH: ImagePin = ImagePin { component: "storage", reference: "docker.io/rancher/local-path-provisioner:v0.0.30" };
-/// What the provisioner makes and removes directories with.
-pub const BUSYBOX: ImagePin = ImagePin { component: "storage", reference: "docker.io/library/busybox:1.37" };
+/// A constant for every image, and a list of them all.
+macro_rules! images {
+    ($($(#[$about:meta])* $pin:ident = $name:literal, $reference:literal;)*) => {
+        $($(#[$about])* pub const $pin: ImagePin = ImagePin { name: $name, reference: $reference };)*
 
-/// Every image of the catalogue; the WAS image is not among them, Hearth makes it.
-pub const IMAGES: [ImagePin; 8] =
-    [METALLB_CONTROLLER, METALLB_SPEAKER, ISTIO_PILOT, ISTIO_PROXY, NGINX, MYSQL, LOCAL_PATH, BUSYBOX];
+        /// Every image of the components; the WAS image is not among them, Hearth makes it.
+        pub const IMAGES: &[ImagePin] = &[$($pin),*];
+    };
+}
+
+images! {
+    /// MetalLB's controller.
+    METALLB_CONTROLLER = "metallb_controller", "quay.io/metallb/controller:v0.16.1";
+    /// MetalLB's speaker.
+    METALLB_SPEAKER = "metallb_speaker", "quay.io/metallb/speaker:v0.16.1";
+    /// istiod.
+    ISTIO_PILOT = "istio_pilot", "docker.io/istio/pilot:1.31.1";
+    /// Sidecars and the gateway.
+    ISTIO_PROXY = "istio_proxy", "docker.io/istio/proxyv2:1.31.1";
+    /// Web.
+    NGINX = "nginx", "docker.io/library/nginx:1.26";
+    /// MySQL.
+    MYSQL = "mysql", "docker.io/library/mysql:9.7";
+    /// Provisioner of the default storage class.
+    LOCAL_PATH = "local_path", "docker.io/rancher/local-path-provisioner:v0.0.30";
+    /// What the provisioner makes and removes directories with.
+    BUSYBOX = "busybox", "docker.io/library/busybox:1.37";
+}
 
 /// The images that Kubernetes itself runs on a node, in the order of their need. Those whose version kubeadm decides are
 /// known for some Kubernetes versions only (kubeadm `app/constants`); for others nodes fetch them when they need them.
@@ -79,8 +87,3 @@ pub const METALLB_NATIVE: FilePin = FilePin {
 
 /// Every file of the catalogue.
 pub const FILES: [FilePin; 2] = [ISTIO_CRDS, METALLB_NATIVE];
-
-/// The images of one component, in the catalogue's order.
-pub fn images(component: &str) -> impl Iterator<Item = ImagePin> {
-    IMAGES.into_iter().filter(move |pin| pin.component == component)
-}

@@ -11,7 +11,7 @@ use kube::{Api, Client, ResourceExt};
 use serde_json::Value;
 use tokio::time::{Instant, sleep};
 
-use super::manifest::{self, CONTENT, KINDS, PROFILE, Turn};
+use super::manifest::{self, CONTENT, PROFILE, Turn, kinds};
 use super::{ComponentError, ObjectRef, Owner};
 
 /// The field manager of everything Hearth writes.
@@ -143,7 +143,7 @@ pub async fn written(client: &Client, profile: &str) -> Result<Vec<ObjectRef>, C
         };
         Ok(ours.map(refer).collect())
     };
-    let lists: Vec<_> = KINDS.iter().map(|kind| list_kind(kind).boxed()).collect();
+    let lists: Vec<_> = kinds().map(|kind| list_kind(kind).boxed()).collect();
     let found: Vec<Vec<ObjectRef>> = iter(lists).buffered(PARALLEL).try_collect().await?;
     Ok(found.into_iter().flatten().collect())
 }

@@ -2,17 +2,17 @@
 
 use std::time::Duration;
 
-use super::{Diagnosis, ObjectRef};
+use super::{Diagnosis, ObjectRef, PartId};
 use crate::error::{Explain, Family};
 
 /// A component could not be installed, or does not work.
 #[derive(Debug, thiserror::Error)]
 pub enum ComponentError {
-    /// No part has this id.
-    #[error("no component has a part `{id}`")]
+    /// A part that the profile does not ask for.
+    #[error("the profile asks for no part {id}")]
     UnknownPart {
-        /// What was asked for.
-        id: String,
+        /// The part.
+        id: PartId,
     },
     /// A template could not be rendered; the cause names the variable.
     #[error("cannot render template `{template}`")]

@@ -21,6 +21,37 @@ use tokio::time::{Instant, sleep, timeout_at};
 use super::diagnosis::diagnose;
 use super::{ComponentError, ObjectRef};
 
+/// What shows that a part works, beyond its objects being there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ready {
+    /// Its deployments, stateful sets and daemon sets have rolled out.
+    Rollout,
+    /// The kinds that it defines are served.
+    Served,
+    /// Its services of type LoadBalancer have an address.
+    Address,
+    /// Its webhooks change pods: one with this label, created as a trial, gets this container.
+    Injects {
+        /// Key and value.
+        label: (&'static str, &'static str),
+        /// The container's name.
+        container: &'static str,
+    },
+}
+
+impl Ready {
+    /// True when an object of the part is looked at for this.
+    fn concerns(self, object: &Value) -> bool {
+        let kind = object["kind"].as_str().unwrap_or_default();
+        match self {
+            Ready::Rollout => ["Deployment", "StatefulSet", "DaemonSet"].contains(&kind),
+            Ready::Served => kind == "CustomResourceDefinition",
+            Ready::Address => kind == "Service" && object["spec"]["type"] == "LoadBalancer",
+            Ready::Injects { .. } => kind == "MutatingWebhookConfiguration",
+        }
+    }
+}
+
 /// What is wrong with an object.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Unhealthy {
@@ -30,29 +61,36 @@ pub struct Unhealthy {
     pub why: String,
 }
 
-/// Waits until all objects work.
+/// Waits until objects are all that `ready` asks of them.
 ///
 /// # Errors
 /// [`ComponentError::NotReady`] with a diagnosis when `deadline` passes, [`ComponentError::Watch`] when the cluster
 /// cannot be watched.
-pub async fn wait(client: &Client, objects: &[Value], deadline: Instant) -> Result<(), ComponentError> {
+pub async fn wait(client: &Client, ready: &[Ready], objects: &[Value], deadline: Instant) -> Result<(), ComponentError> {
     let start = Instant::now();
-    let all = objects.iter().map(|object| wait_one(client, object)).collect::<FuturesUnordered<_>>().try_collect::<()>();
+    let waits = questions(ready, objects).map(|(ready, object)| wait_one(client, ready, object));
+    let all = waits.collect::<FuturesUnordered<_>>().try_collect::<()>();
     match timeout_at(deadline, all).await {
         Ok(result) => result,
         Err(_) => {
-            let unhealthy = unhealthy(client, objects).await.unwrap_or_default();
+            let unhealthy = unhealthy(client, ready, objects).await.unwrap_or_default();
             let diagnosis = Box::new(diagnose(client, objects, unhealthy).await);
             Err(ComponentError::NotReady { waited: start.elapsed(), diagnosis })
         }
     }
 }
 
-async fn wait_one(client: &Client, object: &Value) -> Result<(), ComponentError> {
+/// What is asked, and of which object.
+fn questions<'a>(ready: &'a [Ready], objects: &'a [Value]) -> impl Iterator<Item = (Ready, &'a Value)> {
+    let of = |ready: &'a Ready| objects.iter().filter(|object| ready.concerns(object)).map(|object| (*ready, object));
+    ready.iter().flat_map(of)
+}
+
+async fn wait_one(client: &Client, ready: Ready, object: &Value) -> Result<(), ComponentError> {
     let reference = ObjectRef::of(object);
-    match object["kind"].as_str() {
-        Some("CustomResourceDefinition") => ask(|| async { served(client, object).await.is_none() }).await,
-        Some("MutatingWebhookConfiguration") => {
+    match ready {
+        Ready::Served => ask(|| async { served(client, object).await.is_none() }).await,
+        Ready::Injects { label, container } => {
             // a trial before there is anybody to ask would only cost the API server its time
             for service in webhook_services(object) {
                 let has_endpoint =
@@ -61,12 +99,11 @@ async fn wait_one(client: &Client, object: &Value) -> Result<(), ComponentError>
                 let slices = Api::namespaced(client.clone(), &service.namespace);
                 watch_until(&reference, || until_one(slices.clone(), &label, has_endpoint)).await?;
             }
-            ask(|| async { injects(client).await.is_none() }).await;
+            ask(|| async { injects(client, label, container).await.is_none() }).await;
         }
-        _ if !has_state(object) => {}
-        _ => {
+        Ready::Rollout | Ready::Address => {
             let api = reference.api(client)?;
-            let healthy = |live: Option<&DynamicObject>| live.is_some_and(|live| trouble(&reference.kind, live).is_none());
+            let healthy = |live: Option<&DynamicObject>| live.is_some_and(|live| trouble(ready, &reference.kind, live).is_none());
             watch_until(&reference, || await_condition(api.clone(), &reference.name, healthy)).await?;
         }
     }
@@ -130,20 +167,19 @@ async fn ask<F: Future<Output = bool>>(question: impl Fn() -> F) {
     }
 }
 
-/// What does not work now, for `status`.
+/// What objects are not now of that which `ready` asks of them.
 ///
 /// # Errors
 /// [`ComponentError::Api`] when the cluster cannot be asked.
-pub async fn unhealthy(client: &Client, objects: &[Value]) -> Result<Vec<Unhealthy>, ComponentError> {
-    let looks = objects.iter().map(|object| async move {
+pub async fn unhealthy(client: &Client, ready: &[Ready], objects: &[Value]) -> Result<Vec<Unhealthy>, ComponentError> {
+    let looks = questions(ready, objects).map(|(ready, object)| async move {
         let reference = ObjectRef::of(object);
-        let why = match object["kind"].as_str() {
-            Some("CustomResourceDefinition") => served(client, object).await,
-            Some("MutatingWebhookConfiguration") => injects(client).await,
-            _ if !has_state(object) => None,
-            _ => match reference.api(client)?.get_opt(&reference.name).await {
+        let why = match ready {
+            Ready::Served => served(client, object).await,
+            Ready::Injects { label, container } => injects(client, label, container).await,
+            Ready::Rollout | Ready::Address => match reference.api(client)?.get_opt(&reference.name).await {
                 Ok(None) => Some("does not exist".to_owned()),
-                Ok(Some(live)) => trouble(&reference.kind, &live),
+                Ok(Some(live)) => trouble(ready, &reference.kind, &live),
                 Err(source) => {
                     let source = Box::new(source);
                     return Err(ComponentError::Api { action: "read", object: Box::new(reference), source });
@@ -158,22 +194,20 @@ pub async fn unhealthy(client: &Client, objects: &[Value]) -> Result<Vec<Unhealt
     Ok(found)
 }
 
-/// Whether an object's kind has a state to wait for.
-fn has_state(object: &Value) -> bool {
-    match object["kind"].as_str() {
-        Some("Deployment" | "StatefulSet" | "DaemonSet") => true,
-        Some("Service") => object["spec"]["type"] == "LoadBalancer",
-        _ => false,
+/// Why an object is not ready, from its own status. (Objects out of a list do not carry their kind.)
+fn trouble(ready: Ready, kind: &str, live: &DynamicObject) -> Option<String> {
+    match ready {
+        Ready::Address => {
+            let address = live.data.pointer("/status/loadBalancer/ingress/0");
+            address.is_none().then(|| "has no address".to_owned())
+        }
+        _ => rolling_out(kind, live),
     }
 }
 
-/// Why an object of that kind is not ready, from its own status. (Objects out of a list do not carry their kind.)
-fn trouble(kind: &str, live: &DynamicObject) -> Option<String> {
+/// Why a rollout is not complete.
+fn rolling_out(kind: &str, live: &DynamicObject) -> Option<String> {
     let count = |pointer: &str| live.data.pointer(pointer).and_then(Value::as_i64).unwrap_or(0);
-    if kind == "Service" {
-        let address = live.data.pointer("/status/loadBalancer/ingress/0");
-        return address.is_none().then(|| "has no address".to_owned());
-    }
     if count("/status/observedGeneration") < live.metadata.generation.unwrap_or(0) {
         return Some("its controller has not seen it yet".to_owned());
     }
@@ -208,11 +242,11 @@ async fn served(client: &Client, definition: &Value) -> Option<String> {
     (!served).then(|| format!("{plural} of {group_version} are not served"))
 }
 
-/// Why the sidecar injector does not inject: a pod that asks for a sidecar is created as a trial, and stored nowhere.
-async fn injects(client: &Client) -> Option<String> {
+/// Why a webhook does not inject: a pod that asks for the container is created as a trial, and stored nowhere.
+async fn injects(client: &Client, label: (&str, &str), container: &str) -> Option<String> {
     let pod = json!({
         "apiVersion": "v1", "kind": "Pod",
-        "metadata": {"name": "hearth-injection-trial", "labels": {"sidecar.istio.io/inject": "true"}},
+        "metadata": {"name": "hearth-injection-trial", "labels": {label.0: label.1}},
         "spec": {"containers": [{"name": "trial", "image": "trial"}], "automountServiceAccountToken": false},
     });
     let pod: Pod = serde_json::from_value(pod).ok()?;
@@ -221,8 +255,8 @@ async fn injects(client: &Client) -> Option<String> {
         Ok(pod) => {
             let spec = pod.spec.unwrap_or_default();
             let all = spec.containers.iter().chain(spec.init_containers.iter().flatten());
-            let injected = all.into_iter().any(|container| container.name == "istio-proxy");
-            (!injected).then(|| "pods get no sidecar".to_owned())
+            let injected = all.into_iter().any(|one| one.name == container);
+            (!injected).then(|| format!("pods get no container {container}"))
         }
         Err(error) => Some(error.to_string()),
     }
@@ -242,26 +276,56 @@ mod tests {
 
     #[test]
     fn a_rollout_is_complete_when_the_new_replicas_are_available() {
-        let status = |observed: i64, updated: i64, available: i64| {
-            json!({"spec": {"replicas": 2},
-                "status": {"observedGeneration": observed, "updatedReplicas": updated, "availableReplicas": available}})
+        let why = |observed: i64, updated: i64, available: i64| {
+            let status = json!({"observedGeneration": observed, "updatedReplicas": updated, "availableReplicas": available});
+            trouble(Ready::Rollout, "Deployment", &live("Deployment", json!({"spec": {"replicas": 2}, "status": status})))
         };
-        assert!(trouble("Deployment", &live("Deployment", status(1, 2, 2))).is_some_and(|why| why.contains("not seen")));
-        assert_eq!(trouble("Deployment", &live("Deployment", status(2, 1, 2))).as_deref(), Some("1 of 2 replicas up to date"));
-        assert_eq!(trouble("Deployment", &live("Deployment", status(2, 2, 1))).as_deref(), Some("1 of 2 replicas available"));
-        assert_eq!(trouble("Deployment", &live("Deployment", status(2, 2, 2))), None);
+        assert!(why(1, 2, 2).is_some_and(|why| why.contains("not seen")));
+        assert_eq!(why(2, 1, 2).as_deref(), Some("1 of 2 replicas up to date"));
+        assert_eq!(why(2, 2, 1).as_deref(), Some("1 of 2 replicas available"));
+        assert_eq!(why(2, 2, 2), None);
     }
 
     #[test]
     fn a_daemon_set_without_nodes_is_not_ready() {
         let empty = json!({"status": {"observedGeneration": 2, "desiredNumberScheduled": 0}});
-        assert!(trouble("DaemonSet", &live("DaemonSet", empty)).is_some());
+        assert!(trouble(Ready::Rollout, "DaemonSet", &live("DaemonSet", empty)).is_some());
     }
 
     #[test]
     fn a_service_is_ready_with_its_address() {
-        assert!(trouble("Service", &live("Service", json!({"status": {"loadBalancer": {}}}))).is_some());
-        let with = json!({"status": {"loadBalancer": {"ingress": [{"ip": "10.0.0.1"}]}}});
-        assert_eq!(trouble("Service", &live("Service", with)), None);
+        let why = |status: Value| trouble(Ready::Address, "Service", &live("Service", json!({"status": status})));
+        assert!(why(json!({"loadBalancer": {}})).is_some());
+        assert_eq!(why(json!({"loadBalancer": {"ingress": [{"ip": "10.0.0.1"}]}})), None);
+    }
+
+    #[test]
+    fn objects_are_asked_only_what_their_part_says() {
+        let objects = [
+            json!({"kind": "MutatingWebhookConfiguration"}),
+            json!({"kind": "Deployment"}),
+            json!({"kind": "Service", "spec": {"type": "ClusterIP"}}),
+            json!({"kind": "Service", "spec": {"type": "LoadBalancer"}}),
+        ];
+        let asked = |ready: &[Ready]| questions(ready, &objects).map(|(_, object)| object.clone()).collect::<Vec<_>>();
+        assert_eq!(asked(&[]), [] as [Value; 0], "a webhook of somebody else's is not tried by Istio's injection");
+        assert_eq!(asked(&[Ready::Rollout, Ready::Address]), [objects[1].clone(), objects[3].clone()]);
+        assert_eq!(asked(&[Ready::Injects { label: ("a", "b"), container: "c" }]), [objects[0].clone()]);
+    }
+
+    /// What has a state of its own to wait for is waited for: a part that forgot to say so would be healthy at once.
+    #[test]
+    fn parts_wait_for_what_they_roll_out_and_announce() {
+        use crate::components::{catalogue, render, testing};
+        for profile in testing::everything() {
+            let decided = testing::decided(&profile);
+            for part in catalogue::parts(&profile) {
+                let objects = render::render(&part, &decided).expect("renders");
+                for need in [Ready::Rollout, Ready::Served, Ready::Address] {
+                    let has = objects.iter().any(|object| need.concerns(object));
+                    assert!(!has || part.ready.contains(&need), "{} does not wait for {need:?}", part.id);
+                }
+            }
+        }
     }
 }

@@ -8,7 +8,7 @@ use kube::{Api, Client};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::{ComponentError, Part};
+use super::{ALL, ComponentError};
 use crate::artifact::sha256;
 
 /// Label of everything Hearth writes.
@@ -25,8 +25,8 @@ pub const CONTENT: &str = "hearth.dev/content-sha256";
 pub struct Owner {
     /// The profile's name.
     pub profile: String,
-    /// The part they come from.
-    pub part: Part,
+    /// The component they belong to.
+    pub component: &'static str,
 }
 
 /// Which object.
@@ -66,7 +66,7 @@ impl ObjectRef {
     /// Where the API serves it.
     ///
     /// # Errors
-    /// [`ComponentError::UnknownKind`] for kinds that are not in [`KINDS`].
+    /// [`ComponentError::UnknownKind`] for kinds that are not among [`kinds`].
     pub fn api(&self, client: &Client) -> Result<Api<DynamicObject>, ComponentError> {
         let kind = self.known()?;
         let resource = kind.resource();
@@ -130,9 +130,19 @@ pub struct Kind {
 }
 
 impl Kind {
-    /// The kind of that name, if it is one of [`KINDS`].
+    /// A kind that lives beside namespaces.
+    pub const fn cluster(api_version: &'static str, kind: &'static str, plural: &'static str, turn: Turn) -> Self {
+        Kind { api_version, kind, plural, namespaced: false, turn }
+    }
+
+    /// A kind that lives in namespaces.
+    pub const fn namespaced(api_version: &'static str, kind: &'static str, plural: &'static str, turn: Turn) -> Self {
+        Kind { api_version, kind, plural, namespaced: true, turn }
+    }
+
+    /// The kind of that name, if it is one of [`kinds`].
     fn find(api_version: &str, kind: &str) -> Option<&'static Kind> {
-        KINDS.iter().find(|known| known.kind == kind && known.api_version == api_version)
+        kinds().find(|known| known.kind == kind && known.api_version == api_version)
     }
 
     /// As kube wants it.
@@ -148,56 +158,41 @@ impl Kind {
     }
 }
 
-const fn cluster(api_version: &'static str, kind: &'static str, plural: &'static str, turn: Turn) -> Kind {
-    Kind { api_version, kind, plural, namespaced: false, turn }
-}
-
-const fn namespaced(api_version: &'static str, kind: &'static str, plural: &'static str, turn: Turn) -> Kind {
-    Kind { api_version, kind, plural, namespaced: true, turn }
-}
-
-/// Every kind that Hearth writes.
-pub const KINDS: &[Kind] = &[
-    cluster("v1", "Namespace", "namespaces", Turn::Namespaces),
-    cluster("apiextensions.k8s.io/v1", "CustomResourceDefinition", "customresourcedefinitions", Turn::Definitions),
-    namespaced("v1", "ServiceAccount", "serviceaccounts", Turn::Configuration),
-    namespaced("v1", "Secret", "secrets", Turn::Configuration),
-    namespaced("v1", "ConfigMap", "configmaps", Turn::Configuration),
-    namespaced("v1", "Service", "services", Turn::Configuration),
-    namespaced("v1", "PersistentVolumeClaim", "persistentvolumeclaims", Turn::Configuration),
-    cluster(RBAC, "ClusterRole", "clusterroles", Turn::Configuration),
-    cluster(RBAC, "ClusterRoleBinding", "clusterrolebindings", Turn::Configuration),
-    namespaced(RBAC, "Role", "roles", Turn::Configuration),
-    namespaced(RBAC, "RoleBinding", "rolebindings", Turn::Configuration),
-    cluster("v1", "PersistentVolume", "persistentvolumes", Turn::Namespaces),
-    cluster("storage.k8s.io/v1", "StorageClass", "storageclasses", Turn::Configuration),
-    cluster(ADMISSION, "MutatingWebhookConfiguration", "mutatingwebhookconfigurations", Turn::Configuration),
-    cluster(ADMISSION, "ValidatingWebhookConfiguration", "validatingwebhookconfigurations", Turn::Configuration),
-    namespaced("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets", Turn::Configuration),
-    namespaced("networking.k8s.io/v1", "NetworkPolicy", "networkpolicies", Turn::Configuration),
-    cluster("networking.k8s.io/v1", "IngressClass", "ingressclasses", Turn::Configuration),
-    namespaced("apps/v1", "Deployment", "deployments", Turn::Workloads),
-    namespaced("apps/v1", "StatefulSet", "statefulsets", Turn::Workloads),
-    namespaced("apps/v1", "DaemonSet", "daemonsets", Turn::Workloads),
-    namespaced("batch/v1", "Job", "jobs", Turn::Workloads),
-    namespaced("autoscaling/v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers", Turn::Workloads),
-    namespaced("networking.k8s.io/v1", "Ingress", "ingresses", Turn::Custom),
-    namespaced("metallb.io/v1beta1", "IPAddressPool", "ipaddresspools", Turn::Custom),
-    namespaced("metallb.io/v1beta1", "L2Advertisement", "l2advertisements", Turn::Custom),
-    namespaced("networking.istio.io/v1", "Gateway", "gateways", Turn::Custom),
-    namespaced("networking.istio.io/v1", "VirtualService", "virtualservices", Turn::Custom),
-    namespaced("networking.istio.io/v1", "DestinationRule", "destinationrules", Turn::Custom),
-    namespaced("networking.istio.io/v1", "ServiceEntry", "serviceentries", Turn::Custom),
-    namespaced("networking.istio.io/v1", "Sidecar", "sidecars", Turn::Custom),
-    namespaced("networking.istio.io/v1alpha3", "EnvoyFilter", "envoyfilters", Turn::Custom),
-    namespaced("security.istio.io/v1", "PeerAuthentication", "peerauthentications", Turn::Custom),
-    namespaced("security.istio.io/v1", "AuthorizationPolicy", "authorizationpolicies", Turn::Custom),
-    namespaced("security.istio.io/v1", "RequestAuthentication", "requestauthentications", Turn::Custom),
-    namespaced("telemetry.istio.io/v1", "Telemetry", "telemetries", Turn::Custom),
+/// Kinds of Kubernetes' own; what only one component has stands with that component.
+const KINDS: &[Kind] = &[
+    Kind::cluster("v1", "Namespace", "namespaces", Turn::Namespaces),
+    Kind::cluster("v1", "PersistentVolume", "persistentvolumes", Turn::Namespaces),
+    Kind::cluster("apiextensions.k8s.io/v1", "CustomResourceDefinition", "customresourcedefinitions", Turn::Definitions),
+    Kind::namespaced("v1", "ServiceAccount", "serviceaccounts", Turn::Configuration),
+    Kind::namespaced("v1", "Secret", "secrets", Turn::Configuration),
+    Kind::namespaced("v1", "ConfigMap", "configmaps", Turn::Configuration),
+    Kind::namespaced("v1", "Service", "services", Turn::Configuration),
+    Kind::namespaced("v1", "PersistentVolumeClaim", "persistentvolumeclaims", Turn::Configuration),
+    Kind::cluster(RBAC, "ClusterRole", "clusterroles", Turn::Configuration),
+    Kind::cluster(RBAC, "ClusterRoleBinding", "clusterrolebindings", Turn::Configuration),
+    Kind::namespaced(RBAC, "Role", "roles", Turn::Configuration),
+    Kind::namespaced(RBAC, "RoleBinding", "rolebindings", Turn::Configuration),
+    Kind::cluster("storage.k8s.io/v1", "StorageClass", "storageclasses", Turn::Configuration),
+    Kind::cluster(ADMISSION, "MutatingWebhookConfiguration", "mutatingwebhookconfigurations", Turn::Configuration),
+    Kind::cluster(ADMISSION, "ValidatingWebhookConfiguration", "validatingwebhookconfigurations", Turn::Configuration),
+    Kind::namespaced("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets", Turn::Configuration),
+    Kind::namespaced("networking.k8s.io/v1", "NetworkPolicy", "networkpolicies", Turn::Configuration),
+    Kind::cluster("networking.k8s.io/v1", "IngressClass", "ingressclasses", Turn::Configuration),
+    Kind::namespaced("apps/v1", "Deployment", "deployments", Turn::Workloads),
+    Kind::namespaced("apps/v1", "StatefulSet", "statefulsets", Turn::Workloads),
+    Kind::namespaced("apps/v1", "DaemonSet", "daemonsets", Turn::Workloads),
+    Kind::namespaced("batch/v1", "Job", "jobs", Turn::Workloads),
+    Kind::namespaced("autoscaling/v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers", Turn::Workloads),
+    Kind::namespaced("networking.k8s.io/v1", "Ingress", "ingresses", Turn::Custom),
 ];
 
 const RBAC: &str = "rbac.authorization.k8s.io/v1";
 const ADMISSION: &str = "admissionregistration.k8s.io/v1";
+
+/// Every kind that Hearth writes, whatever a profile asks for.
+pub fn kinds() -> impl Iterator<Item = &'static Kind> {
+    KINDS.iter().chain(ALL.iter().flat_map(|component| component.kinds))
+}
 
 /// The object with Hearth's labels and the digest of its content.
 pub fn marked(object: &Value, owner: &Owner) -> Value {
@@ -206,7 +201,7 @@ pub fn marked(object: &Value, owner: &Owner) -> Value {
     let labels = entry(&mut object, "labels");
     labels.insert(MANAGED_BY.0.to_owned(), json!(MANAGED_BY.1));
     labels.insert(PROFILE.to_owned(), json!(owner.profile));
-    labels.insert(COMPONENT.to_owned(), json!(owner.part.component()));
+    labels.insert(COMPONENT.to_owned(), json!(owner.component));
     entry(&mut object, "annotations").insert(CONTENT.to_owned(), json!(digest));
     object
 }
@@ -231,7 +226,7 @@ mod tests {
 
     #[test]
     fn marks_change_with_content_and_nothing_else() {
-        let owner = |profile: &str| Owner { profile: profile.into(), part: Part::MetallbPool };
+        let owner = |profile: &str| Owner { profile: profile.into(), component: "metallb" };
         let object = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}, "data": {"k": "v"}});
         let other = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}, "data": {"k": "w"}});
         let digest = |object: &Value| object["metadata"]["annotations"][CONTENT].clone();

@@ -1,24 +1,42 @@
-//! Components: what gets installed into a cluster, as Hearth's own templates, upstream's resource definitions, and the
-//! rules of how they are rendered, applied and found healthy.
+//! Components: what gets installed into a cluster. Each is a file here and a folder of templates.
 //!
-//! 1. [`catalogue`] lists the [`Part`]s of every component: plain data, which the plan is built from.
+//! Enters: a profile whose addresses are decided, and a client. Leaves: objects in the cluster that work, or a
+//! [`Diagnosis`] of why they do not. Nothing but the Kubernetes API is touched.
+//!
+//! 1. [`Component`] is what one is: parts, needs, images, secrets, readiness, all plain data that the plan is built from;
+//!    [`catalogue`] asks all of them.
 //! 2. [`render`] turns a part into objects; [`Secrets`] are what it cannot make up anew each time.
 //! 3. [`apply`] writes objects, compares, prunes and deletes them.
 //! 4. [`health`] waits until they work, and [`Diagnosis`] tells why they do not.
+//!
+//! To add one: its file, its templates, its settings in `profile/components.rs`, its images in `artifact/pins.rs`, and
+//! its line in [`ALL`].
 
 pub mod address_pool;
 pub mod apply;
 pub mod catalogue;
+mod component;
 mod diagnosis;
 mod error;
 pub mod health;
+pub mod istio;
 pub mod manifest;
+pub mod metallb;
+pub mod probe;
 pub mod render;
 mod secrets;
+pub mod storage;
+#[cfg(test)]
+mod testing;
+pub mod workloads;
 
-pub use catalogue::{Need, Part};
+pub use component::{Component, Image, Need, On, Part, PartId, Source, Which};
 pub use diagnosis::{Diagnosis, PodTrouble};
 pub use error::ComponentError;
+pub use health::Ready;
 pub use manifest::{ObjectRef, Owner};
-pub use render::Inputs;
+pub use render::Decided;
 pub use secrets::Secrets;
+
+/// Every component. Their images are brought to nodes in this order: what the first answer waits for longest comes first.
+pub const ALL: &[Component] = &[istio::COMPONENT, metallb::COMPONENT, workloads::COMPONENT, storage::COMPONENT, probe::COMPONENT];

@@ -1,130 +1,78 @@
 //! Templates into objects. Strict: a variable that is not there is an error, never an empty text.
+//!
+//! A template sees the profile's components as they are decided (`metallb.pool`, `workloads.was.replicas`), the images of
+//! the profile's parts (`images.nginx`), what the cluster keeps secret (`secrets.mysql_password`), and the variables of its
+//! component. Filters besides Tera's: `quote` makes a YAML string, `base64` is for CA bundles.
 
 use std::net::Ipv4Addr;
 use std::sync::LazyLock;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use serde_json::{Value, json};
+use include_dir::{Dir, include_dir};
+use serde_json::{Map, Value, json};
 use tera::{Context, Kwargs, State, Tera};
 
-use super::{ComponentError, ObjectRef, Part, Secrets, catalogue};
-use crate::artifact::pins;
-use crate::profile::{AddressRange, Profile, Telemetry};
+use super::{ALL, ComponentError, ObjectRef, Part, Secrets, Source, catalogue};
+use crate::profile::{AddressRange, Pool, Profile, Vip};
 
-/// The templates, part of the program.
-const TEMPLATES: &[(&str, &str)] = &[
-    ("istio/gateway.yaml", include_str!("../../templates/istio/gateway.yaml")),
-    ("istio/injector.yaml", include_str!("../../templates/istio/injector.yaml")),
-    ("istio/istiod.yaml", include_str!("../../templates/istio/istiod.yaml")),
-    ("istio/trust.yaml", include_str!("../../templates/istio/trust.yaml")),
-    ("istio/validation.yaml", include_str!("../../templates/istio/validation.yaml")),
-    ("istio/webhook.yaml", include_str!("../../templates/istio/webhook.yaml")),
-    ("metallb/controller.yaml", include_str!("../../templates/metallb/controller.yaml")),
-    ("metallb/pool.yaml", include_str!("../../templates/metallb/pool.yaml")),
-    ("probe/probe.yaml", include_str!("../../templates/probe/probe.yaml")),
-    ("storage/volume.yaml", include_str!("../../templates/storage/volume.yaml")),
-    ("storage/local-path.yaml", include_str!("../../templates/storage/local-path.yaml")),
-    ("workloads/mysql.yaml", include_str!("../../templates/workloads/mysql.yaml")),
-    ("workloads/namespace.yaml", include_str!("../../templates/workloads/namespace.yaml")),
-    ("workloads/routes.yaml", include_str!("../../templates/workloads/routes.yaml")),
-    ("workloads/was.yaml", include_str!("../../templates/workloads/was.yaml")),
-    ("workloads/web.yaml", include_str!("../../templates/workloads/web.yaml")),
-];
+/// The templates, part of the program: a folder per component.
+static TEMPLATES: Dir = include_dir!("$CARGO_MANIFEST_DIR/templates");
 
-/// What templates may refer to.
+/// A profile whose parts can be rendered: nothing is open any more.
 #[derive(Debug, Clone)]
-pub struct Inputs {
-    /// The gateway's address.
-    pub vip: Ipv4Addr,
-    /// What MetalLB hands out; it holds the gateway's address.
-    pub pool: AddressRange,
-    /// The address of istiod's service, in the part of the service subnet that is kept for fixed ones.
-    pub istiod_address: Ipv4Addr,
-    /// Which telemetry the proxies produce.
-    pub telemetry: Telemetry,
+pub struct Decided {
+    /// The profile, with addresses where it said `auto`.
+    profile: Profile,
     /// Reference of the WAS image, as nodes know it.
-    pub was_image: String,
-    /// Hosts of the Gateway are `*.<domain>`; none: any host.
-    pub domain: Option<String>,
-    /// Replicas of web.
-    pub web_replicas: u32,
-    /// Replicas of WAS.
-    pub was_replicas: u32,
-    /// Size of MySQL's volume, a Kubernetes quantity.
-    pub mysql_storage: String,
-    /// The node that holds MySQL's volume.
-    pub mysql_node: String,
+    was_image: String,
     /// What the cluster keeps secret.
-    pub secrets: Secrets,
+    secrets: Secrets,
 }
 
-impl Inputs {
-    /// The inputs of a profile whose addresses are decided. Components the profile lacks get harmless values.
+impl Decided {
+    /// The profile with what was decided: the gateway's address, and the pool that it is out of.
     pub fn new(profile: &Profile, vip: Ipv4Addr, pool: AddressRange, was_image: &str, secrets: Secrets) -> Self {
-        let components = &profile.components;
-        let workloads = components.workloads.as_ref();
-        Inputs {
-            vip,
-            pool,
-            istiod_address: profile.kubernetes.service_subnet.hosts().nth(ISTIOD_HOST).unwrap_or(Ipv4Addr::UNSPECIFIED),
-            telemetry: components.istio.as_ref().map_or(Telemetry::Envoy, |istio| istio.telemetry),
-            was_image: was_image.to_owned(),
-            domain: workloads.and_then(|workloads| workloads.domain.clone()),
-            web_replicas: workloads.map_or(1, |workloads| workloads.web.replicas),
-            was_replicas: workloads.map_or(1, |workloads| workloads.was.replicas),
-            mysql_storage: workloads.map_or_else(|| "1Gi".to_owned(), |workloads| workloads.mysql.storage.clone()),
-            mysql_node: profile.nodes().holds_volumes().name.clone(),
-            secrets,
+        let mut profile = profile.clone();
+        if let Some(metallb) = &mut profile.components.metallb {
+            metallb.pool = Pool::Range(pool);
         }
+        if let Some(istio) = &mut profile.components.istio {
+            istio.gateway.vip = Vip::Address(vip);
+        }
+        Decided { profile, was_image: was_image.to_owned(), secrets }
     }
 
-    fn variables(&self) -> Value {
-        json!({
-            "vip": self.vip,
-            "pool": self.pool.to_string(),
-            "istiod_address": self.istiod_address,
-            "telemetry": self.telemetry,
-            "was_image": self.was_image,
-            "domain": self.domain,
-            "web_replicas": self.web_replicas,
-            "was_replicas": self.was_replicas,
-            "mysql_storage": self.mysql_storage,
-            "mysql_node": self.mysql_node,
-            "mysql_password": self.secrets.mysql_password,
-            "mysql_root_password": self.secrets.mysql_root_password,
-            "memberlist_key": self.secrets.memberlist_key,
-            "mesh_ca_certificate": self.secrets.mesh_ca_certificate,
-            "mesh_ca_key": self.secrets.mesh_ca_key,
-            "mesh_ca_bundle": self.secrets.mesh_ca_bundle(),
-            "images": {
-                "metallb_controller": pins::METALLB_CONTROLLER.reference,
-                "metallb_speaker": pins::METALLB_SPEAKER.reference,
-                "istio_pilot": pins::ISTIO_PILOT.reference,
-                "istio_proxy": pins::ISTIO_PROXY.reference,
-                "nginx": pins::NGINX.reference,
-                "mysql": pins::MYSQL.reference,
-                "local_path": pins::LOCAL_PATH.reference,
-                "busybox": pins::BUSYBOX.reference,
-            },
-        })
+    /// What the templates of a part see.
+    fn variables(&self, part: &Part) -> Value {
+        // structs of strings and numbers always serialise, and their keys are strings
+        let mut variables = json!(self.profile.components);
+        let component = ALL.iter().find(|component| component.name == part.id.component());
+        let own = component.map_or(Value::Null, |component| (component.variables)(&self.profile));
+        for (name, value) in own.as_object().into_iter().flatten() {
+            variables[name] = value.clone();
+        }
+        let images = catalogue::images(&self.profile).into_iter().chain(part.images.clone()).map(|image| {
+            let reference = if image.is_packed() { self.was_image.clone() } else { image.reference.into_owned() };
+            (image.name.to_owned(), Value::String(reference))
+        });
+        variables["images"] = Value::Object(images.collect::<Map<_, _>>());
+        variables["secrets"] = json!(self.secrets);
+        variables
     }
 }
-
-/// Which of the service subnet's hosts istiod's service is, counted from 0: 10.96.0.15 of 10.96.0.0/16, near DNS, which is
-/// 10.96.0.10 by kubeadm's convention. Kubernetes gives out the first addresses of the subnet last.
-const ISTIOD_HOST: usize = 14;
 
 /// The objects of a part, in file order. Empty for parts whose objects come from [`definitions`].
 ///
 /// # Errors
 /// [`ComponentError::Template`] for a variable that is not there, [`ComponentError::Manifest`] when the result
 /// is not a list of objects.
-pub fn render(part: Part, inputs: &Inputs) -> Result<Vec<Value>, ComponentError> {
-    // a map of strings, numbers and maps always serialises
-    let context = Context::from_serialize(&inputs.variables()).expect("variables are a map");
+pub fn render(part: &Part, decided: &Decided) -> Result<Vec<Value>, ComponentError> {
+    let Source::Templates(templates) = part.source else { return Ok(Vec::new()) };
+    // the variables are a map
+    let context = Context::from_serialize(&decided.variables(part)).expect("variables are a map");
     let mut objects = Vec::new();
-    for &template in part.templates() {
+    for &template in templates {
         let failed = |source| ComponentError::Template { template, source: Box::new(source) };
         let text = ENGINE.render(template, &context).map_err(failed)?;
         objects.extend(documents(template, &text)?);
@@ -141,24 +89,25 @@ pub fn render(part: Part, inputs: &Inputs) -> Result<Vec<Value>, ComponentError>
 pub fn trial(profile: &Profile) -> Result<(), ComponentError> {
     let address = Ipv4Addr::new(192, 0, 2, 1);
     let pool = AddressRange { first: address, last: address };
-    let inputs = Inputs::new(profile, address, pool, "trial", Secrets::generate()?);
-    catalogue::parts(profile).into_iter().try_for_each(|part| render(part, &inputs).map(drop))
+    let decided = Decided::new(profile, address, pool, "trial", Secrets::generate(profile)?);
+    catalogue::parts(profile).iter().try_for_each(|part| render(part, &decided).map(drop))
 }
 
-/// The resource definitions of a part in its upstream file (see [`Part::definitions`]), ready for a cluster in which
-/// no conversion webhook runs.
+/// The resource definitions of a part, out of the text of its upstream file (see [`Source::Definitions`]), ready for a
+/// cluster in which no conversion webhook runs. Empty for parts whose objects are rendered.
 ///
 /// # Errors
 /// [`ComponentError::Manifest`] when the file is not a list of objects, or holds none of the part's definitions.
-pub fn definitions(part: Part, text: &str) -> Result<Vec<Value>, ComponentError> {
-    let file = part.definitions().map_or(part.id(), |pin| pin.name);
-    let mut objects = documents(file, text)?;
+pub fn definitions(part: &Part, text: &str) -> Result<Vec<Value>, ComponentError> {
+    let Source::Definitions { file, which } = part.source else { return Ok(Vec::new()) };
+    let mut objects = documents(file.name, text)?;
     objects.retain(|object| {
         let kind = object.pointer("/spec/names/kind").and_then(Value::as_str).unwrap_or_default();
-        object["kind"] == "CustomResourceDefinition" && part.defines(kind)
+        object["kind"] == "CustomResourceDefinition" && which.has(kind)
     });
     if objects.is_empty() {
-        return Err(ComponentError::Manifest { file: file.to_owned(), reason: format!("no definition of {part} in it") });
+        let reason = format!("no definition of {} in it", part.id);
+        return Err(ComponentError::Manifest { file: file.name.to_owned(), reason });
     }
     for object in &mut objects {
         if let Some(spec) = object["spec"].as_object_mut() {
@@ -171,11 +120,18 @@ pub fn definitions(part: Part, text: &str) -> Result<Vec<Value>, ComponentError>
     Ok(objects)
 }
 
+/// Path below `templates/` and text of every template.
+fn templates() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let folders = ALL.iter().filter_map(|component| TEMPLATES.get_dir(component.name));
+    folders.flat_map(|folder| folder.files()).filter_map(|file| Some((file.path().to_str()?, file.contents_utf8()?)))
+}
+
 static ENGINE: LazyLock<Tera> = LazyLock::new(|| {
     let mut engine = Tera::new();
     engine.register_filter("quote", |text: &str, _: Kwargs, _: &State| json!(text).to_string());
+    engine.register_filter("base64", |text: &str, _: Kwargs, _: &State| BASE64.encode(text));
     // part of the program, and every test of this file loads them
-    engine.add_raw_templates(TEMPLATES.iter().copied()).expect("templates parse");
+    engine.add_raw_templates(templates()).expect("templates parse");
     engine
 });
 
@@ -208,69 +164,100 @@ fn encode_secret(object: &mut Value) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::artifact::pins;
+    use crate::components::testing::{WAS, decided, everything};
+    use crate::components::{Image, istio, probe, workloads};
+    use crate::profile::Telemetry;
 
-    fn inputs(telemetry: Telemetry) -> Inputs {
-        Inputs {
-            vip: [172, 18, 255, 200].into(),
-            pool: AddressRange { first: [172, 18, 255, 200].into(), last: [172, 18, 255, 220].into() },
-            istiod_address: [10, 96, 0, 15].into(),
-            telemetry,
-            was_image: "hearth.dev/was:1".into(),
-            domain: Some("example.test".into()),
-            web_replicas: 2,
-            was_replicas: 3,
-            mysql_storage: "1Gi".into(),
-            mysql_node: "demo-worker".into(),
-            secrets: Secrets::generate().expect("keys can be made"),
-        }
+    /// Every part of every component with its objects.
+    fn rendered() -> Vec<(Part, Vec<Value>)> {
+        let of = |profile: Profile| {
+            let decided = decided(&profile);
+            let parts = catalogue::parts(&profile).into_iter().chain([probe::part()]).filter(|part| part.file().is_none());
+            let render_one = |part: Part| {
+                let objects = render(&part, &decided).unwrap_or_else(|error| panic!("{}", crate::error::chain(&error)));
+                (part, objects)
+            };
+            parts.map(render_one).collect::<Vec<_>>()
+        };
+        everything().into_iter().flat_map(of).collect()
     }
 
     #[test]
     fn every_template_renders_to_kinds_hearth_knows() {
-        for telemetry in [Telemetry::Envoy, Telemetry::Istio] {
-            for part in Part::ALL.into_iter().filter(|part| part.definitions().is_none()) {
-                let objects = render(part, &inputs(telemetry)).unwrap_or_else(|error| panic!("{}", crate::error::chain(&error)));
-                assert!(!objects.is_empty(), "{part} has no objects");
-                for object in objects {
-                    ObjectRef::of(&object).turn().unwrap_or_else(|error| panic!("{part}: {error}"));
+        for (part, objects) in rendered() {
+            assert!(!objects.is_empty(), "{} has no objects", part.id);
+            for object in objects {
+                ObjectRef::of(&object).turn().unwrap_or_else(|error| panic!("{}: {error}", part.id));
+            }
+        }
+    }
+
+    #[test]
+    fn every_template_of_a_component_belongs_to_a_part() {
+        let used: Vec<&str> = rendered()
+            .into_iter()
+            .flat_map(|(part, _)| match part.source {
+                Source::Templates(files) => files.to_vec(),
+                Source::Definitions { .. } => Vec::new(),
+            })
+            .collect();
+        for (name, _) in templates() {
+            assert!(used.contains(&name), "{name} is used by no part");
+        }
+    }
+
+    #[test]
+    fn pods_run_only_images_that_their_part_names() {
+        for (part, objects) in rendered() {
+            for object in objects {
+                for containers in ["containers", "initContainers"] {
+                    let containers = object.pointer(&format!("/spec/template/spec/{containers}")).and_then(Value::as_array);
+                    for container in containers.into_iter().flatten() {
+                        let image = container["image"].as_str().unwrap_or_default();
+                        let is = |one: &Image| one.reference == image || (one.is_packed() && image == WAS);
+                        let named = part.images.iter().any(is);
+                        assert!(named, "{} runs {image}", part.id);
+                    }
                 }
             }
         }
     }
 
     #[test]
-    fn every_template_belongs_to_a_part() {
-        for (name, _) in TEMPLATES {
-            assert!(Part::ALL.iter().any(|part| part.templates().contains(name)), "{name} is used by no part");
+    fn every_pinned_image_is_run_by_a_part() {
+        let run: Vec<String> = everything().iter().flat_map(catalogue::pulled).collect();
+        for pin in pins::IMAGES {
+            assert!(run.iter().any(|image| image == pin.reference), "{} is run by no part", pin.reference);
         }
     }
 
     #[test]
-    fn pods_run_only_images_the_catalogue_pins() {
-        for part in Part::ALL {
-            for object in render(part, &inputs(Telemetry::Envoy)).expect("renders") {
-                let containers = object.pointer("/spec/template/spec/containers").and_then(Value::as_array);
-                for container in containers.into_iter().flatten() {
-                    let image = container["image"].as_str().unwrap_or_default();
-                    let pinned = part.images().iter().any(|pin| pin.reference == image);
-                    assert!(pinned || image == "hearth.dev/was:1", "{part} runs {image}");
-                }
-            }
-        }
+    fn templates_see_what_was_decided() {
+        let profile = everything().remove(0);
+        let variables = decided(&profile).variables(&probe::part());
+        assert_eq!(variables["metallb"]["pool"], "172.18.255.200-172.18.255.220");
+        assert_eq!(variables["istio"]["gateway"]["vip"], "172.18.255.200");
+        assert_eq!((&variables["images"]["was"], &variables["workloads"]["was"]["replicas"]), (&json!(WAS), &json!(2)));
     }
 
     #[test]
     fn certificates_survive_the_templates() {
-        let inputs = inputs(Telemetry::Envoy);
-        let objects = render(Part::WorkloadsNamespace, &inputs).expect("renders");
+        let profile = everything().remove(0);
+        let decided = decided(&profile);
+        let part = catalogue::part(&profile, workloads::NAMESPACE).expect("asked for");
+        let objects = render(&part, &decided).expect("renders");
         let root = objects.iter().find(|object| object["kind"] == "ConfigMap").expect("has the root certificate");
-        assert_eq!(root["data"]["root-cert.pem"], inputs.secrets.mesh_ca_certificate);
+        assert_eq!(root["data"]["root-cert.pem"].as_str(), decided.secrets.get("mesh_ca_certificate"));
     }
 
     #[test]
     fn stock_envoy_needs_its_switches_and_istio_envoy_its_provider() {
         let text = |telemetry| {
-            let objects = render(Part::Istiod, &inputs(telemetry)).expect("renders");
+            let mut profile = everything().remove(0);
+            profile.components.istio.as_mut().expect("asked for").telemetry = telemetry;
+            let part = catalogue::part(&profile, istio::ISTIOD).expect("asked for");
+            let objects = render(&part, &decided(&profile)).expect("renders");
             objects.iter().map(Value::to_string).collect::<String>()
         };
         assert!(text(Telemetry::Envoy).contains("PILOT_ENABLE_METADATA_EXCHANGE"));

@@ -81,7 +81,7 @@ fn found(facts: &Facts, profile: Option<&Profile>, missing: &[String]) -> Vec<Fi
                 findings.extend(local::route_taken(&facts.host, engine));
             }
             if let Some((profile, docker)) = docker {
-                let needs = Needs::of(&profile.name, docker, &profile.components, &engine.containers);
+                let needs = Needs::of(profile, &engine.containers);
                 findings.extend(engine::name_taken(&profile.name, engine));
                 findings.extend(engine::port_taken(facts, engine, docker));
                 findings.extend(engine::pool(profile, engine));

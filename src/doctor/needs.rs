@@ -1,7 +1,8 @@
 //! What a profile needs of a machine: estimates, from what full clusters were measured to use, doubled for the load
 //! that scenarios put on them.
 
-use crate::profile::{Components, DockerNodes, Nodes, Role};
+use crate::components::catalogue;
+use crate::profile::{Profile, Role};
 use crate::provider::docker::Container;
 
 const MIB: u64 = 1 << 20;
@@ -9,14 +10,6 @@ const MIB: u64 = 1 << 20;
 const CONTROL_PLANE: u64 = 1229 * MIB;
 /// kubelet, containerd, kube-proxy: 120 MiB when idle, 250 MiB while images are unpacked.
 const WORKER: u64 = 512 * MIB;
-/// MetalLB, on each node.
-const METALLB: u64 = 64 * MIB;
-/// istiod and the gateway.
-const ISTIO: u64 = 384 * MIB;
-/// MySQL.
-const MYSQL: u64 = 512 * MIB;
-/// A replica of web or WAS with its proxy.
-const REPLICA: u64 = 96 * MIB;
 /// A node's volume: its images, unpacked once more in its own store (1.1 to 1.6 GB each).
 const NODE_DISK: u64 = 1536 * MIB;
 /// Node image, components' images and the image derived from both, on the engine.
@@ -35,18 +28,15 @@ pub(super) struct Needs {
 
 impl Needs {
     /// What `existing` containers leave to be needed: those that run have their memory, those that exist have their disk.
-    pub fn of(cluster: &str, docker: &DockerNodes, components: &Components, existing: &[Container]) -> Needs {
-        let wanted = Nodes::of_kind(cluster, docker.workers);
+    pub fn of(profile: &Profile, existing: &[Container]) -> Needs {
+        let wanted = profile.nodes();
         let found = |name: &str| existing.iter().find(|container| container.name == name);
         let absent = wanted.iter().filter(|node| found(&node.name).is_none()).count() as u64;
         let stopped: Vec<Role> =
             wanted.iter().filter(|node| !found(&node.name).is_some_and(|c| c.running)).map(|node| node.role).collect();
         let mut memory: u64 = stopped.iter().map(|role| if *role == Role::Worker { WORKER } else { CONTROL_PLANE }).sum();
         if !stopped.is_empty() {
-            memory += components.metallb.as_ref().map_or(0, |_| METALLB * wanted.count() as u64);
-            memory += components.istio.as_ref().map_or(0, |_| ISTIO);
-            let replicas = |workloads: &crate::profile::Workloads| u64::from(workloads.web.replicas + workloads.was.replicas);
-            memory += components.workloads.as_ref().map_or(0, |workloads| MYSQL + REPLICA * replicas(workloads));
+            memory += catalogue::memory(profile);
         }
         let images = if existing.is_empty() { IMAGES_DISK } else { 0 };
         Needs { memory, disk: GROWTH + images + NODE_DISK * absent }

@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::StepKind;
-use crate::artifact::oci::WAS_REPOSITORY;
 use crate::artifact::pins::kubernetes_images;
-use crate::components::{Need, Part, catalogue};
+use crate::components::{Image, Need, PartId, catalogue, istio, metallb, workloads};
 use crate::graph::{Plan, PlanBuilder, PlanError, StepId};
 use crate::profile::{Cni, DockerNodes, NodeSpec, Nodes, Profile, Provider, Role};
 
@@ -55,38 +54,25 @@ pub fn up(profile: &Profile, leaving: &[NodeSpec]) -> Result<Plan<StepKind>, Pla
     started.push(services);
     let service_network = plan.add("service-network", StepKind::ServiceNetwork, &started);
     all_nodes.push(&was);
-    let loaded = loads(&mut plan, profile, &all_nodes);
-
-    let parts = catalogue::parts(profile);
-    let mut finished = Vec::new();
-    for part in parts.iter().filter(|part| **part != Part::Storage) {
-        let mut after = vec![api.clone()];
-        after.extend(part.needs().iter().filter(|need| parts.contains(&need.part())).map(|need| match need {
-            Need::Applied(part) => applied(*part),
-            Need::Healthy(part) => healthy(*part),
-        }));
-        // pods that start before their images are on the node would look for them in a registry
-        after.extend(runs(*part).map(load));
-        let step = plan.add(applied(*part), StepKind::Apply { part: *part }, &after);
-        finished.push(plan.add(healthy(*part), StepKind::Healthy { part: *part }, [&step]));
-    }
     let mut answered = vec![service_network];
-    let mut kept = None;
     if profile.components.workloads.is_some() {
-        let way = [Part::Routes, Part::Was, Part::Web, Part::IstioGateway, Part::MetallbPool].map(applied);
+        let way = [workloads::ROUTES, workloads::WAS, workloads::WEB, istio::GATEWAY, metallb::POOL].map(applied);
         answered.push(plan.add("gateway", StepKind::Gateway, &way));
     }
+    let loaded = loads(&mut plan, profile, &all_nodes, &answered);
+    let mut finished = parts(&mut plan, profile, &api, &answered);
+    let mut kept = None;
     match &profile.provider {
         // the one volume of the workloads is made without the provisioner, so it need not compete with them
         Provider::Docker(docker) => {
             finished.push(plan.add("storage", StepKind::Storage, &answered));
-            let images = images(profile);
+            let images = catalogue::pulled(profile);
             if docker.keep_node_image && !images.is_empty() {
                 let kind = StepKind::NodeImage { base: docker.image.clone(), images };
                 kept = Some(plan.add("node-image", kind, answered.iter().chain(&loaded)));
             }
         }
-        Provider::Ssh(_) => finished.extend(late(&mut plan, &parts, &nodes, &answered)),
+        Provider::Ssh(_) => finished.push(plan.add("tools", StepKind::Tools { node: control_plane }, &answered)),
     }
     finished.extend(answered);
     // the proof runs pods on every node, so it stands back until the application answers
@@ -122,15 +108,6 @@ pub fn down_hosts(name: &str, hosts: &[NodeSpec]) -> Result<Plan<StepKind>, Plan
     plan.build()
 }
 
-/// Every image that the profile's components run, each once, in the order of their need.
-pub fn images(profile: &Profile) -> Vec<String> {
-    let mut images: Vec<String> =
-        catalogue::parts(profile).iter().flat_map(|part| part.images()).map(|pin| pin.reference.to_owned()).collect();
-    let mut seen = std::collections::HashSet::new();
-    images.retain(|image| seen.insert(image.clone()));
-    images
-}
-
 /// Node containers; the steps after which each is there.
 fn containers(
     plan: &mut PlanBuilder<StepKind>,
@@ -139,7 +116,7 @@ fn containers(
     nodes: &Nodes,
 ) -> BTreeMap<String, StepId> {
     let mut needed = vec![docker.image.clone()];
-    needed.extend(images(profile));
+    needed.extend(catalogue::pulled(profile));
     let image = plan.add("images", StepKind::Images { images: needed }, []);
     let network = plan.add("network", StepKind::Network, []);
     let mut add = |NodeSpec { name, role }: &NodeSpec| {
@@ -177,32 +154,38 @@ fn machines(plan: &mut PlanBuilder<StepKind>, profile: &Profile, nodes: &Nodes) 
     (started, rest)
 }
 
-/// What hosts can do without until the application answers: the storage class's provisioner, programs for people.
-fn late(plan: &mut PlanBuilder<StepKind>, parts: &[Part], nodes: &Nodes, answered: &[StepId]) -> Vec<StepId> {
-    let tools = StepKind::Tools { node: nodes.first_control_plane().name.clone() };
-    let mut last = vec![plan.add("tools", tools, answered)];
-    if parts.contains(&Part::Storage) {
-        let images: Vec<String> = Part::Storage.images().iter().map(|pin| pin.reference.to_owned()).collect();
-        let workers = nodes.iter().filter(|node| node.role == Role::Worker || nodes.count() == 1);
-        let copied: Vec<StepId> = workers
-            .map(|NodeSpec { name, .. }| {
-                let kind = StepKind::HostImages { node: name.clone(), images: images.clone() };
-                plan.add(format!("storage-images/{name}"), kind, answered)
-            })
-            .collect();
-        let storage = plan.add(applied(Part::Storage), StepKind::Apply { part: Part::Storage }, &copied);
-        last.push(plan.add(healthy(Part::Storage), StepKind::Healthy { part: Part::Storage }, [&storage]));
+/// The parts of the components, each after what it needs; the steps after which each works.
+fn parts(plan: &mut PlanBuilder<StepKind>, profile: &Profile, api: &StepId, answered: &[StepId]) -> Vec<StepId> {
+    let parts = catalogue::parts(profile);
+    let asked = |id: PartId| parts.iter().any(|part| part.id == id);
+    let mut works = Vec::new();
+    for part in &parts {
+        let mut after = vec![api.clone()];
+        after.extend(part.needs.iter().filter(|need| asked(need.part())).map(|need| match need {
+            Need::Applied(part) => applied(*part),
+            Need::Healthy(part) => healthy(*part),
+        }));
+        // pods that start before their images are on the node would look for them in a registry
+        after.extend(part.images.iter().map(load));
+        if part.late {
+            after.extend_from_slice(answered);
+        }
+        let step = plan.add(applied(part.id), StepKind::Apply { part: part.id }, &after);
+        works.push(plan.add(healthy(part.id), StepKind::Healthy { part: part.id }, [&step]));
     }
-    last
+    works
 }
 
 /// The components' images on their way into the nodes, two at a time: one is imported while the next one is on its way.
-fn loads(plan: &mut PlanBuilder<StepKind>, profile: &Profile, after: &[&StepId]) -> Vec<StepId> {
+/// Those that only late parts run wait until the application answers.
+fn loads(plan: &mut PlanBuilder<StepKind>, profile: &Profile, nodes: &[&StepId], answered: &[StepId]) -> Vec<StepId> {
+    let early = catalogue::early_images(profile);
     let mut loads: Vec<StepId> = Vec::new();
-    for image in images(profile).into_iter().chain([WAS_REPOSITORY.to_owned()]) {
+    for image in catalogue::images(profile) {
         let before = loads.len().checked_sub(2).map(|earlier| loads[earlier].clone());
-        let step = load(&image);
-        loads.push(plan.add(step, StepKind::LoadImage { image }, after.iter().copied().chain(&before)));
+        let waits = if early.contains(&image) { &[] } else { answered };
+        let after = nodes.iter().copied().chain(&before).chain(waits);
+        loads.push(plan.add(load(&image), StepKind::LoadImage { image: image.reference.into_owned() }, after));
     }
     loads
 }
@@ -211,23 +194,18 @@ fn loads(plan: &mut PlanBuilder<StepKind>, profile: &Profile, after: &[&StepId])
 const API_IMAGES: usize = 3;
 
 /// The step that writes a part's objects.
-fn applied(part: Part) -> StepId {
-    StepId::from(part.id())
+fn applied(part: PartId) -> StepId {
+    StepId::from(part.0)
 }
 
 /// The step that waits until a part works.
-fn healthy(part: Part) -> StepId {
+fn healthy(part: PartId) -> StepId {
     StepId::from(format!("{part}/ready"))
 }
 
 /// The step that copies an image into the nodes.
-fn load(image: &str) -> StepId {
-    StepId::from(format!("load/{image}"))
-}
-
-/// The images that a part's pods run.
-fn runs(part: Part) -> impl Iterator<Item = &'static str> {
-    part.images().iter().map(|pin| pin.reference).chain((part == Part::Was).then_some(WAS_REPOSITORY))
+fn load(image: &Image) -> StepId {
+    StepId::from(format!("load/{}", image.reference))
 }
 
 #[cfg(test)]
@@ -275,6 +253,15 @@ mod tests {
         assert!(comes_before(&plan, "load/hearth.dev/was", "workloads/was"));
         assert!(comes_before(&plan, "gateway", "node-image"));
         assert!(!comes_before(&plan, "node-image", "connectivity"));
+    }
+
+    #[test]
+    fn what_is_late_waits_for_the_first_answer_image_and_all() {
+        let profile = load(&[Source::File("profiles/homelab.yaml".into())], &[]).expect("the starter profile is valid");
+        let plan = up(&profile, &[]).expect("the plan has no cycle");
+        let provisioner = "load/docker.io/rancher/local-path-provisioner:v0.0.30";
+        assert!(comes_before(&plan, "gateway", provisioner) && comes_before(&plan, provisioner, "storage/local-path"));
+        assert!(!comes_before(&plan, "gateway", "workloads/mysql/ready"));
     }
 
     #[test]

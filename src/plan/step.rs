@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::components::Part;
+use crate::components::PartId;
 use crate::graph::{Class, Kind, StepLimits};
 use crate::profile::Role;
 
@@ -109,12 +109,12 @@ pub enum StepKind {
     /// A part of a component: its objects in the cluster.
     Apply {
         /// The part.
-        part: Part,
+        part: PartId,
     },
     /// A part of a component works.
     Healthy {
         /// The part.
-        part: Part,
+        part: PartId,
     },
     /// The application answers through the gateway's address.
     Gateway,

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::steps::{Steps, needed_unless};
 use crate::cluster::ClusterError;
-use crate::components::{Part, apply};
+use crate::components::{apply, storage};
 use crate::engine::Check;
 use crate::error::Result;
 use crate::graph::Kind;
@@ -85,7 +85,8 @@ impl Steps {
 
     async fn install_storage_class(&self, limit: Duration) -> Result<()> {
         let (session, objects) = (&self.0, self.storage_objects().await?);
-        Ok(apply::apply(session.client().await?, &session.owner(Part::Storage), &objects, Instant::now() + limit).await?)
+        Ok(apply::apply(session.client().await?, &session.owner(storage::COMPONENT.name), &objects, Instant::now() + limit)
+            .await?)
     }
 
     /// The storage class that the node image brings.

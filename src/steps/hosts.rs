@@ -10,9 +10,8 @@ use ipnet::Ipv4Net;
 use super::Session;
 use super::error::SessionError;
 use crate::artifact::pins;
-use crate::components::{Part, address_pool};
+use crate::components::{address_pool, catalogue};
 use crate::error::{BoxError, Result};
-use crate::plan::build;
 use crate::profile::{AddressRange, Role};
 use crate::progress::Progress;
 use crate::provider::docker::{PINNED, import};
@@ -113,25 +112,10 @@ impl Session {
         })
     }
 
-    /// The component images that a node may have to run at once: on workers all but the database's where it cannot run, those
-    /// of DaemonSets on a control plane that has workers for the rest. The storage class's come later.
-    pub fn images_for(&self, node: &str, role: Role, was: &str) -> Vec<String> {
-        let nodes = self.profile.nodes();
-        let workers = nodes.workers().next().is_some();
-        let mut images = build::images(&self.profile);
-        let later: Vec<&str> = Part::Storage.images().iter().map(|pin| pin.reference).collect();
-        images.retain(|image| match role {
-            Role::ControlPlane if workers => image == pins::METALLB_SPEAKER.reference,
-            _ => !later.contains(&image.as_str()) && (image != pins::MYSQL.reference || node == nodes.holds_volumes().name),
-        });
-        images.push(was.to_owned());
-        images
-    }
-
     /// Programs and images for hosts that are nowhere to be had.
     pub(super) async fn host_artifacts_nowhere(&self) -> Vec<String> {
         let mut nowhere = self.programs_nowhere().await;
-        let mut images = build::images(&self.profile);
+        let mut images = catalogue::pulled(&self.profile);
         images.extend(pins::kubernetes_images(&self.profile.kubernetes.version, Role::ControlPlane));
         let bundled = |image: &String| self.bundle.as_ref().is_some_and(|bundle| bundle.image(image).is_ok());
         images.retain(|image| !bundled(image));

@@ -11,8 +11,7 @@ use crate::artifact::oci::{self, WAS_REPOSITORY};
 use crate::artifact::{self, FilePin};
 use crate::components::catalogue;
 use crate::error::{BoxError, Result};
-use crate::plan::build;
-use crate::profile::{AddressRange, NodeSpec};
+use crate::profile::AddressRange;
 use crate::progress::Progress;
 use crate::provider::docker::copy_archive;
 use crate::provider::{AnyNode, AnyProvider, Command, Node};
@@ -63,7 +62,7 @@ impl Session {
             AnyProvider::Docker(_) => self.images_nowhere().await?,
             AnyProvider::Ssh(_) => self.host_artifacts_nowhere().await,
         };
-        let mut pins: Vec<FilePin> = catalogue::parts(&self.profile).iter().filter_map(|part| part.definitions()).collect();
+        let mut pins: Vec<FilePin> = catalogue::parts(&self.profile).iter().filter_map(|part| part.file()).collect();
         pins.dedup_by_key(|pin| pin.name);
         for pin in pins.into_iter().filter(|pin| !artifact::is_at_hand(pin, self.bundle.as_ref())) {
             if !answers(&artifact::download::server(pin.url)).await {
@@ -81,7 +80,7 @@ impl Session {
         if !self.docker()?.own_containers().await?.is_empty() {
             return Ok(Vec::new());
         }
-        let mut images = build::images(&self.profile);
+        let mut images = catalogue::pulled(&self.profile);
         images.push(self.docker()?.node_base().to_owned());
         let mut nowhere = Vec::new();
         for image in self.images_missing_in_engine(&images).await? {
@@ -115,17 +114,15 @@ impl Session {
     /// The image nodes start from: the derived one if it is there.
     pub async fn node_image(&self) -> Result<String> {
         let docker = self.docker()?;
-        let derived = docker.derived_reference(&build::images(&self.profile)).await?;
+        let derived = docker.derived_reference(&catalogue::pulled(&self.profile)).await?;
         Ok(if docker.has_image(&derived).await? { derived } else { docker.node_base().to_owned() })
     }
 
     /// Nodes that may have to run an image and lack it.
     pub async fn nodes_lacking(&self, image: &str) -> Result<Vec<AnyNode>> {
-        let was = &self.was().await?.reference;
         let reference = self.reference(image).await?;
-        let runs = |node: &NodeSpec| self.images_for(&node.name, node.role, was).iter().any(|one| one == reference);
         let nodes = self.profile.nodes();
-        let looks = nodes.iter().filter(|node| runs(node)).map(|spec| async move {
+        let looks = nodes.iter().filter(|node| catalogue::may_run(&self.profile, node, image)).map(|spec| async move {
             let node = self.provider.node(&spec.name).await?;
             let has = self.images_at_first(&node).await?.contains(reference);
             Ok::<_, BoxError>((!has).then_some(node))

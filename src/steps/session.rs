@@ -13,7 +13,7 @@ use super::error::SessionError;
 use crate::artifact::{self, Bundle, oci};
 use crate::cluster::pki::Pki;
 use crate::cluster::{self, ClusterError, kubelet, leaving, registration, routed};
-use crate::components::{Inputs, Owner, Part, Secrets, address_pool, render};
+use crate::components::{Decided, Owner, Part, PartId, Secrets, address_pool, catalogue, render};
 use crate::error::{BoxError, Result};
 use crate::profile::{AddressRange, NodeSpec, Pool, Profile, Role};
 use crate::provider::docker::{DockerProvider, EngineInfo};
@@ -38,7 +38,7 @@ pub struct Session {
     client: OnceCell<Client>,
     pub(super) was: OnceCell<oci::Packed>,
     pool: OnceCell<AddressRange>,
-    inputs: OnceCell<Inputs>,
+    decided: OnceCell<Decided>,
     segments: OnceCell<Vec<routed::Segment>>,
     pub(super) facts: OnceCell<Vec<Facts>>,
     pub(super) digests: Mutex<HashMap<PathBuf, String>>,
@@ -66,7 +66,7 @@ impl Session {
             client: OnceCell::new(),
             was: OnceCell::new(),
             pool: OnceCell::new(),
-            inputs: OnceCell::new(),
+            decided: OnceCell::new(),
             segments: OnceCell::new(),
             facts: OnceCell::new(),
             digests: Mutex::default(),
@@ -282,33 +282,38 @@ impl Session {
     }
 
     /// What the components are rendered with.
-    pub async fn inputs(&self) -> Result<&Inputs> {
-        self.inputs
+    pub async fn decided(&self) -> Result<&Decided> {
+        self.decided
             .get_or_try_init(|| async {
                 let (vip, pool) = match self.profile.components.metallb {
                     Some(_) => (self.vip().await?, self.pool().await?),
                     // nothing that is rendered without MetalLB speaks of addresses
                     None => (Ipv4Addr::UNSPECIFIED, AddressRange { first: Ipv4Addr::UNSPECIFIED, last: Ipv4Addr::UNSPECIFIED }),
                 };
-                let secrets = Secrets::of_cluster(self.client().await?).await?;
-                Ok(Inputs::new(&self.profile, vip, pool, &self.was().await?.reference, secrets))
+                let secrets = Secrets::of_cluster(self.client().await?, &self.profile).await?;
+                Ok(Decided::new(&self.profile, vip, pool, &self.was().await?.reference, secrets))
             })
             .await
     }
 
+    /// The part of that name.
+    pub fn part(&self, id: PartId) -> Result<Part> {
+        Ok(catalogue::part(&self.profile, id)?)
+    }
+
     /// A part's objects, ready to be applied.
-    pub async fn objects(&self, part: Part) -> Result<Vec<Value>> {
-        let Some(pin) = part.definitions() else { return Ok(render::render(part, self.inputs().await?)?) };
-        let bundle = self.bundle.clone();
+    pub async fn objects(&self, part: &Part) -> Result<Vec<Value>> {
+        let Some(pin) = part.file() else { return Ok(render::render(part, self.decided().await?)?) };
+        let (bundle, part) = (self.bundle.clone(), part.clone());
         let objects = tokio::task::spawn_blocking(move || {
             let bytes = artifact::file(&pin, bundle.as_ref())?;
-            Ok::<_, BoxError>(render::definitions(part, &String::from_utf8_lossy(&bytes))?)
+            Ok::<_, BoxError>(render::definitions(&part, &String::from_utf8_lossy(&bytes))?)
         });
         objects.await.map_err(|_| SessionError::Interrupted)?
     }
 
-    /// Who owns a part's objects.
-    pub fn owner(&self, part: Part) -> Owner {
-        Owner { profile: self.profile.name.clone(), part }
+    /// Who owns a component's objects.
+    pub fn owner(&self, component: &'static str) -> Owner {
+        Owner { profile: self.profile.name.clone(), component }
     }
 }

@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep};
 
 use super::{Session, gateway_answers};
 use crate::cluster::{ClusterError, ready};
-use crate::components::{Part, catalogue, health};
+use crate::components::{PartId, catalogue, health};
 use crate::error::Result;
 use crate::provider::AnyNode;
 
@@ -17,7 +17,7 @@ const LOOK: Duration = Duration::from_millis(250);
 /// What runs on the nodes.
 pub struct Look {
     /// Each component, and whether it works.
-    pub parts: Vec<(Part, bool)>,
+    pub parts: Vec<(PartId, bool)>,
     /// What does not work, one line each.
     pub problems: Vec<String>,
 }
@@ -27,10 +27,10 @@ impl Session {
     pub async fn look(&self, nodes: &[AnyNode]) -> Result<Look> {
         let client = self.client().await?;
         let mut look = Look { parts: Vec::new(), problems: ready::outdated(client, nodes).await? };
-        for part in catalogue::parts(&self.profile).into_iter().filter(|part| part.definitions().is_none()) {
-            let unhealthy = health::unhealthy(client, &self.objects(part).await?).await?;
-            look.parts.push((part, unhealthy.is_empty()));
-            look.problems.extend(unhealthy.into_iter().map(|one| format!("{part}: {}: {}", one.object, one.why)));
+        for part in catalogue::parts(&self.profile).into_iter().filter(|part| part.file().is_none()) {
+            let unhealthy = health::unhealthy(client, &part.ready, &self.objects(&part).await?).await?;
+            look.parts.push((part.id, unhealthy.is_empty()));
+            look.problems.extend(unhealthy.into_iter().map(|one| format!("{}: {}: {}", part.id, one.object, one.why)));
         }
         if self.profile.components.workloads.is_some() {
             let vip = self.vip().await?;

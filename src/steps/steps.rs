@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use super::Session;
 use crate::cluster::{self, ClusterError, kubeadm, kubelet, leaving, ready, registration, routed};
-use crate::components::{ObjectRef, Part, apply, catalogue, health};
+use crate::components::{ObjectRef, Part, Ready, apply, catalogue, health, probe};
 use crate::engine::{Actor, Check};
 use crate::error::Result;
 use crate::graph::Kind;
@@ -54,19 +54,24 @@ impl Actor<StepKind> for Steps {
             }
             StepKind::Kubelet { node } => kubelet::is_running(&provider.node(node).await?).await?,
             StepKind::ClusterServices => self.cluster_services().await?,
-            StepKind::ServiceNetwork => health::unhealthy(session.client().await?, &[kube_proxy()]).await?.is_empty(),
+            StepKind::ServiceNetwork => {
+                health::unhealthy(session.client().await?, &[Ready::Rollout], &[kube_proxy()]).await?.is_empty()
+            }
             StepKind::ClusterConfiguration => self.cluster_configuration().await?,
             StepKind::NodesReady { nodes } => {
                 let problems = ready::node_problems(session.client().await?, nodes).await?;
                 return Ok(needed_unless(problems.is_empty(), || problems.join("; ")));
             }
             StepKind::Apply { part } => {
-                let differences = apply::check(session.client().await?, &session.objects(*part).await?).await?;
+                let part = session.part(*part)?;
+                let differences = apply::check(session.client().await?, &session.objects(&part).await?).await?;
                 let list = || differences.iter().map(|difference| difference.object.to_string()).collect::<Vec<_>>().join(", ");
                 return Ok(needed_unless(differences.is_empty(), list));
             }
             StepKind::Healthy { part } => {
-                let unhealthy = health::unhealthy(session.client().await?, &session.objects(*part).await?).await?;
+                let part = session.part(*part)?;
+                let objects = session.objects(&part).await?;
+                let unhealthy = health::unhealthy(session.client().await?, &part.ready, &objects).await?;
                 let list = || unhealthy.iter().map(|one| format!("{}: {}", one.object, one.why)).collect::<Vec<_>>().join(", ");
                 return Ok(needed_unless(unhealthy.is_empty(), list));
             }
@@ -97,6 +102,7 @@ impl Actor<StepKind> for Steps {
         let session = &self.0;
         let provider = &session.provider;
         let limit = kind.limits().deadline - DIAGNOSIS;
+        let deadline = Instant::now() + limit;
         match kind {
             StepKind::WasImage => drop(session.was().await?),
             StepKind::LoadImage { image } => session.load_image(image, progress).await?,
@@ -108,7 +114,7 @@ impl Actor<StepKind> for Steps {
                 registration::register(session.client().await?, node, cidr, capacity, &session.provider_id(node)).await?;
             }
             StepKind::Leave { node, .. } => {
-                leaving::drain(session.client().await?, node, Instant::now() + limit, progress).await?;
+                leaving::drain(session.client().await?, node, deadline, progress).await?;
                 session.release_node(node).await?;
                 leaving::forget(session.client().await?, node).await?;
             }
@@ -127,18 +133,18 @@ impl Actor<StepKind> for Steps {
                 kubeadm::bind_administrators(session.client().await?).await?;
                 kubeadm::install_services(&session.control_plane().await?).await?;
             }
-            StepKind::ServiceNetwork => health::wait(session.client().await?, &[kube_proxy()], Instant::now() + limit).await?,
+            StepKind::ServiceNetwork => {
+                health::wait(session.client().await?, &[Ready::Rollout], &[kube_proxy()], deadline).await?;
+            }
             StepKind::ClusterConfiguration => kubeadm::finish(&session.control_plane().await?).await?,
             StepKind::NodesReady { nodes } => ready::wait_nodes(session.client().await?, nodes, limit).await?,
-            StepKind::Apply { part } => self.apply_part(*part, Instant::now() + limit).await?,
-            StepKind::Healthy { part } => self.wait_part(*part, Instant::now() + limit).await?,
+            StepKind::Apply { part } => self.apply_part(&session.part(*part)?, deadline).await?,
+            StepKind::Healthy { part } => self.wait_part(&session.part(*part)?, deadline).await?,
             StepKind::Gateway => wait_gateway(session.vip().await?, limit).await?,
             StepKind::Connectivity => self.prove_connectivity(limit, progress).await?,
             StepKind::Prune => {
                 let wanted = self.wanted_objects().await?;
-                for object in
-                    apply::prune(session.client().await?, &session.profile.name, &wanted, Instant::now() + limit).await?
-                {
+                for object in apply::prune(session.client().await?, &session.profile.name, &wanted, deadline).await? {
                     progress.say(format!("removed {object}"));
                 }
             }
@@ -226,8 +232,8 @@ impl Steps {
     /// Everything that the profile asks for, and what the storage step applies.
     async fn wanted_objects(&self) -> Result<Vec<ObjectRef>> {
         let mut wanted = Vec::new();
-        for part in catalogue::parts(&self.0.profile).into_iter().chain([Part::Probe]) {
-            wanted.extend(self.0.objects(part).await?.iter().map(ObjectRef::of));
+        for part in catalogue::parts(&self.0.profile).into_iter().chain([probe::part()]) {
+            wanted.extend(self.0.objects(&part).await?.iter().map(ObjectRef::of));
         }
         if let AnyProvider::Docker(_) = self.0.provider {
             wanted.extend(self.storage_objects().await?.iter().map(ObjectRef::of));
@@ -239,24 +245,27 @@ impl Steps {
         let client = self.0.client().await?;
         let deadline = Instant::now() + limit;
         progress.say("system pods");
-        health::wait(client, &[system_object("Deployment", "coredns"), kube_proxy()], deadline).await?;
+        let system = [system_object("Deployment", "coredns"), kube_proxy()];
+        health::wait(client, &[Ready::Rollout], &system, deadline).await?;
         progress.say("probe pods");
-        self.apply_part(Part::Probe, deadline).await?;
-        self.wait_part(Part::Probe, deadline).await?;
+        let probe = probe::part();
+        self.apply_part(&probe, deadline).await?;
+        self.wait_part(&probe, deadline).await?;
         progress.say("from every pod to every pod");
         let made = ready::prove_connectivity(client, "hearth-system", "app=probe").await?;
         progress.say(format!("{made} connections made"));
         ready::keep_proof(client).await?;
-        let probes: Vec<ObjectRef> = self.0.objects(Part::Probe).await?.iter().map(ObjectRef::of).collect();
+        let probes: Vec<ObjectRef> = self.0.objects(&probe).await?.iter().map(ObjectRef::of).collect();
         Ok(apply::delete(client, &probes, deadline).await?)
     }
 
-    async fn apply_part(&self, part: Part, deadline: Instant) -> Result<()> {
-        Ok(apply::apply(self.0.client().await?, &self.0.owner(part), &self.0.objects(part).await?, deadline).await?)
+    async fn apply_part(&self, part: &Part, deadline: Instant) -> Result<()> {
+        let owner = self.0.owner(part.id.component());
+        Ok(apply::apply(self.0.client().await?, &owner, &self.0.objects(part).await?, deadline).await?)
     }
 
-    async fn wait_part(&self, part: Part, deadline: Instant) -> Result<()> {
-        Ok(health::wait(self.0.client().await?, &self.0.objects(part).await?, deadline).await?)
+    async fn wait_part(&self, part: &Part, deadline: Instant) -> Result<()> {
+        Ok(health::wait(self.0.client().await?, &part.ready, &self.0.objects(part).await?, deadline).await?)
     }
 }
 

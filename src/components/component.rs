@@ -1,0 +1,219 @@
+//! What a component is: a value that answers all that is asked about it, and the parts it is installed in.
+//!
+//! A part is the unit of the plan: small enough that everything which can overlap does, large enough that the plan
+//! reads well.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::health::Ready;
+use super::manifest::Kind;
+use super::secrets::SecretSpec;
+use crate::artifact::oci::WAS_REPOSITORY;
+use crate::artifact::{FilePin, ImagePin};
+use crate::profile::{NodeSpec, Profile, Role};
+
+/// A component: everything Hearth knows of it, in one value.
+#[derive(Debug, Clone, Copy)]
+pub struct Component {
+    /// Its name: the first half of its parts' ids, and the value of the label `hearth.dev/component`.
+    pub name: &'static str,
+    /// The parts that a profile asks for, each after those of this component that it needs; none when it does not ask.
+    pub parts: fn(&Profile) -> Vec<Part>,
+    /// What its templates see beside the profile, a map.
+    pub variables: fn(&Profile) -> Value,
+    /// What it keeps secret.
+    pub secrets: &'static [SecretSpec],
+    /// Memory that it takes on all nodes together, in bytes: an estimate, twice what was measured when idle.
+    pub memory: fn(&Profile) -> u64,
+    /// Kinds of objects that only it has.
+    pub kinds: &'static [Kind],
+}
+
+impl Component {
+    /// A component that has parts and nothing else.
+    pub const fn new(name: &'static str, parts: fn(&Profile) -> Vec<Part>) -> Self {
+        Component { name, parts, variables: |_| Value::Null, secrets: &[], memory: |_| 0, kinds: &[] }
+    }
+}
+
+/// A part's name, `component/part`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(transparent)]
+pub struct PartId(pub &'static str);
+
+impl PartId {
+    /// The component it belongs to.
+    pub fn component(self) -> &'static str {
+        self.0.split_once('/').map_or(self.0, |(component, _)| component)
+    }
+}
+
+impl fmt::Display for PartId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.0)
+    }
+}
+
+/// A part of a component, as one profile asks for it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Part {
+    /// Its name.
+    pub id: PartId,
+    /// What has to be there before it is applied. A need for a part that the profile does not ask for is none.
+    pub needs: Vec<Need>,
+    /// The images its pods run.
+    pub images: Vec<Image>,
+    /// Where its objects come from.
+    pub source: Source,
+    /// What shows that it works.
+    pub ready: Vec<Ready>,
+    /// Whether it stands back until the application answers: nothing on the way there uses it.
+    pub late: bool,
+}
+
+/// When a part may be applied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Need {
+    /// After that part's objects were written.
+    Applied(PartId),
+    /// After that part works.
+    Healthy(PartId),
+}
+
+impl Need {
+    /// The part that is needed.
+    pub fn part(self) -> PartId {
+        match self {
+            Need::Applied(part) | Need::Healthy(part) => part,
+        }
+    }
+}
+
+/// Where a part's objects come from.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Source {
+    /// Templates, by their path under `templates/`.
+    Templates(&'static [&'static str]),
+    /// Resource definitions out of a file of upstream's.
+    Definitions {
+        /// The file.
+        file: FilePin,
+        /// Which of them.
+        which: Which,
+    },
+}
+
+/// Which of a file's resource definitions, by kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Which {
+    /// Every one.
+    All,
+    /// Those of these kinds.
+    Only(&'static [&'static str]),
+    /// All but those of these kinds.
+    Except(&'static [&'static str]),
+}
+
+impl Which {
+    /// True when the definition of `kind` is among them.
+    pub fn has(self, kind: &str) -> bool {
+        match self {
+            Which::All => true,
+            Which::Only(kinds) => kinds.contains(&kind),
+            Which::Except(kinds) => !kinds.contains(&kind),
+        }
+    }
+}
+
+/// An image that pods of a part run, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Image {
+    /// By which name templates know it: `images.<name>`.
+    pub name: &'static str,
+    /// Reference with registry and tag; without a tag for the one that Hearth packs itself.
+    pub reference: Cow<'static, str>,
+    /// Which nodes may have to run it.
+    pub on: On,
+}
+
+/// Which nodes may have to run an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum On {
+    /// Workers; a control plane when there are none.
+    Workers,
+    /// Every node, as for pods of daemon sets that tolerate everything.
+    EveryNode,
+    /// The node that holds the volumes.
+    VolumeNode,
+}
+
+impl Image {
+    /// A pinned image.
+    pub fn pinned(pin: ImagePin, on: On) -> Self {
+        Image { name: pin.name, reference: Cow::Borrowed(pin.reference), on }
+    }
+
+    /// The WAS image, which Hearth packs out of its own binary.
+    pub fn was(on: On) -> Self {
+        Image { name: "was", reference: Cow::Borrowed(WAS_REPOSITORY), on }
+    }
+
+    /// Whether Hearth packs it itself: no registry has it.
+    pub fn is_packed(&self) -> bool {
+        self.reference == WAS_REPOSITORY
+    }
+
+    /// True when a node of the profile may have to run it.
+    pub fn runs_on(&self, node: &NodeSpec, profile: &Profile) -> bool {
+        let nodes = profile.nodes();
+        match self.on {
+            On::EveryNode => true,
+            On::Workers => node.role == Role::Worker || nodes.workers().next().is_none(),
+            On::VolumeNode => node.name == nodes.holds_volumes().name,
+        }
+    }
+}
+
+impl Part {
+    /// A part whose objects are rendered from templates.
+    pub fn templates(id: PartId, files: &'static [&'static str]) -> Self {
+        Part { id, needs: Vec::new(), images: Vec::new(), source: Source::Templates(files), ready: Vec::new(), late: false }
+    }
+
+    /// A part that is resource definitions out of a file of upstream's.
+    pub fn definitions(id: PartId, file: FilePin, which: Which) -> Self {
+        Part { source: Source::Definitions { file, which }, ready: vec![Ready::Served], ..Part::templates(id, &[]) }
+    }
+
+    /// The part with what has to be there before it.
+    pub fn after(self, needs: impl Into<Vec<Need>>) -> Self {
+        Part { needs: needs.into(), ..self }
+    }
+
+    /// The part with the images that its pods run.
+    pub fn runs(self, images: impl Into<Vec<Image>>) -> Self {
+        Part { images: images.into(), ..self }
+    }
+
+    /// The part with what shows that it works.
+    pub fn ready(self, ready: impl Into<Vec<Ready>>) -> Self {
+        Part { ready: ready.into(), ..self }
+    }
+
+    /// The part, standing back until the application answers.
+    pub fn late(self) -> Self {
+        Part { late: true, ..self }
+    }
+
+    /// The upstream file whose resource definitions this part is, if it is one of those.
+    pub fn file(&self) -> Option<FilePin> {
+        match self.source {
+            Source::Definitions { file, .. } => Some(file),
+            Source::Templates(_) => None,
+        }
+    }
+}
