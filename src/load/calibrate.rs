@@ -39,16 +39,15 @@ pub async fn calibrate(arrivals: Arrivals, lasts: Duration) -> Result<Calibratio
     let server = Server::start(Misbehaviour::default())
         .map_err(|source| LoadError::System { action: "start the calibration's server", source })?;
     let running = start(LoadPlan {
-        targets: vec![Target { address: server.address, host: "loopback".into(), path: "/".into() }],
+        targets: vec![Target::get(server.address, "loopback", "/")],
         order: Order::Single,
-        status: 200,
         body: None,
         arrivals,
         connections: CONNECTIONS,
         timeout: Duration::from_secs(5),
         drain: Duration::from_secs(5),
         run: "calibration".into(),
-        stall: None,
+        capture: Vec::new(),
     })
     .await?;
     let priority = running.priority;

@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpStream};
 
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
 
-use super::http::{Head, Reader};
+use super::http::{Reader, Response};
 use super::ledger::Outcome;
 
 /// A request on its way; times in nanoseconds after the start.
@@ -27,7 +27,7 @@ pub(super) enum State {
     /// Open and free.
     Idle(TcpStream),
     /// Carries a request.
-    Busy(Exchange),
+    Busy(Box<Exchange>),
 }
 
 /// A request and its response.
@@ -46,15 +46,15 @@ pub(super) enum Progress {
     /// Bytes are missing.
     Waiting,
     /// A whole response.
-    Answered(Head),
+    Answered(Response),
     /// It failed.
     Failed(Outcome),
 }
 
 impl Exchange {
     /// Starts to write `bytes` at time `sent`.
-    pub fn start(stream: TcpStream, request: Request, sent: u64, bytes: Vec<u8>) -> (Self, Progress) {
-        let mut exchange = Exchange { stream, request, sent, unsent: bytes, reader: Reader::new() };
+    pub fn start(stream: TcpStream, request: Request, sent: u64, bytes: Vec<u8>, reader: Reader) -> (Self, Progress) {
+        let mut exchange = Exchange { stream, request, sent, unsent: bytes, reader };
         let whole = exchange.unsent.len();
         let progress = match exchange.write() {
             Ok(()) => Progress::Waiting,
@@ -86,7 +86,7 @@ impl Exchange {
                 Ok(0) => return self.reader.end().map_or_else(|| self.cut(), Progress::Answered),
                 Ok(count) => match self.reader.feed(&scratch[..count]) {
                     Ok(None) => {}
-                    Ok(Some(head)) => return Progress::Answered(head),
+                    Ok(Some(response)) => return Progress::Answered(response),
                     Err(_) => return Progress::Failed(Outcome::Malformed),
                 },
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Progress::Waiting,

@@ -13,9 +13,10 @@ use rustix::time::{ClockId, Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTim
 use tokio::sync::{mpsc, oneshot};
 
 use super::connection::{Exchange, Progress, Request, State, begin_connect, connect_outcome, is_quiet};
-use super::ledger::{Batch, Entry, Outcome};
+use super::http::{Prepared, Response};
+use super::ledger::{Answer, Batch, Entry, Outcome};
 use super::priority::Priority;
-use super::{LoadError, LoadPlan, http, request_id};
+use super::{LoadError, LoadPlan, Stall, request_id};
 
 /// The thread wakes this long before a request is due and spins the rest: waking up takes about half of it.
 const SPIN_NS: u64 = 60_000;
@@ -30,18 +31,19 @@ const FIRST_CONNECT: Duration = Duration::from_secs(5);
 /// Token of the timer; connections have their index.
 const TIMER: u64 = u64::MAX;
 
-/// The thread's body. Tells `ready` when the schedule began, and `batches` everything that follows.
+/// The thread's body. `ready` gets the moment when the schedule began, `batches` everything that follows.
 pub(super) fn run(
     plan: LoadPlan,
+    stall: Stall,
     batches: mpsc::UnboundedSender<Batch>,
     stop: Arc<AtomicBool>,
     ready: oneshot::Sender<Result<(Instant, Priority), LoadError>>,
 ) {
     let priority = Priority::raise();
-    match Generator::new(plan, batches, stop) {
+    match Generator::new(plan, stall, batches, stop) {
         Ok(mut generator) => {
-            let told = ready.send(Ok((generator.start(), priority)));
-            if told.is_ok() {
+            let heard = ready.send(Ok((generator.start(), priority)));
+            if heard.is_ok() {
                 generator.run();
             }
         }
@@ -52,6 +54,8 @@ pub(super) fn run(
 
 struct Generator {
     plan: LoadPlan,
+    stall: Stall,
+    capture: Arc<[String]>,
     epoll: OwnedFd,
     timer: OwnedFd,
     /// Start of the schedule, by both names of the same clock.
@@ -62,8 +66,8 @@ struct Generator {
     pools: Vec<Pool>,
     next: Request,
     entries: Vec<Entry>,
-    pods: HashMap<String, u16>,
-    new_pods: Vec<String>,
+    answers: HashMap<Answer, u32>,
+    new_answers: Vec<Answer>,
     batches: mpsc::UnboundedSender<Batch>,
     stop: Arc<AtomicBool>,
     stopped: Option<u64>,
@@ -73,10 +77,9 @@ struct Generator {
 }
 
 /// What a target has: nothing is shared with another one.
-#[derive(Default)]
 struct Pool {
-    /// The constant part of its requests.
-    prefix: Vec<u8>,
+    /// Its requests.
+    request: Prepared,
     /// Connections that are open and free, longest free first.
     idle: VecDeque<usize>,
     /// Connections without a socket.
@@ -95,22 +98,31 @@ fn request(plan: &LoadPlan, sequence: u32) -> Request {
 }
 
 impl Generator {
-    fn new(plan: LoadPlan, batches: mpsc::UnboundedSender<Batch>, stop: Arc<AtomicBool>) -> Result<Self, LoadError> {
+    fn new(
+        plan: LoadPlan,
+        stall: Stall,
+        batches: mpsc::UnboundedSender<Batch>,
+        stop: Arc<AtomicBool>,
+    ) -> Result<Self, LoadError> {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC).map_err(system("create an epoll"))?;
         let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
         let timer = rustix::time::timerfd_create(TimerfdClockId::Monotonic, flags).map_err(system("create a timer"))?;
         epoll::add(&epoll, &timer, EventData::new_u64(TIMER), EventFlags::IN).map_err(system("watch its timer"))?;
+        let pool =
+            |target| Pool { request: Prepared::new(target), idle: VecDeque::new(), closed: Vec::new(), queue: VecDeque::new() };
         let mut generator = Generator {
+            stall,
+            capture: plan.capture.clone().into(),
             epoll,
             timer,
             started: Instant::now(),
             started_ns: 0,
             connections: Vec::new(),
-            pools: plan.targets.iter().map(|target| Pool { prefix: http::prefix(target), ..Pool::default() }).collect(),
+            pools: plan.targets.iter().map(pool).collect(),
             next: request(&plan, 0),
             entries: Vec::new(),
-            pods: HashMap::new(),
-            new_pods: Vec::new(),
+            answers: HashMap::new(),
+            new_answers: Vec::new(),
             batches,
             stop,
             stopped: None,
@@ -218,10 +230,10 @@ impl Generator {
     }
 
     fn stall(&mut self) {
-        if let Some((at, lasts)) = self.plan.stall
+        if let Some((at, lasts)) = self.stall
             && self.started.elapsed() >= at
         {
-            self.plan.stall = None;
+            self.stall = None;
             std::thread::sleep(lasts);
         }
     }
@@ -260,13 +272,13 @@ impl Generator {
     }
 
     fn send(&mut self, index: usize, stream: TcpStream, request: Request) {
-        let mut bytes = self.pool(index).prefix.clone();
-        bytes.extend_from_slice(request_id(&self.plan.run, request.sequence).as_bytes());
-        bytes.extend_from_slice(http::END);
-        let (exchange, progress) = Exchange::start(stream, request, self.now(), bytes);
+        let prepared = &self.pools[request.target].request;
+        let bytes = prepared.bytes(&request_id(&self.plan.run, request.sequence));
+        let reader = prepared.reader(&self.capture);
+        let (exchange, progress) = Exchange::start(stream, request, self.now(), bytes, reader);
         match progress {
             Progress::Failed(outcome) => self.fail(index, exchange, outcome),
-            _ => self.connections[index] = State::Busy(exchange),
+            _ => self.connections[index] = State::Busy(Box::new(exchange)),
         }
     }
 
@@ -294,8 +306,8 @@ impl Generator {
             },
             State::Busy(mut exchange) => match exchange.proceed(&mut self.scratch) {
                 Progress::Waiting => self.connections[index] = State::Busy(exchange),
-                Progress::Answered(head) => self.answered(index, exchange, head),
-                Progress::Failed(outcome) => self.fail(index, exchange, outcome),
+                Progress::Answered(response) => self.answered(index, *exchange, response),
+                Progress::Failed(outcome) => self.fail(index, *exchange, outcome),
             },
             State::Idle(stream) if is_quiet(&stream) => self.connections[index] = State::Idle(stream),
             State::Idle(_) => {
@@ -308,15 +320,16 @@ impl Generator {
         self.serve_queue(self.pool_of(index));
     }
 
-    fn answered(&mut self, index: usize, exchange: Exchange, head: http::Head) {
+    fn answered(&mut self, index: usize, exchange: Exchange, response: Response) {
+        let accepted = self.plan.targets[exchange.request.target].accept.contains(&response.status);
         let outcome = match self.plan.body {
-            _ if head.status != self.plan.status => Outcome::BadStatus,
-            Some(body) if head.body != body => Outcome::WrongBody,
+            _ if !accepted => Outcome::BadStatus,
+            Some(body) if response.body != body => Outcome::WrongBody,
             _ => Outcome::Ok,
         };
-        let pod = head.pod.map_or(0, |name| self.pod_index(name));
-        self.enter(exchange.request, exchange.sent, outcome, (head.status, head.attempt, pod));
-        if head.keep_alive {
+        let answer = self.answer_number(response.headers);
+        self.enter(exchange.request, exchange.sent, outcome, (response.status, answer));
+        if response.keep_alive {
             self.connections[index] = State::Idle(exchange.stream);
             self.pool(index).idle.push_back(index);
         } else {
@@ -325,16 +338,16 @@ impl Generator {
     }
 
     fn fail(&mut self, index: usize, exchange: Exchange, outcome: Outcome) {
-        self.enter(exchange.request, exchange.sent, outcome, (0, 0, 0));
+        self.enter(exchange.request, exchange.sent, outcome, (0, 0));
         // the exchange is dropped here, and its socket with it
         self.pool(index).closed.push(index);
     }
 
     fn enter_unsent(&mut self, request: Request, outcome: Outcome) {
-        self.enter(request, self.now(), outcome, (0, 0, 0));
+        self.enter(request, self.now(), outcome, (0, 0));
     }
 
-    fn enter(&mut self, request: Request, sent: u64, outcome: Outcome, (status, attempt, pod): (u16, u8, u16)) {
+    fn enter(&mut self, request: Request, sent: u64, outcome: Outcome, (status, answer): (u16, u32)) {
         let micros = |ns: u64| u32::try_from(ns / 1000).unwrap_or(u32::MAX);
         self.entries.push(Entry {
             sequence: request.sequence,
@@ -345,17 +358,17 @@ impl Generator {
             // two targets at most, see Order
             target: request.target as u8,
             outcome,
-            attempt,
             status,
-            pod,
+            answer,
         });
     }
 
-    fn pod_index(&mut self, name: String) -> u16 {
-        let next = u16::try_from(self.pods.len() + 1).unwrap_or(u16::MAX);
-        let new_pods = &mut self.new_pods;
-        *self.pods.entry(name).or_insert_with_key(|name| {
-            new_pods.push(name.clone());
+    /// The number, from 1, of what an answer had in it.
+    fn answer_number(&mut self, answer: Answer) -> u32 {
+        let next = u32::try_from(self.answers.len() + 1).unwrap_or(u32::MAX);
+        let new_answers = &mut self.new_answers;
+        *self.answers.entry(answer).or_insert_with_key(|answer| {
+            new_answers.push(answer.clone());
             next
         })
     }
@@ -386,7 +399,7 @@ impl Generator {
             match std::mem::replace(&mut self.connections[index], State::Closed) {
                 State::Busy(exchange) => {
                     let outcome = if late(&exchange.request) { Outcome::Timeout } else { Outcome::Unfinished };
-                    self.fail(index, exchange, outcome);
+                    self.fail(index, *exchange, outcome);
                 }
                 State::Connecting(_, request) => {
                     self.pool(index).closed.push(index);
@@ -416,7 +429,7 @@ impl Generator {
         let settled = self.open_requests().map(|request| request.scheduled).min().unwrap_or(next).min(next);
         let batch = Batch {
             entries: std::mem::take(&mut self.entries),
-            pods: std::mem::take(&mut self.new_pods),
+            answers: std::mem::take(&mut self.new_answers),
             settled: u32::try_from(settled / 1000).unwrap_or(u32::MAX),
         };
         self.batches.send(batch).map_err(drop)

@@ -1,6 +1,12 @@
 //! The ledger: one entry for every request that was due. Every number of a report is counted from it.
 
+use std::borrow::Cow;
+use std::fmt::Write;
+
 use serde::{Deserialize, Serialize};
+
+/// Values of the captured headers of an answer; none for one that was not there.
+pub type Answer = Vec<Option<String>>;
 
 /// What became of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
@@ -77,12 +83,10 @@ pub struct Entry {
     pub target: u8,
     /// What became of it.
     pub outcome: Outcome,
-    /// Which attempt reached the server, as the proxies count; 0 if unknown.
-    pub attempt: u8,
     /// The response's status; 0 without one.
     pub status: u16,
-    /// Index into [`Ledger::pods`] of who answered, plus 1; 0 if unknown.
-    pub pod: u16,
+    /// Index into [`Ledger::answers`] of the captured headers, plus 1; 0 without a response.
+    pub answer: u32,
 }
 
 impl Entry {
@@ -114,8 +118,8 @@ impl Entry {
 pub struct Batch {
     /// Requests whose fate became known, in that order.
     pub entries: Vec<Entry>,
-    /// Pods seen for the first time.
-    pub pods: Vec<String>,
+    /// Captured headers of a kind not seen before.
+    pub answers: Vec<Answer>,
     /// Every request due before this time, in microseconds, is in this batch or an earlier one.
     pub settled: u32,
 }
@@ -125,8 +129,10 @@ pub struct Batch {
 pub struct Ledger {
     /// In the order in which their fate became known; [`Ledger::sort`] puts them into that of the schedule.
     pub entries: Vec<Entry>,
-    /// Names of the pods that answered.
-    pub pods: Vec<String>,
+    /// Names of the captured headers.
+    pub headers: Vec<String>,
+    /// What answers had in them: each combination of values once, in the order of `headers`.
+    pub answers: Vec<Answer>,
     /// Every request due before this time, in microseconds, is here.
     pub settled: u32,
 }
@@ -135,7 +141,7 @@ impl Ledger {
     /// Adds what the generator hands over.
     pub fn absorb(&mut self, batch: Batch) {
         self.entries.extend(batch.entries);
-        self.pods.extend(batch.pods);
+        self.answers.extend(batch.answers);
         self.settled = batch.settled;
     }
 
@@ -154,31 +160,74 @@ impl Ledger {
         self.entries.iter().filter(|entry| entry.outcome.failed()).count() as u64
     }
 
-    /// Name of the pod that answered.
-    pub fn pod(&self, entry: &Entry) -> Option<&str> {
-        self.pods.get(usize::from(entry.pod).checked_sub(1)?).map(String::as_str)
+    /// The value of a captured header in a request's answer.
+    pub fn header(&self, entry: &Entry, name: &str) -> Option<&str> {
+        let index = self.headers.iter().position(|header| header.eq_ignore_ascii_case(name))?;
+        self.answer(entry)?.get(index)?.as_deref()
+    }
+
+    fn answer(&self, entry: &Entry) -> Option<&Answer> {
+        self.answers.get((entry.answer as usize).checked_sub(1)?)
     }
 
     /// As comma-separated values with a heading; one line per request.
     pub fn to_csv(&self, run: &str) -> String {
-        use std::fmt::Write;
-        let mut text = String::from("request_id,scheduled_us,released_us,sent_us,done_us,outcome,status,attempt,pod\n");
+        let mut text = String::from("request_id,scheduled_us,released_us,sent_us,done_us,outcome,status,target");
+        self.headers.iter().for_each(|name| text.extend([",", &csv(name)]));
+        text.push('\n');
         for entry in &self.entries {
-            let Entry { sequence, scheduled, released, sent, done, outcome, attempt, status, .. } = entry;
-            let pod = self.pod(entry).unwrap_or_default();
-            let outcome = outcome.name();
+            let Entry { sequence, scheduled, released, sent, done, outcome, status, target, .. } = entry;
+            let (id, outcome) = (request_id(run, *sequence), outcome.name());
             // writing to a String cannot fail
-            let _ = writeln!(
-                text,
-                "{},{scheduled},{released},{sent},{done},{outcome},{status},{attempt},{pod}",
-                request_id(run, *sequence)
-            );
+            let _ = write!(text, "{id},{scheduled},{released},{sent},{done},{outcome},{status},{target}");
+            for index in 0..self.headers.len() {
+                let value = self.answer(entry).and_then(|answer| answer.get(index)?.as_deref());
+                text.extend([",", &csv(value.unwrap_or_default())]);
+            }
+            text.push('\n');
         }
         text
     }
 }
 
+/// A field of comma-separated values (RFC 4180, 2).
+fn csv(value: &str) -> Cow<'_, str> {
+    if value.contains([',', '"', '\n', '\r']) { format!("\"{}\"", value.replace('"', "\"\"")).into() } else { value.into() }
+}
+
 /// The `x-request-id` of a request.
 pub fn request_id(run: &str, sequence: u32) -> String {
     format!("{run}-{sequence:08x}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn captured_headers_are_columns_and_an_entry_stays_small() {
+        assert_eq!(size_of::<Entry>(), 28);
+        let entry = |sequence, answer, outcome| Entry {
+            sequence,
+            scheduled: 10,
+            released: 11,
+            sent: 12,
+            done: 30,
+            target: 0,
+            outcome,
+            status: 200,
+            answer,
+        };
+        let ledger = Ledger {
+            entries: vec![entry(0, 1, Outcome::Ok), entry(1, 0, Outcome::Timeout)],
+            headers: vec!["x-pod".into(), "via".into()],
+            answers: vec![vec![Some("a,\"b\"".into()), None]],
+            settled: 0,
+        };
+        assert_eq!(ledger.header(&ledger.entries[0], "X-Pod"), Some("a,\"b\""));
+        assert_eq!(ledger.header(&ledger.entries[0], "via"), None);
+        let csv = ledger.to_csv("r");
+        let lines: Vec<&str> = csv.lines().skip(1).collect();
+        assert_eq!(lines, ["r-00000000,10,11,12,30,ok,200,0,\"a,\"\"b\"\"\",", "r-00000001,10,11,12,30,timeout,200,0,,"]);
+    }
 }

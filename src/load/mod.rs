@@ -1,5 +1,8 @@
 //! The load: an open loop of HTTP/1.1 requests, paced to microseconds, that hides nothing.
 //!
+//! Enters: a [`LoadPlan`], which names targets, schedule and what to keep of answers. Leaves: the [`Ledger`]. Nothing but
+//! the targets is touched.
+//!
 //! - Requests are due on a [schedule](Arrivals) that knows nothing of the answers; latency counts from there.
 //! - One thread does everything: it sleeps until just before the next request by an absolute timer, spins the rest,
 //!   and reads answers in between. How late it was itself is recorded with every request.
@@ -17,8 +20,8 @@ mod loopback;
 mod order;
 mod priority;
 mod sequential;
+mod target;
 
-use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -34,28 +37,12 @@ pub use loopback::{Misbehaviour, Server};
 pub use order::Order;
 pub use priority::Priority;
 pub use sequential::{Visit, visit, visits};
+pub use target::Target;
 
 use crate::error::{Explain, Family};
 
 /// Longest load: times are kept as microseconds in 32 bits.
 pub const LONGEST: Duration = Duration::from_secs(3600);
-
-/// Where requests go.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Target {
-    /// Where connections go.
-    pub address: SocketAddr,
-    /// Host header.
-    pub host: String,
-    /// Path and query.
-    pub path: String,
-}
-
-impl fmt::Display for Target {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "http://{}{} (host {})", self.address, self.path, self.host)
-    }
-}
 
 /// What is sent, where and when.
 #[derive(Debug, Clone)]
@@ -64,8 +51,6 @@ pub struct LoadPlan {
     pub targets: Vec<Target>,
     /// Which request goes where.
     pub order: Order,
-    /// The status of a good answer.
-    pub status: u16,
     /// CRC-32 of the body of a good answer; none when bodies may differ.
     pub body: Option<u32>,
     /// When requests are due.
@@ -78,8 +63,8 @@ pub struct LoadPlan {
     pub drain: Duration,
     /// Beginning of every request id.
     pub run: String,
-    /// Failure injection for tests of honesty: at this time the generator itself stops for this long.
-    pub stall: Option<(Duration, Duration)>,
+    /// Names of headers whose values are kept of every answer.
+    pub capture: Vec<String>,
 }
 
 /// The load could not start, or its thread died.
@@ -93,6 +78,12 @@ pub enum LoadError {
         /// Why.
         #[source]
         source: std::io::Error,
+    },
+    /// A target makes no sense.
+    #[error("cannot send such a request: {problem}")]
+    Target {
+        /// What is wrong with it.
+        problem: String,
     },
     /// A call of the system failed.
     #[error("the load generator cannot {action}")]
@@ -112,6 +103,7 @@ impl Explain for LoadError {
     fn family(&self) -> Family {
         match self {
             LoadError::Connect { .. } => Family::NotReady,
+            LoadError::Target { .. } => Family::Profile,
             _ => Family::Preflight,
         }
     }
@@ -120,7 +112,7 @@ impl Explain for LoadError {
         match self {
             LoadError::Connect { address, .. } => Some(format!("check that {address} answers: curl -i http://{address}/")),
             LoadError::System { .. } => Some("check the limits on open files and threads".into()),
-            LoadError::Thread => None,
+            LoadError::Target { .. } | LoadError::Thread => None,
         }
     }
 }
@@ -141,18 +133,29 @@ pub struct Running {
 /// Opens the connections, then starts the schedule.
 ///
 /// # Errors
-/// When the target accepts no connection, or the thread cannot be set up.
+/// When a target makes no sense or accepts no connection, or the thread cannot be set up.
 pub async fn start(plan: LoadPlan) -> Result<Running, LoadError> {
+    begin(plan, None).await
+}
+
+/// Failure injection for tests of honesty: at a time after its start the generator itself stops for a while.
+type Stall = Option<(Duration, Duration)>;
+
+async fn begin(plan: LoadPlan, stall: Stall) -> Result<Running, LoadError> {
+    if let Some(problem) = plan.targets.iter().find_map(Target::problem) {
+        return Err(LoadError::Target { problem });
+    }
     let stop = Arc::new(AtomicBool::new(false));
     let (sender, batches) = mpsc::unbounded_channel();
     let (ready, started) = oneshot::channel();
     let flag = stop.clone();
+    let ledger = Ledger { headers: plan.capture.clone(), ..Ledger::default() };
     std::thread::Builder::new()
         .name("load".into())
-        .spawn(move || generator::run(plan, sender, flag, ready))
+        .spawn(move || generator::run(plan, stall, sender, flag, ready))
         .map_err(|source| LoadError::System { action: "start its thread", source })?;
     let (started, priority) = started.await.map_err(|_| LoadError::Thread)??;
-    Ok(Running { started, priority, ledger: Ledger::default(), batches, stop })
+    Ok(Running { started, priority, ledger, batches, stop })
 }
 
 impl Running {

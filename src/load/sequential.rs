@@ -6,7 +6,7 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use super::connection::connect_outcome;
-use super::http::{self, Head, Reader};
+use super::http::{Prepared, Reader, Response};
 use super::ledger::Outcome;
 use super::{LoadError, Target, micros, request_id};
 
@@ -29,7 +29,7 @@ pub fn visit(target: &Target, id: &str, timeout: Duration) -> Visit {
     let answer = exchange(target, id, begun + timeout);
     let total = micros(begun.elapsed());
     match answer {
-        Ok(head) => Visit { total, outcome: Outcome::Ok, status: head.status, body: head.body },
+        Ok(response) => Visit { total, outcome: Outcome::Ok, status: response.status, body: response.body },
         Err(outcome) => Visit { total, outcome, status: 0, body: 0 },
     }
 }
@@ -53,15 +53,13 @@ pub async fn visits(
     tokio::task::spawn_blocking(all).await.map_err(|_| LoadError::Thread)
 }
 
-fn exchange(target: &Target, id: &str, deadline: Instant) -> Result<Head, Outcome> {
+fn exchange(target: &Target, id: &str, deadline: Instant) -> Result<Response, Outcome> {
     let left = || deadline.saturating_duration_since(Instant::now()).max(Duration::from_micros(1));
     let mut stream = TcpStream::connect_timeout(&target.address, left()).map_err(|error| connect_outcome(&error))?;
-    let mut bytes = http::prefix(target);
-    bytes.extend_from_slice(id.as_bytes());
-    bytes.extend_from_slice(http::END);
+    let request = Prepared::new(target);
     let sent = stream.set_nodelay(true).and_then(|()| stream.set_write_timeout(Some(left())));
-    sent.and_then(|()| stream.write_all(&bytes)).map_err(|_| Outcome::ResetAfterWrite)?;
-    let mut reader = Reader::new();
+    sent.and_then(|()| stream.write_all(&request.bytes(id))).map_err(|_| Outcome::ResetAfterWrite)?;
+    let mut reader = request.reader(&Vec::new().into());
     let mut scratch = vec![0; 64 * 1024];
     let cut = |reader: &Reader| if reader.has_head() { Outcome::TruncatedBody } else { Outcome::ResetAfterWrite };
     loop {
@@ -72,7 +70,7 @@ fn exchange(target: &Target, id: &str, deadline: Instant) -> Result<Head, Outcom
         match stream.read(&mut scratch) {
             Ok(0) => return reader.end().ok_or_else(|| cut(&reader)),
             Ok(count) => match reader.feed(&scratch[..count]) {
-                Ok(Some(head)) => return Ok(head),
+                Ok(Some(response)) => return Ok(response),
                 Ok(None) => {}
                 Err(_) => return Err(Outcome::Malformed),
             },

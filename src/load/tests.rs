@@ -11,19 +11,18 @@ fn plan(server: &Server) -> LoadPlan {
     LoadPlan {
         targets: vec![target(server.address)],
         order: Order::Single,
-        status: 200,
         body: None,
         arrivals: Arrivals::new(RATE, 0.5, 7),
         connections: 16,
         timeout: Duration::from_secs(3),
         drain: Duration::from_secs(3),
         run: "test".into(),
-        stall: None,
+        capture: vec!["x-pod".into()],
     }
 }
 
 fn target(address: SocketAddr) -> Target {
-    Target { address, host: "test".into(), path: "/".into() }
+    Target::get(address, "test", "/")
 }
 
 async fn run(plan: LoadPlan, lasts: Duration) -> Ledger {
@@ -53,7 +52,7 @@ async fn swallowed_requests_are_failures_and_never_sent_again() {
     assert_eq!(ledger.failed(), server.swallowed());
     assert_eq!(ledger.entries.len() as u64, server.requests());
     assert!(ledger.entries.iter().filter(|entry| entry.outcome.failed()).all(|entry| entry.outcome == Outcome::ResetAfterWrite));
-    assert_eq!(ledger.entries.iter().find_map(|entry| ledger.pod(entry)), Some("loopback"));
+    assert_eq!(ledger.entries.iter().find_map(|entry| ledger.header(entry, "X-Pod")), Some("loopback"));
 }
 
 #[tokio::test]
@@ -74,7 +73,9 @@ async fn a_frozen_server_shows_in_the_tail_of_an_open_loop() {
 async fn a_stalled_generator_shows_in_latency_and_in_its_release_error() {
     let server = Server::start(Misbehaviour::default()).expect("a server");
     let stall = Some((Duration::from_secs(1), Duration::from_secs(1)));
-    let ledger = run(LoadPlan { stall, ..plan(&server) }, Duration::from_secs(3)).await;
+    let running = begin(plan(&server), stall).await.expect("the load starts");
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let ledger = running.finish().await;
     assert_complete(&ledger);
     let p99 = quantile(&ledger, 0.99);
     assert!(p99 > 900.0, "{p99} ms");
@@ -105,7 +106,7 @@ async fn slow_answers_time_out_by_the_schedule() {
 }
 
 #[tokio::test]
-async fn a_closed_port_is_told_at_once() {
+async fn a_closed_port_and_a_senseless_request_are_refused_at_once() {
     let address = Server::start(Misbehaviour::default()).expect("a server").address;
     // the server is gone with the statement above, its last connection too
     tokio::time::sleep(Duration::from_millis(50)).await;

@@ -127,7 +127,7 @@ fn raw_files(dir: &Path, scenarios: &[RunRecord]) -> Vec<RawFile> {
     let trials = scenarios.iter().flat_map(|run| run.trial.iter().chain(run.control.iter().map(|control| &control.trial)));
     let ledger = |name: &str| {
         let bytes = std::fs::metadata(dir.join(name)).ok().filter(std::fs::Metadata::is_file)?.len();
-        let what = "one line per request: due, released, sent, done, outcome, status, attempt, pod".to_owned();
+        let what = "one line per request: due, released, sent, done, outcome, status, target, headers".to_owned();
         Some(RawFile { name: name.to_owned(), what, bytes })
     };
     trials.filter_map(|trial| ledger(&trial.ledger)).collect()

@@ -176,7 +176,7 @@ impl Run {
 fn method(context: &Context, scenario: &Scenario) -> Method {
     let load = &scenario.spec.load;
     Method {
-        target: format!("GET {}", target(context, scenario)),
+        target: target(context, scenario).to_string(),
         rate_per_second: load.rate.0,
         arrivals: load.arrivals,
         connections: load.connections,

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::trial::attempt;
 use crate::load::{Distribution, Ledger, Outcome};
 
 /// Width of a column, in microseconds of the load's time.
@@ -60,14 +61,15 @@ impl Timeline {
         let mut drawn =
             Timeline { column_ms: f64::from(COLUMN) / 1e3, cells_per_decade: CELLS_PER_DECADE, ..Timeline::default() };
         for entry in &ledger.entries {
-            *tally.entry((entry.outcome, entry.status, entry.attempt)).or_default() += 1;
+            let attempt = attempt(ledger, entry);
+            *tally.entry((entry.outcome, entry.status, attempt)).or_default() += 1;
             let (due, latency) = (tenths(entry.scheduled), tenths(entry.latency(0)));
             if entry.outcome.failed() {
                 drawn.failed.push((due, tenths(entry.done)));
                 continue;
             }
-            let mark = (due, latency, entry.attempt);
-            if entry.attempt > 1 {
+            let mark = (due, latency, attempt);
+            if attempt > 1 {
                 drawn.retried.push(mark);
             } else {
                 *cells.entry((entry.scheduled / COLUMN, cell(entry.latency(0)))).or_default() += 1;
@@ -104,10 +106,10 @@ mod tests {
     use super::*;
     use crate::load::Entry;
 
-    fn entry(sequence: u32, outcome: Outcome, attempt: u8, latency: u32) -> Entry {
+    fn entry(sequence: u32, outcome: Outcome, attempt: u32, latency: u32) -> Entry {
         let scheduled = sequence * 10_000;
         let (released, sent, done) = (scheduled, scheduled, scheduled + latency);
-        Entry { sequence, scheduled, released, sent, done, target: 0, outcome, attempt, status: 200, pod: 0 }
+        Entry { sequence, scheduled, released, sent, done, target: 0, outcome, status: 200, answer: attempt }
     }
 
     #[test]
@@ -116,7 +118,12 @@ mod tests {
         entries[7] = entry(7, Outcome::Ok, 2, 90_000);
         entries[60] = entry(60, Outcome::Timeout, 0, 20_000_000);
         entries[61] = entry(61, Outcome::Ok, 1, 900_000);
-        let drawn = Timeline::of(&Ledger { entries, pods: Vec::new(), settled: 0 });
+        let drawn = Timeline::of(&Ledger {
+            entries,
+            headers: vec!["x-attempt".into()],
+            answers: ["1", "2"].map(|attempt| vec![Some(attempt.to_owned())]).to_vec(),
+            settled: 0,
+        });
         let first: u32 = drawn.first.iter().map(|(_, _, requests)| requests).sum();
         assert_eq!((first, drawn.retried.len(), drawn.failed.len()), (198, 1, 1));
         assert_eq!(drawn.tally.iter().map(|row| row.requests).sum::<u64>(), 200);

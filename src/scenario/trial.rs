@@ -10,13 +10,23 @@ use super::schema::Fault;
 use super::steady::reach;
 use super::verdict::{Marks, judge};
 use super::{Context, Scenario, ScenarioError};
-use crate::load::{Arrivals, Ledger, LoadPlan, Order, Running, Target, micros, start};
+use crate::load::{Arrivals, Entry, Ledger, LoadPlan, Order, Running, Target, micros, start};
+
+/// Header in which a server names its pod.
+pub(super) const POD: &str = "x-pod";
+/// Headers in which a server counts the attempts that its request took, one for each hop that retries.
+const ATTEMPTS: [&str; 2] = ["x-attempt", "x-gateway-attempt"];
+
+/// Which attempt reached a server, by the headers of its answer; 0 if unknown.
+pub(super) fn attempt(ledger: &Ledger, entry: &Entry) -> u8 {
+    ATTEMPTS.iter().filter_map(|name| ledger.header(entry, name)?.parse().ok()).max().unwrap_or(0)
+}
 
 /// Where requests go.
 pub(super) fn target(context: &Context, scenario: &Scenario) -> Target {
     let target = &scenario.spec.target;
     let host = target.host.clone().unwrap_or_else(|| context.gateway.ip().to_string());
-    Target { address: context.gateway, host, path: target.path.clone() }
+    Target { accept: vec![target.status], ..Target::get(context.gateway, host, target.path.clone()) }
 }
 
 /// What the load is, as the scenario says.
@@ -25,14 +35,13 @@ fn load_plan(context: &Context, scenario: &Scenario, run: String) -> LoadPlan {
     LoadPlan {
         targets: vec![target(context, scenario)],
         order: Order::Single,
-        status: scenario.spec.target.status,
         body: None,
         arrivals: Arrivals::new(load.rate.0, load.arrivals.jitter.0, load.arrivals.seed),
         connections: load.connections,
         timeout: load.timeout.0,
         drain: load.drain.0,
         run,
-        stall: None,
+        capture: ATTEMPTS.iter().chain([&POD]).map(|&name| name.to_owned()).collect(),
     }
 }
 

@@ -6,6 +6,7 @@ use super::record::{Amount, AssertionRecord, FailureRecord, KillRecord, PartReco
 use super::schema::{Assertion, Bound, Expectation, Part, Spec};
 use super::steady::WINDOW;
 use super::timeline::Timeline;
+use super::trial::{POD, attempt};
 use crate::load::{Distribution, Entry, Ledger, micros, request_id};
 use crate::quantity::{Requests, Span};
 use crate::statistics::zero_failures_upper_95;
@@ -53,10 +54,10 @@ fn count(record: &mut TrialRecord, ledger: &Ledger, run: &str) {
         if entry.status != 0 {
             *record.statuses.entry(entry.status).or_default() += 1;
         }
-        if let Some(pod) = ledger.pod(entry) {
+        if let Some(pod) = ledger.header(entry, POD) {
             *record.pods.entry(pod.to_owned()).or_default() += 1;
         }
-        record.repeated += u64::from(entry.attempt > 1);
+        record.repeated += u64::from(attempt(ledger, entry) > 1);
     }
     let failed = ledger.entries.iter().filter(|entry| entry.outcome.failed());
     record.failures = failed
@@ -259,13 +260,13 @@ mod tests {
         let scheduled = sequence * 10_000;
         let released = scheduled + late;
         let (sent, done) = (released, released + 2_000);
-        Entry { sequence, scheduled, released, sent, done, target: 0, outcome, attempt: 1, status: 200, pod: 0 }
+        Entry { sequence, scheduled, released, sent, done, target: 0, outcome, status: 200, answer: 0 }
     }
 
     fn judged(entries: Vec<Entry>) -> TrialRecord {
         let text = include_str!("../../scenarios/pod-kill-retry.yaml");
         let scenario = crate::scenario::load_file("s", text).unwrap_or_else(|problems| panic!("{problems}"));
-        let ledger = Ledger { entries, pods: Vec::new(), settled: 0 };
+        let ledger = Ledger { entries, ..Ledger::default() };
         let marks =
             Marks { steady: 0, faults: Some(2_000_000), faults_end: 3_000_000, recovered: Some(4_000_000), end: 6_000_000 };
         let mut record = TrialRecord::default();
