@@ -21,6 +21,7 @@ pub mod doctor;
 pub mod engine;
 pub mod error;
 pub mod event;
+pub mod file;
 pub mod graph;
 pub mod input;
 pub mod journal;

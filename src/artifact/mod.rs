@@ -16,6 +16,7 @@ pub use bundle::Bundle;
 pub use pins::{FilePin, ImagePin};
 
 use crate::error::{Explain, Family};
+use crate::file::{self, Readers};
 
 /// An image or file could not be had.
 #[derive(Debug, thiserror::Error)]
@@ -177,14 +178,5 @@ fn verify(bytes: &[u8], expected: &str, from: impl FnOnce() -> String) -> Result
 /// Writes a file so that others see all of it or nothing; missing folders are made.
 fn write_whole(path: &Path, write: impl FnOnce(&mut std::fs::File) -> std::io::Result<()>) -> Result<(), ArtifactError> {
     let failed = |source| ArtifactError::Io { action: "write", path: path.to_owned(), source };
-    let folder = path.parent().unwrap_or(Path::new("."));
-    std::fs::create_dir_all(folder).map_err(failed)?;
-    // the process id keeps two runs of Hearth out of each other's way
-    let part = path.with_added_extension(format!("part-{}", std::process::id()));
-    let written = std::fs::File::create(&part).and_then(|mut file| write(&mut file)).and_then(|()| std::fs::rename(&part, path));
-    written.map_err(|source| {
-        // what is left of it has no use, and the first error is the one to tell
-        let _ = std::fs::remove_file(&part);
-        failed(source)
-    })
+    file::replace(path, Readers::Everybody, write).map_err(failed)
 }

@@ -290,6 +290,9 @@ pub struct DownArgs {
     /// Show what would be removed, change nothing
     #[arg(long)]
     pub dry_run: bool,
+    /// Give up after this long, for example 10m
+    #[arg(long, value_name = "TIME", default_value = "5m", value_parser = duration)]
+    pub timeout: Duration,
     /// Also remove the cluster's entries from this kubeconfig (the one kubectl uses is always looked at)
     #[arg(long, value_name = "FILE")]
     pub kubeconfig: Option<PathBuf>,

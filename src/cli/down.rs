@@ -3,16 +3,17 @@
 use serde_json::json;
 
 use super::args::DownArgs;
-use super::run::{self, Way};
+use super::run::{self, Opening};
 use super::{Context, cluster, up};
 use crate::cluster::kubeconfig;
 use crate::error::{Explain, Family, Result};
+use crate::event::Direction;
 use crate::graph::Kind;
 use crate::plan::build;
 use crate::profile::NodeSpec;
 use crate::provider::AnyProvider;
+use crate::state::RunId;
 use crate::steps::Session;
-use std::time::Duration;
 
 /// Something of the cluster is still there.
 #[derive(Debug, thiserror::Error)]
@@ -55,14 +56,14 @@ pub async fn run(context: &Context, args: DownArgs) -> Result<u8> {
     }
     let with = if volumes.is_empty() { ": it is a plain host again" } else { " and its volume" };
     let mut removed: Vec<String> = nodes.iter().map(|node| format!("node {}{with}", node.name)).collect();
-    let (left, lock) = run::exclusive(context, &session, args.wait, async |running| {
+    let opening = Opening { id: RunId::new(), verb: "down", wait: args.wait, last_words: "run `hearth down` again to go on" };
+    let (left, lock) = run::open(context, &session, opening, async |running| {
         let network = has_network(&session).await?;
-        let limit = Duration::from_secs(300);
-        run::execute(context, &session, running, &plan, Way::Down, 16, limit).await?.into_result()?;
+        running.execute(&session, &plan, Direction::Undo, 16, args.timeout).await.into_result()?;
         if network && !has_network(&session).await? {
             removed.push("network kind".into());
         }
-        session.leftovers(&volumes).await
+        running.unless_stopped(session.leftovers(&volumes)).await?
     })
     .await?;
     if !left.is_empty() {

@@ -1,99 +1,159 @@
-//! Running a plan in front of a person: lock, journal, log, display, timing table.
+//! The one place where a run is opened, whatever its verb: signals, lock, debug log, journal, events with their sinks,
+//! leases on hosts; and closed again, however it ends.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::Context;
 use super::args::LogFormat;
-use crate::engine::{self, Options, Outcome};
-use crate::error::Result;
-use crate::event::{Collector, Event, Events, LogSink, Sink, StepOutcome};
+use crate::engine::{self, Cancel, Options, Outcome, Reason, Stopped, interrupt};
+use crate::error::{Family, Result, chain};
+use crate::event::{Collector, Direction, Event, Events, LogSink, RunOutcome, Sink, StepOutcome};
 use crate::graph::Plan;
 use crate::journal::Journal;
+use crate::journal::steps::{Phase, StepEntry, cut_off};
 use crate::plan::StepKind;
 use crate::state::{Lock, RunId};
 use crate::steps::{Leases, Session, Steps};
 use crate::ui::{Display, JsonLines, logging, timing_table};
 
-/// Which way a plan is run.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Way {
-    /// Steps are applied.
-    Up,
-    /// Steps are undone.
-    Down,
-}
-
 /// A run that holds the cluster's lock.
 pub struct Run {
-    lock: Lock,
     /// Its name.
     pub id: RunId,
-    leases: Leases,
+    /// Where everything that happens is sent.
+    pub events: Events,
+    /// Asks it to stop.
+    pub cancel: Cancel,
+    journal: Arc<Journal<StepEntry>>,
+}
+
+/// How a run is opened.
+pub struct Opening {
+    /// Its name.
+    pub id: RunId,
+    /// What was typed.
+    pub verb: &'static str,
+    /// How long to wait for another run's lock.
+    pub wait: Option<Duration>,
+    /// What a second Ctrl-C leaves behind, and what to do about it.
+    pub last_words: &'static str,
 }
 
 /// Does `work` with the cluster's lock, and on hosts with their leases, which are given back however it ends.
-pub async fn exclusive<T>(
+pub async fn open<T>(
     context: &Context,
     session: &Session,
-    wait: Option<Duration>,
+    opening: Opening,
     work: impl AsyncFnOnce(&Run) -> Result<T>,
 ) -> Result<(T, Lock)> {
-    let running = begin(context, session, wait).await?;
-    let done = work(&running).await;
-    running.leases.release().await;
-    Ok((done?, running.lock))
-}
-
-/// Takes the cluster's lock and starts the run's log.
-async fn begin(context: &Context, session: &Session, wait: Option<Duration>) -> Result<Run> {
-    let id = RunId::new();
-    let lock = Lock::acquire(&session.state, &id, wait).await?;
+    let Opening { id, verb, wait, last_words } = opening;
+    let printer = context.printer.clone();
+    let cancel = interrupt::install(move || {
+        printer.abandon_display();
+        printer.error(format!("stopped at once: {last_words}"));
+    })
+    .map_err(|source| super::UsageError::Write { path: "signal handler".into(), source })?;
+    let lock = unless_stopped(&cancel, Lock::acquire(&session.state, &id, wait)).await??;
     let dir = session.state.run(&id)?;
     logging::init(&dir.log(), context.printer.verbosity())?;
     let _already = context.log.set(dir.log());
-    let leases = session.take_leases().await?;
-    Ok(Run { lock, id, leases })
-}
-
-/// Runs a plan to its end, or until Ctrl-C or `timeout`.
-pub async fn execute(
-    context: &Context,
-    session: &Arc<Session>,
-    run: &Run,
-    plan: &Plan<StepKind>,
-    way: Way,
-    parallel: usize,
-    timeout: Duration,
-) -> Result<Outcome> {
-    let printer = context.printer.clone();
-    let cancel = engine::interrupt::install(move || {
-        printer.abandon_display();
-        printer.error("stopped at once: run `hearth up` to go on, or `hearth down` to clean up");
-    })
-    .map_err(|source| super::UsageError::Write { path: "signal handler".into(), source })?;
-    let (journal, _) = Journal::open(&session.state.journal())?;
+    let (journal, entries) = Journal::open(&session.state.journal())?;
     let collector = Collector::default();
     let display: Box<dyn Sink> = match context.output.log_format {
         LogFormat::Text => Box::new(Display::new(context.printer.clone())),
         LogFormat::Json => Box::new(JsonLines(context.printer.clone())),
     };
-    let (events, sinks) = Events::open(run.id.as_str(), vec![display, Box::new(LogSink), Box::new(collector.clone())]);
-    let options = Options { parallel, journal: Some(Arc::new(journal)), ..Options::default() };
-    let actor = Arc::new(Steps(session.clone()));
-    let late = cancel.clone();
-    let (log, limit) = (events.clone(), timeout);
-    let deadline = tokio::spawn(async move {
-        tokio::time::sleep(limit).await;
-        log.log(format!("giving up: the run took longer than its --timeout of {limit:?}"));
-        late.cancel();
-    });
-    let outcome = match way {
-        Way::Up => engine::run(plan, &actor, &options, &events, &cancel).await,
-        Way::Down => engine::undo(plan, &actor, &options, &events, &cancel).await,
-    };
-    deadline.abort();
+    let (events, sinks) = Events::open(id.as_str(), vec![display, Box::new(LogSink), Box::new(collector.clone())]);
+    let name = session.profile.name.clone();
+    events.emit(Event::RunStarted { run_id: id.to_string(), verb: verb.into(), name, started: jiff::Timestamp::now() });
+    let run = Run { id, events, cancel, journal: Arc::new(journal) };
+    let done = async {
+        run.go_on_from(&entries).await?;
+        with_leases(session, &run, work).await
+    }
+    .await;
+    run.events.emit(Event::RunFinished { outcome: outcome(&done), seconds: run.events.elapsed() });
     sinks.finish().await;
+    summary(context, &collector);
+    Ok((done?, lock))
+}
+
+impl Run {
+    /// Names the steps that a killed run was amid, and notes that this is known.
+    async fn go_on_from(&self, entries: &[StepEntry]) -> Result<()> {
+        for entry in cut_off(entries) {
+            self.events.log(format!("run {} was cut off amid: {}", entry.run, entry.sentence));
+            let known = StepEntry { at: jiff::Timestamp::now(), run: self.id.to_string(), phase: Phase::Failed, ..entry.clone() };
+            self.journal.append(&known).await?;
+        }
+        Ok(())
+    }
+
+    /// Runs a plan to its end, or until it is stopped or `timeout` is over.
+    pub async fn execute(
+        &self,
+        session: &Arc<Session>,
+        plan: &Plan<StepKind>,
+        direction: Direction,
+        parallel: usize,
+        timeout: Duration,
+    ) -> Outcome {
+        let options = Options { parallel, journal: Some(self.journal.clone()), ..Options::default() };
+        let actor = Arc::new(Steps(session.clone()));
+        let late = self.cancel.clone();
+        let deadline = tokio::spawn(async move {
+            tokio::time::sleep(timeout).await;
+            late.cancel(Reason::Overtime(timeout));
+        });
+        let outcome = match direction {
+            Direction::Apply => engine::run(plan, &actor, &options, &self.events, &self.cancel).await,
+            Direction::Undo => engine::undo(plan, &actor, &options, &self.events, &self.cancel).await,
+        };
+        deadline.abort();
+        outcome
+    }
+
+    /// Waits for work that changes nothing, unless the run is asked to stop before it is done.
+    ///
+    /// # Errors
+    /// [`Stopped`] when it was.
+    pub async fn unless_stopped<T>(&self, work: impl Future<Output = T>) -> Result<T> {
+        unless_stopped(&self.cancel, work).await
+    }
+}
+
+async fn unless_stopped<T>(cancel: &Cancel, work: impl Future<Output = T>) -> Result<T> {
+    tokio::select! {
+        done = work => Ok(done),
+        () = cancel.cancelled() => Err(stopped(cancel)),
+    }
+}
+
+fn stopped(cancel: &Cancel) -> crate::error::BoxError {
+    Stopped::early(cancel.reason().unwrap_or(Reason::Signal("SIGINT"))).into()
+}
+
+async fn with_leases<T>(session: &Session, run: &Run, work: impl AsyncFnOnce(&Run) -> Result<T>) -> Result<T> {
+    let leases: Leases = session.take_leases().await?;
+    let done = if run.cancel.is_cancelled() { Err(stopped(&run.cancel)) } else { work(run).await };
+    leases.release().await;
+    done
+}
+
+fn outcome<T>(done: &Result<T>) -> RunOutcome {
+    match done {
+        Ok(_) => RunOutcome::Completed,
+        Err(error) if error.family() == Family::Interrupted => RunOutcome::Cancelled,
+        Err(error) => {
+            tracing::error!(error = chain(&**error), "run failed");
+            RunOutcome::Failed
+        }
+    }
+}
+
+/// The timing table, and when the application answered.
+fn summary(context: &Context, collector: &Collector) {
     let records = collector.records();
     if context.output.log_format == LogFormat::Text
         && let Some(table) = timing_table(&records, context.printer.width())
@@ -107,5 +167,4 @@ pub async fn execute(
             context.printer.err(format!("first 200 after {:.1} s", record.at));
         }
     }
-    Ok(outcome)
 }

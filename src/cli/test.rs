@@ -5,15 +5,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::args::TestArgs;
-use super::{Context, UsageError, cluster, run};
-use crate::engine::interrupt;
-use crate::error::{Explain, Family, Result};
+use super::run::{self, Opening, Run};
+use super::{Context, UsageError, cluster};
+use crate::engine::Stopped;
+use crate::error::{Explain, Family, Result, chain};
 use crate::profile::Provider;
 use crate::report::{self, About, Digest, Place, Report};
-use crate::scenario::progress::{Phase, Trial};
-use crate::scenario::{self, ProgressEvent, RunRecord, Scenario};
+use crate::scenario::{self, RunRecord, Scenario};
+use crate::state::RunId;
 use crate::steps::Session;
-use crate::ui::Printer;
 
 /// Where reports go when nobody says.
 const REPORTS: &str = "hearth-reports";
@@ -35,27 +35,24 @@ impl Explain for NotPassed {
 pub async fn run(context: &Context, args: TestArgs) -> Result<u8> {
     let scenarios = load(&args.scenarios)?;
     let session = cluster::session(cluster::existing(&args.profile)?, None, None)?;
-    if session.provider.existing(&session.profile.name).await?.is_empty() {
-        return Err(UsageError::NoCluster { name: session.profile.name.clone() }.into());
-    }
-    let ((report, paths), _lock) = run::exclusive(context, &session, None, async |running| {
-        let dir = args.report_dir.clone().unwrap_or_else(|| Path::new(REPORTS).join(running.id.as_str()));
-        std::fs::create_dir_all(&dir).map_err(|source| UsageError::Write { path: dir.display().to_string(), source })?;
-        let within = scenario_context(context, &session, running, &dir).await?;
-        let mut records = Vec::new();
-        for one in &scenarios {
-            context.printer.err(format!("scenario {}", one.metadata.name));
-            records.push(scenario::run(&within, one).await);
-        }
-        let report = Report::new(about(&args, &session, running), &dir, records);
-        let paths = report::write(&dir, &report)?;
-        Ok((report, paths))
-    })
-    .await?;
+    let id = RunId::new();
+    let about = about(&args, &session, &id);
+    let dir = args.report_dir.unwrap_or_else(|| Path::new(REPORTS).join(id.as_str()));
+    std::fs::create_dir_all(&dir).map_err(|source| UsageError::Write { path: dir.display().to_string(), source })?;
+    let mut records = Vec::new();
+    let done = measure(context, &session, id, &dir, &scenarios, &mut records).await;
+    // whatever went wrong, there is a report, and it has what there was until then
+    let report = Report::new(about, &dir, records);
+    let report = match &done {
+        Ok(()) => report,
+        Err(error) => report.with_problem(chain(&**error)),
+    };
+    let paths = report::write(&dir, &report)?;
     context.result(&report, || {
-        let lines: Vec<String> = report.scenarios.iter().map(summary).collect();
-        format!("{}\nreport {}", lines.join("\n"), paths.markdown.display())
+        let lines: Vec<String> = report.scenarios.iter().map(|record| summary(record) + "\n").collect();
+        format!("{}report {}", lines.concat(), paths.markdown.display())
     })?;
+    done?;
     // a failed clean-up or a broken tool must not look like a failed system
     let family = report.scenarios.iter().filter_map(RunRecord::exit_family).max_by_key(|family| family.code());
     match family {
@@ -68,7 +65,7 @@ pub async fn run(context: &Context, args: TestArgs) -> Result<u8> {
 }
 
 /// What the report says of the run besides its results.
-fn about(args: &TestArgs, session: &Session, running: &run::Run) -> About {
+fn about(args: &TestArgs, session: &Session, run: &RunId) -> About {
     let files: Vec<String> = args.scenarios.iter().map(|path| path.display().to_string()).collect();
     let profile: String = args.profile.file.iter().map(|file| format!(" -f {file}")).collect();
     let digests = files.iter().filter_map(|file| Some(Digest::of("scenario", file, &std::fs::read(file).ok()?)));
@@ -77,7 +74,7 @@ fn about(args: &TestArgs, session: &Session, running: &run::Run) -> About {
         Provider::Ssh(_) => "ssh",
     };
     About {
-        run: running.id.to_string(),
+        run: run.to_string(),
         place: Place {
             provider: Some(provider.to_owned()),
             nodes: Some(session.profile.nodes().count() as u32),
@@ -86,10 +83,37 @@ fn about(args: &TestArgs, session: &Session, running: &run::Run) -> About {
         commands: vec![
             format!("hearth up{profile}"),
             format!("hearth test {}{profile}", files.join(" ")),
-            format!("hearth report {} --open", running.id),
+            format!("hearth report {run} --open"),
         ],
         digests: digests.collect(),
     }
+}
+
+/// Runs the scenarios one after the other; those that ran are in `records`, also when something goes wrong.
+async fn measure(
+    context: &Context,
+    session: &Arc<Session>,
+    id: RunId,
+    dir: &Path,
+    scenarios: &[Scenario],
+    records: &mut Vec<RunRecord>,
+) -> Result<()> {
+    if session.provider.existing(&session.profile.name).await?.is_empty() {
+        return Err(UsageError::NoCluster { name: session.profile.name.clone() }.into());
+    }
+    let last_words = "the next `hearth test` takes back what this one changed";
+    run::open(context, session, Opening { id, verb: "test", wait: None, last_words }, async |running| {
+        let within = running.unless_stopped(scenario_context(session, running, dir)).await??;
+        for one in scenarios {
+            if let Some(reason) = running.cancel.reason() {
+                return Err(Stopped::early(reason).into());
+            }
+            records.push(scenario::run(&within, one).await);
+        }
+        Ok(())
+    })
+    .await
+    .map(|((), _lock)| ())
 }
 
 /// All scenarios of the named files, and of the files in the named directories; every mistake in them at once.
@@ -118,17 +142,7 @@ fn load(paths: &[PathBuf]) -> Result<Vec<Scenario>> {
     Ok(scenarios)
 }
 
-async fn scenario_context(
-    context: &Context,
-    session: &Arc<Session>,
-    running: &run::Run,
-    dir: &Path,
-) -> Result<scenario::Context> {
-    let printer = context.printer.clone();
-    let cancel =
-        interrupt::install(move || printer.error("stopped at once: the next `hearth test` takes back what this one changed"))
-            .map_err(|source| UsageError::Write { path: "signal handler".into(), source })?;
-    let printer = context.printer.clone();
+async fn scenario_context(session: &Arc<Session>, running: &Run, dir: &Path) -> Result<scenario::Context> {
     Ok(scenario::Context {
         client: session.client().await?.clone(),
         gateway: SocketAddr::from((session.vip().await?, 80)),
@@ -137,32 +151,9 @@ async fn scenario_context(
         run: running.id.to_string(),
         run_dir: dir.to_owned(),
         journal: session.state.root().join("undo.jsonl"),
-        cancel,
-        sink: Arc::new(move |event: ProgressEvent| tell(&printer, &event)),
+        cancel: running.cancel.token().clone(),
+        events: running.events.clone(),
     })
-}
-
-/// One line for what happens; the load itself is only worth a line to those who ask for more.
-fn tell(printer: &Printer, event: &ProgressEvent) {
-    match event {
-        ProgressEvent::Healed { object } => printer.err(format!("  took back what an earlier run had left: {object}")),
-        ProgressEvent::Calibrating => printer.err("  calibrating the load generator"),
-        ProgressEvent::Trial { trial: Trial::Claim } => printer.err("  as written"),
-        ProgressEvent::Trial { trial: Trial::Control } => printer.err("  negative control: must fail"),
-        ProgressEvent::Changing { object, back: false } => printer.err(format!("    changing {object}")),
-        ProgressEvent::Changing { object, back: true } => printer.err(format!("    changing {object} back")),
-        ProgressEvent::Phase { phase } => printer.err(match phase {
-            Phase::Before => "    waiting for the steady state",
-            Phase::Faults => "    faults",
-            Phase::After => "    waiting for the steady state to come back",
-            Phase::Drain => "    requests in flight",
-        }),
-        ProgressEvent::Load { requests, failed } => printer.detail(format!("    {requests} requests, {failed} failed")),
-        ProgressEvent::Kill { pod, node, number, of } => printer.err(format!("    kill {number}/{of}: pod {pod} on {node}")),
-        ProgressEvent::Replaced { after_ms } => printer.err(format!("      replaced after {:.1} s", after_ms / 1000.0)),
-        ProgressEvent::Steady { after_ms } => printer.err(format!("      steady after {:.1} s", after_ms / 1000.0)),
-        ProgressEvent::Finished { verdict } => printer.err(format!("  {}", verdict.name())),
-    }
 }
 
 fn summary(record: &RunRecord) -> String {

@@ -6,15 +6,17 @@ use std::path::PathBuf;
 use serde_json::json;
 
 use super::args::UpArgs;
-use super::run::{self, Way};
+use super::run::{self, Opening};
 use super::{Context, UsageError, cluster};
 use crate::cluster::kubeconfig;
 use crate::components::render;
 use crate::doctor::{self, Findings};
 use crate::engine::Outcome;
 use crate::error::Result;
+use crate::event::Direction;
 use crate::plan::build;
 use crate::provider::AnyProvider;
+use crate::state::RunId;
 use crate::steps::Session;
 
 pub async fn run(context: &Context, args: UpArgs) -> Result<u8> {
@@ -42,21 +44,24 @@ pub async fn run(context: &Context, args: UpArgs) -> Result<u8> {
         let gone: Vec<String> = leaving.iter().map(|node| format!(" node {} will be removed;", node.name)).collect();
         confirm(context, &format!("{} steps;{} go on?", plan.steps().len(), gone.concat()))?;
     }
-    let (outcome, _lock) = run::exclusive(context, &session, args.wait, async |running| {
+    let last_words = "run `hearth up` to go on, or `hearth down` to clean up";
+    let opening = Opening { id: RunId::new(), verb: "up", wait: args.wait, last_words };
+    let ((applied, vip), _lock) = run::open(context, &session, opening, async |running| {
         let kept = cluster::keep(&session.state, &session.profile);
         kept.map_err(|source| UsageError::Write { path: session.state.root().display().to_string(), source })?;
-        run::execute(context, &session, running, &plan, Way::Up, args.parallel.into(), args.timeout).await
+        let outcome = running.execute(&session, &plan, Direction::Apply, args.parallel.into(), args.timeout).await;
+        let vip = match (&outcome, &session.profile.components.istio) {
+            (Outcome::Completed { .. }, Some(_)) => Some(running.unless_stopped(session.vip()).await??),
+            _ => None,
+        };
+        let applied = match &outcome {
+            Outcome::Completed { applied, .. } => *applied,
+            _ => 0,
+        };
+        outcome.into_result()?;
+        Ok((applied, vip))
     })
     .await?;
-    let applied = match &outcome {
-        Outcome::Completed { applied, .. } => *applied,
-        _ => 0,
-    };
-    outcome.into_result()?;
-    let vip = match session.profile.components.istio {
-        Some(_) => Some(session.vip().await?),
-        None => None,
-    };
     let file: PathBuf = session.state.kubeconfig();
     let name = &session.profile.name;
     context.result(

@@ -1,13 +1,13 @@
 //! Kubeconfig files: the cluster's own, and its entries in the user's, merged only on request.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::Write;
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
 use super::ClusterError;
+use crate::file::{self, Readers};
 
 /// kind's name for a cluster's context, so that tools which expect it find it.
 pub fn context(cluster: &str) -> String {
@@ -27,7 +27,7 @@ pub fn user_file() -> PathBuf {
 
 /// Writes a file only its owner can read, whole or not at all.
 pub fn write(path: &Path, kubeconfig: &Value) -> Result<(), ClusterError> {
-    write_atomically(path, &crate::yaml::to_string(kubeconfig)?).map_err(failed("write", path))
+    write_whole(path, kubeconfig)
 }
 
 /// Puts the entries of `kubeconfig` into `path` and makes its context the current one. Other entries stay as they are.
@@ -73,7 +73,7 @@ fn edit(path: &Path, change: impl FnOnce(&mut Value)) -> Result<(), ClusterError
     let lock = Lock::acquire(path).map_err(failed("lock", path))?;
     let mut config = read(path).map_err(failed("read", path))?;
     change(&mut config);
-    let written = write_atomically(path, &crate::yaml::to_string(&config)?).map_err(failed("write", path));
+    let written = write_whole(path, &config);
     drop(lock);
     written
 }
@@ -104,20 +104,10 @@ fn list_of<'a>(config: &'a mut Value, list: &str) -> &'a mut Vec<Value> {
     }
 }
 
-fn write_atomically(path: &Path, text: &str) -> Result<(), Source> {
-    // a link stays a link: what it points to is replaced
-    let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder)?;
-    }
-    let part = path.with_extension(format!("hearth-{}", std::process::id()));
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&part)?;
-    file.set_permissions(fs::Permissions::from_mode(0o600))?;
-    let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).and_then(|()| fs::rename(&part, &path));
-    if written.is_err() {
-        let _ = fs::remove_file(&part);
-    }
-    Ok(written?)
+fn write_whole(path: &Path, config: &Value) -> Result<(), ClusterError> {
+    let text = crate::yaml::to_string(config)?;
+    file::replace(path, Readers::Owner, |file| file.write_all(text.as_bytes()))
+        .map_err(|error| failed("write", path)(error.into()))
 }
 
 /// The lock file that kubectl and kind use, held by creating it; waits up to ten seconds for another holder.
@@ -152,6 +142,8 @@ impl Drop for Lock {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     fn sample(name: &str) -> Value {

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::JoinError;
-use tokio_util::sync::CancellationToken;
 
 use super::outcome::StepError;
-use super::{Actor, Check};
+use super::{Actor, Cancel, Check};
 use crate::error::{BoxError, Family};
 use crate::event::{Direction, StepOutcome};
 use crate::graph::{Kind, Step};
-use crate::journal::{Entry, Journal, Phase};
+use crate::journal::Journal;
+use crate::journal::steps::{Phase, StepEntry};
 use crate::progress::Progress;
 
 /// Pauses between attempts grow up to this.
@@ -21,39 +21,39 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 /// A step on its way; owns what its task needs.
 pub(super) struct Attempt<K, A> {
     pub(super) step: Step<K>,
+    pub(super) sentence: String,
     pub(super) actor: Arc<A>,
     pub(super) direction: Direction,
     pub(super) progress: Progress,
-    pub(super) journal: Option<Arc<Journal>>,
+    pub(super) journal: Option<Arc<Journal<StepEntry>>>,
     pub(super) run_id: String,
-    pub(super) cancel: CancellationToken,
+    pub(super) cancel: Cancel,
 }
 
 impl<K: Kind, A: Actor<K>> Attempt<K, A> {
     /// Does the step within its deadline. The last failed attempt's error survives the deadline.
     pub(super) async fn perform(self) -> Result<StepOutcome, StepError> {
         let deadline = self.step.kind.limits().deadline;
-        let mut last = None;
-        match tokio::time::timeout(deadline, self.attempts(&mut last)).await {
+        let (mut last, mut touched) = (None, false);
+        match tokio::time::timeout(deadline, self.attempts(&mut last, &mut touched)).await {
+            Err(_) => {
+                let error = StepError::Deadline { after: deadline, last, said: self.progress.last() };
+                Err(if touched { self.given_up(error).await } else { error })
+            }
+            Ok(Err(error)) if touched => Err(self.given_up(error).await),
             Ok(result) => result,
-            Err(_) => Err(StepError::Deadline { after: deadline, last, said: self.progress.last() }),
         }
     }
 
-    async fn attempts(&self, last: &mut Option<BoxError>) -> Result<StepOutcome, StepError> {
+    async fn attempts(&self, last: &mut Option<BoxError>, touched: &mut bool) -> Result<StepOutcome, StepError> {
         let limits = self.step.kind.limits();
         let mut pause = limits.pause;
-        let mut touched = false;
         let mut attempt = 1;
         loop {
-            match self.once(&mut touched).await {
+            match self.once(touched).await {
                 Err(StepError::Actor(error)) if attempt < limits.attempts && worth_retrying(&error) => {
                     self.progress.retrying(attempt, &*error);
                     *last = Some(error);
-                }
-                Err(error) if touched => {
-                    self.note(Phase::Failed).await?;
-                    return Err(error);
                 }
                 result => return result,
             }
@@ -64,6 +64,14 @@ impl<K: Kind, A: Actor<K>> Attempt<K, A> {
             attempt += 1;
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
+    }
+
+    /// Notes a failure. When the journal cannot be written, the step's own error is still the one to show.
+    pub(super) async fn given_up(&self, error: StepError) -> StepError {
+        if let Err(unwritten) = self.note(Phase::Failed).await {
+            tracing::error!(step = %self.step.id, error = crate::error::chain(&unwritten), "not in the journal");
+        }
+        error
     }
 
     /// One attempt. `touched` tells whether the journal already knows that this step may have changed the world.
@@ -98,8 +106,14 @@ impl<K: Kind, A: Actor<K>> Attempt<K, A> {
     async fn note(&self, phase: Phase) -> Result<(), StepError> {
         // What only waits leaves nothing behind.
         let Some(journal) = self.journal.as_ref().filter(|_| !self.step.kind.interruptible()) else { return Ok(()) };
-        let entry = Entry::new(&self.run_id, &self.step, phase).map_err(StepError::Journal)?;
-        journal.append(entry).await.map_err(StepError::Journal)
+        let entry = StepEntry {
+            at: jiff::Timestamp::now(),
+            run: self.run_id.clone(),
+            step: self.step.id.clone(),
+            sentence: self.sentence.clone(),
+            phase,
+        };
+        journal.append(&entry).await.map_err(StepError::Journal)
     }
 }
 

@@ -6,15 +6,15 @@ use std::time::Duration;
 
 use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 
-use super::Actor;
 use super::attempt::{Attempt, panicked};
 use super::outcome::{Outcome, StepError, StepFailure};
+use super::{Actor, Cancel, Reason, Stopped};
 use crate::error::chain;
 use crate::event::{Direction, Event, Events, RunOutcome, StepInfo, StepOutcome, seconds};
 use crate::graph::{Kind, Plan, Step, StepId};
 use crate::journal::Journal;
+use crate::journal::steps::StepEntry;
 
 /// Limits of a run, and its journal.
 #[derive(Clone)]
@@ -26,7 +26,7 @@ pub struct Options {
     /// How long running steps may go on after a cancellation, and steps that only wait after a failure.
     pub grace: Duration,
     /// Where each mutation is noted before it happens.
-    pub journal: Option<Arc<Journal>>,
+    pub journal: Option<Arc<Journal<StepEntry>>>,
 }
 
 impl Default for Options {
@@ -42,7 +42,7 @@ pub async fn run<K: Kind, A: Actor<K>>(
     actor: &Arc<A>,
     options: &Options,
     events: &Events,
-    cancel: &CancellationToken,
+    cancel: &Cancel,
 ) -> Outcome {
     Executor::new(plan, Direction::Apply, actor, options, events, cancel).run().await
 }
@@ -53,7 +53,7 @@ pub async fn undo<K: Kind, A: Actor<K>>(
     actor: &Arc<A>,
     options: &Options,
     events: &Events,
-    cancel: &CancellationToken,
+    cancel: &Cancel,
 ) -> Outcome {
     Executor::new(plan, Direction::Undo, actor, options, events, cancel).run().await
 }
@@ -75,12 +75,11 @@ struct Running {
 }
 
 struct Executor<'a, K, A> {
-    plan: &'a Plan<K>,
     direction: Direction,
     actor: &'a Arc<A>,
     options: &'a Options,
     events: &'a Events,
-    cancel: &'a CancellationToken,
+    cancel: &'a Cancel,
     nodes: Vec<Node<K>>,
     /// Steps that may start, and since when.
     ready: BTreeMap<usize, Instant>,
@@ -94,22 +93,23 @@ struct Executor<'a, K, A> {
     applied: usize,
     satisfied: usize,
     failures: Vec<StepFailure>,
+    /// Sentences of dropped steps.
+    dropped: Vec<String>,
 }
 
 impl<'a, K: Kind, A: Actor<K>> Executor<'a, K, A> {
     fn new(
-        plan: &'a Plan<K>,
+        plan: &Plan<K>,
         direction: Direction,
         actor: &'a Arc<A>,
         options: &'a Options,
         events: &'a Events,
-        cancel: &'a CancellationToken,
+        cancel: &'a Cancel,
     ) -> Self {
         let nodes = nodes(plan, direction);
         let now = Instant::now();
         let ready = (0..nodes.len()).filter(|at| nodes[*at].blocked_by == 0).map(|at| (at, now)).collect();
         Executor {
-            plan,
             direction,
             actor,
             options,
@@ -125,6 +125,7 @@ impl<'a, K: Kind, A: Actor<K>> Executor<'a, K, A> {
             applied: 0,
             satisfied: 0,
             failures: Vec::new(),
+            dropped: Vec::new(),
         }
     }
 
@@ -152,9 +153,9 @@ impl<'a, K: Kind, A: Actor<K>> Executor<'a, K, A> {
         let told = match outcome {
             Outcome::Completed { .. } => RunOutcome::Completed,
             Outcome::Failed { .. } => RunOutcome::Failed,
-            Outcome::Cancelled { .. } => RunOutcome::Cancelled,
+            Outcome::Cancelled(_) => RunOutcome::Cancelled,
         };
-        self.events.emit(Event::RunFinished { outcome: told, seconds: seconds(started.elapsed()) });
+        self.events.emit(Event::PlanFinished { outcome: told, seconds: seconds(started.elapsed()) });
         outcome
     }
 
@@ -168,16 +169,11 @@ impl<'a, K: Kind, A: Actor<K>> Executor<'a, K, A> {
         let info = self.nodes.iter().zip(after).map(|(node, after)| StepInfo {
             id: node.step.id.clone(),
             sentence: node.sentence.clone(),
+            stage: node.step.kind.stage().to_owned(),
             target: node.step.kind.target().map(str::to_owned),
             after,
         });
-        self.events.emit(Event::RunStarted {
-            run_id: self.events.run_id().to_owned(),
-            name: self.plan.name().to_owned(),
-            direction: self.direction,
-            started: jiff::Timestamp::now(),
-            steps: info.collect(),
-        });
+        self.events.emit(Event::PlanStarted { direction: self.direction, steps: info.collect() });
     }
 
     /// Starts every ready step for which there is room, in the run's order.
@@ -209,6 +205,7 @@ impl<'a, K: Kind, A: Actor<K>> Executor<'a, K, A> {
         let attempt = Attempt {
             progress: self.events.voice(&step.id),
             step,
+            sentence: self.nodes[position].sentence.clone(),
             actor: self.actor.clone(),
             direction: self.direction,
             journal: self.options.journal.clone(),
@@ -231,7 +228,8 @@ impl<'a, K: Kind, A: Actor<K>> Executor<'a, K, A> {
         match outcome {
             StepOutcome::Applied | StepOutcome::Undone => self.applied += 1,
             StepOutcome::Satisfied => self.satisfied += 1,
-            StepOutcome::Failed { .. } | StepOutcome::Skipped { .. } | StepOutcome::Cancelled => {}
+            StepOutcome::Cancelled => self.dropped.push(self.nodes[position].sentence.clone()),
+            StepOutcome::Failed { .. } | StepOutcome::Skipped { .. } => {}
         }
         let done = matches!(outcome, StepOutcome::Applied | StepOutcome::Satisfied | StepOutcome::Undone);
         // What could not be undone does not keep the rest from being undone.
@@ -266,7 +264,7 @@ impl<'a, K: Kind, A: Actor<K>> Executor<'a, K, A> {
 
     fn stop(&mut self, reason: String) {
         let interrupted = self.cancel.is_cancelled();
-        self.events.emit(Event::RunStopping { reason: reason.clone(), interrupted, running: self.running.len() });
+        self.events.emit(Event::PlanStopping { reason: reason.clone(), interrupted, running: self.running.len() });
         self.stopping = Some(reason);
     }
 
@@ -275,7 +273,10 @@ impl<'a, K: Kind, A: Actor<K>> Executor<'a, K, A> {
         if self.drop_all.is_some() {
             return;
         }
-        self.stop("interrupted".to_owned());
+        self.stop(match self.cancel.reason() {
+            Some(Reason::Overtime(_)) => "out of time".to_owned(),
+            _ => "interrupted".to_owned(),
+        });
         let now = Instant::now();
         self.drop_waiting = Some(now);
         self.drop_all = Some(now + self.options.grace);
@@ -311,7 +312,9 @@ impl<'a, K: Kind, A: Actor<K>> Executor<'a, K, A> {
         if done == self.nodes.len() {
             Outcome::Completed { applied: self.applied, satisfied: self.satisfied }
         } else if self.drop_all.is_some() && done + failures.len() < self.nodes.len() {
-            Outcome::Cancelled { failures }
+            // drop_all is set by a cancellation only, which has a reason
+            let reason = self.cancel.reason().unwrap_or(Reason::Signal("SIGINT"));
+            Outcome::Cancelled(Stopped { reason, unfinished: std::mem::take(&mut self.dropped), failures })
         } else {
             Outcome::Failed { failures }
         }

@@ -12,6 +12,7 @@ mod check;
 mod executor;
 pub mod interrupt;
 mod outcome;
+mod stopped;
 #[cfg(test)]
 mod tests;
 
@@ -19,7 +20,9 @@ use std::future::Future;
 
 pub use check::check_all;
 pub use executor::{Options, run, undo};
+pub use interrupt::{Cancel, Reason};
 pub use outcome::{Outcome, StepError, StepFailure};
+pub use stopped::Stopped;
 
 pub use crate::graph::Check;
 

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::stopped::Stopped;
 use crate::error::{self, BoxError, Explain, Family};
 use crate::graph::StepId;
 use crate::journal::JournalError;
@@ -23,24 +24,21 @@ pub enum Outcome {
         /// In the order in which they happened.
         failures: Vec<StepFailure>,
     },
-    /// The user stopped it before every step was done.
-    Cancelled {
-        /// What failed on the way.
-        failures: Vec<StepFailure>,
-    },
+    /// It was stopped before every step was done.
+    Cancelled(Stopped),
 }
 
 impl Outcome {
     /// The outcome as a result for the command line.
     ///
     /// # Errors
-    /// One error that tells of every failure; an interruption is one of its own family.
+    /// One error that lists every failure; a run that was stopped has a family by its reason.
     pub fn into_result(self) -> error::Result<()> {
         match self {
             Outcome::Completed { .. } => Ok(()),
             Outcome::Failed { mut failures } if failures.len() == 1 => Err(failures.remove(0).into()),
             Outcome::Failed { failures } => Err(SeveralFailed { failures }.into()),
-            Outcome::Cancelled { failures } => Err(Interrupted { failures }.into()),
+            Outcome::Cancelled(stopped) => Err(stopped.into()),
         }
     }
 }
@@ -172,31 +170,8 @@ impl Explain for SeveralFailed {
     }
 }
 
-/// The user stopped the run.
-#[derive(Debug)]
-struct Interrupted {
-    failures: Vec<StepFailure>,
-}
-
-impl fmt::Display for Interrupted {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("interrupted before every step was done")?;
-        list(f, &self.failures)
-    }
-}
-
-impl std::error::Error for Interrupted {}
-
-impl Explain for Interrupted {
-    fn family(&self) -> Family {
-        Family::Interrupted
-    }
-    fn hint(&self) -> Option<String> {
-        Some(hints(&self.failures).unwrap_or_else(|| "run the same command again to go on from here".to_owned()))
-    }
-}
-
-fn list(f: &mut fmt::Formatter<'_>, failures: &[StepFailure]) -> fmt::Result {
+/// Each failure with its causes, on lines of their own.
+pub(super) fn list(f: &mut fmt::Formatter<'_>, failures: &[StepFailure]) -> fmt::Result {
     for failure in failures {
         write!(f, "\n- {}", error::chain(failure).replace('\n', "\n  "))?;
     }
@@ -204,7 +179,7 @@ fn list(f: &mut fmt::Formatter<'_>, failures: &[StepFailure]) -> fmt::Result {
 }
 
 /// Distinct hints, one after the other.
-fn hints(failures: &[StepFailure]) -> Option<String> {
+pub(super) fn hints(failures: &[StepFailure]) -> Option<String> {
     let mut hints: Vec<String> = failures.iter().filter_map(Explain::hint).collect();
     hints.dedup();
     (!hints.is_empty()).then(|| hints.join("\n"))

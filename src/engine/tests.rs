@@ -7,13 +7,13 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde::Serialize;
-use tokio_util::sync::CancellationToken;
 
 use super::*;
 use crate::error::{Explain, Family, chain};
-use crate::event::*;
+use crate::event::{Collector, Event, Events, Record, Sinks, StepOutcome};
 use crate::graph::{Class, Kind, Plan, StepId, StepLimits};
-use crate::journal::*;
+use crate::journal::steps::{Phase, StepEntry};
+use crate::journal::{Journal, standing};
 
 /// A thing to make, on a target.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -147,7 +147,7 @@ struct Lab {
     options: Options,
     collector: Collector,
     events: Events,
-    cancel: CancellationToken,
+    cancel: Cancel,
     sinks: Sinks,
     scratch: tempfile::TempDir,
 }
@@ -159,7 +159,7 @@ impl Lab {
         let (events, sinks) = Events::open("test-run", vec![Box::new(collector.clone())]);
         let (journal, _) = Journal::open(&scratch.path().join("journal")).expect("new");
         let options = Options { journal: Some(Arc::new(journal)), grace: Duration::from_millis(200), ..Options::default() };
-        Lab { world: Arc::new(world), options, collector, events, cancel: CancellationToken::new(), sinks, scratch }
+        Lab { world: Arc::new(world), options, collector, events, cancel: Cancel::default(), sinks, scratch }
     }
 
     async fn run(&self, plan: &Plan<Make>) -> Outcome {
@@ -170,8 +170,8 @@ impl Lab {
         undo(plan, &self.world, &self.options, &self.events, &self.cancel).await
     }
 
-    fn entries(&self) -> Vec<Entry> {
-        Journal::open(&self.scratch.path().join("journal")).expect("readable").1
+    fn entries(&self) -> Vec<StepEntry> {
+        Journal::read(&self.scratch.path().join("journal")).expect("readable")
     }
 
     async fn outcomes(self) -> BTreeMap<String, StepOutcome> {
@@ -234,7 +234,7 @@ async fn a_failure_anywhere_resumes_to_the_same_end_and_undoes_to_nothing() {
                 lab.world.plan_trouble(broken, &[trouble]);
                 let failed = failures(lab.run(&diamond()).await);
                 assert_eq!(failed.iter().map(|failure| failure.id.as_str()).collect::<Vec<_>>(), [broken], "{case}");
-                let touched: BTreeSet<String> = standing(&lab.entries()).iter().map(|entry| entry.step.to_string()).collect();
+                let touched: BTreeSet<String> = standing(lab.entries()).iter().map(|entry| entry.step.to_string()).collect();
                 assert!(lab.world.things().iter().all(|thing| touched.contains(*thing)), "{case}: journal knows all");
                 let left = lab.world.things().len();
                 assert_completed(&lab.run(&diamond()).await, 6 - left, left, &case);
@@ -245,7 +245,7 @@ async fn a_failure_anywhere_resumes_to_the_same_end_and_undoes_to_nothing() {
                 failures(lab.run(&diamond()).await);
                 assert_completed(&lab.undo(&diamond()).await, 6, 0, &case);
                 assert!(lab.world.things().is_empty(), "{case}");
-                assert!(standing(&lab.entries()).is_empty(), "{case}");
+                assert!(standing(lab.entries()).is_empty(), "{case}");
             }
         }
     }
@@ -263,7 +263,7 @@ async fn undo_goes_backwards_and_on_after_errors() {
     assert_eq!(lab.world.things(), ["join", "side"]);
     let order = lab.world.order.lock().expect("lock").clone();
     assert_eq!((order[0], order[order.len() - 1]), ("tail", "root"));
-    let left: BTreeSet<String> = standing(&lab.entries()).iter().map(|entry| entry.step.to_string()).collect();
+    let left: BTreeSet<String> = standing(lab.entries()).iter().map(|entry| entry.step.to_string()).collect();
     assert_eq!(left, BTreeSet::from(["join".to_owned(), "side".to_owned()]));
 }
 
@@ -290,9 +290,9 @@ async fn limits_are_kept() {
 #[tokio::test]
 async fn cancelled_before_the_first_step() {
     let lab = Lab::new(World::default());
-    lab.cancel.cancel();
+    lab.cancel.cancel(Reason::Signal("SIGINT"));
     let outcome = lab.run(&diamond()).await;
-    assert!(matches!(&outcome, Outcome::Cancelled { failures } if failures.is_empty()), "{outcome:?}");
+    assert!(matches!(&outcome, Outcome::Cancelled(stopped) if stopped.failures.is_empty()), "{outcome:?}");
     assert_eq!(outcome.into_result().expect_err("interrupted").family(), Family::Interrupted);
     assert!(lab.world.things().is_empty() && lab.entries().is_empty());
     let outcomes = lab.outcomes().await;
@@ -317,13 +317,14 @@ async fn cancelled_midway_running_steps_finish_waiting_ones_are_dropped() {
         while !(has("work") && has("hang")) {
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
-        lab.cancel.cancel();
+        lab.cancel.cancel(Reason::Signal("SIGTERM"));
     };
     let plan = plan.build().expect("valid");
     let (outcome, ()) = tokio::join!(lab.run(&plan), both_began);
-    assert!(matches!(outcome, Outcome::Cancelled { .. }), "{outcome:?}");
+    let Outcome::Cancelled(stopped) = outcome else { panic!("not cancelled: {outcome:?}") };
+    assert_eq!((stopped.unfinished.len(), stopped.to_string()), (2, "ended by SIGTERM before everything was done".into()));
     assert_eq!(lab.world.things(), ["work"]);
-    let left: Vec<String> = standing(&lab.entries()).iter().map(|entry| entry.step.to_string()).collect();
+    let left: Vec<String> = standing(lab.entries()).iter().map(|entry| entry.step.to_string()).collect();
     assert_eq!(
         BTreeSet::from_iter(left),
         BTreeSet::from(["work".into(), "hang".into()]),
@@ -405,22 +406,19 @@ async fn checking_only_mutates_nothing() {
 }
 
 #[tokio::test]
-async fn a_torn_journal_line_is_cut_off() {
+async fn a_run_out_of_time_is_no_interruption_and_names_what_it_was_amid() {
     let lab = Lab::new(World::default());
-    assert_completed(&lab.run(&diamond()).await, 6, 0, "run");
-    let path = lab.scratch.path().join("journal");
-    let mut bytes = std::fs::read(&path).expect("written");
-    bytes.truncate(bytes.len() - 20);
-    std::fs::write(&path, &bytes).expect("writable");
-    let (journal, entries) = Journal::open(&path).expect("tolerated");
-    assert_eq!(entries.len(), 11);
-    journal.append(entries[0].clone()).await.expect("appends");
-    assert_eq!(Journal::open(&path).expect("whole again").1.len(), 12);
-    let lines = bytes.iter().position(|byte| *byte == b'\n').expect("lines");
-    bytes[lines - 1] = b'!';
-    std::fs::write(&path, &bytes).expect("writable");
-    let refused = Journal::open(&path).expect_err("a broken line in the middle is no torn end").to_string();
-    assert!(refused.starts_with("line 1 of the journal"), "{refused}");
+    let mut plan = Plan::builder("demo");
+    plan.add("wait", Make { waits: true, ..make("wait") }, []);
+    lab.world.plan_trouble("wait", &[Trouble::Hang]);
+    let cancel = lab.cancel.clone();
+    tokio::spawn(async move {
+        tokio::time::sleep(Duration::from_millis(30)).await;
+        cancel.cancel(Reason::Overtime(Duration::from_secs(60)));
+    });
+    let error = lab.run(&plan.build().expect("valid")).await.into_result().expect_err("out of time");
+    assert_eq!(error.family(), Family::NotReady);
+    assert_eq!(error.to_string(), "not done within 1m (--timeout): dropped amid\n- Make `wait`");
 }
 
 #[tokio::test]
@@ -431,6 +429,27 @@ async fn nothing_is_touched_without_a_journal_entry() {
     let failed = failures(lab.run(&diamond()).await);
     assert!(failed.iter().all(|failure| matches!(failure.error, StepError::Journal(_))), "{failed:?}");
     assert_eq!(lab.world.mutations.load(Ordering::SeqCst), 0);
+}
+
+/// The disk is full by the time the failure is to be noted.
+#[tokio::test]
+async fn a_step_s_own_error_outlives_a_journal_that_cannot_be_written() {
+    let attempt = attempt::Attempt {
+        step: diamond().steps()[0].clone(),
+        sentence: "Make `root`".into(),
+        actor: Arc::new(World::default()),
+        direction: crate::event::Direction::Apply,
+        progress: Progress::silent(),
+        journal: None,
+        run_id: "test-run".into(),
+        cancel: Cancel::default(),
+    };
+    let scratch = tempfile::tempdir().expect("scratch");
+    let path = scratch.path().join("journal");
+    drop(Journal::<StepEntry>::open(&path).expect("new"));
+    let attempt = attempt::Attempt { journal: Some(Arc::new(Journal::unwritable(&path))), ..attempt };
+    let error = attempt.given_up(StepError::Actor(Broke("root").into())).await;
+    assert_eq!(error.to_string(), "`root` broke");
 }
 
 #[test]

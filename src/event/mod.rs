@@ -1,71 +1,31 @@
-//! What happens during a run, as values. They go through one channel; displays, logs and reports are sinks.
+//! What happens during a run, as values. Whoever works emits them into one channel and never prints; displays, logs
+//! and reports are sinks at its other end. Every verb that changes something uses the same ones.
 
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+mod channel;
+mod scenario;
+mod sinks;
+mod step;
 
 use serde::{Deserialize, Serialize};
-use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
+
+pub use channel::{Events, Record, Sink, Sinks};
+pub use scenario::{Phase, Trial, Verdict};
+pub use sinks::{Collector, LogSink};
+pub use step::{Direction, StepInfo, StepOutcome};
+
+pub(crate) use channel::seconds;
 
 use crate::graph::StepId;
-use crate::progress::{Progress, Said};
 
-/// Which way a run goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Direction {
-    /// Steps are applied, dependencies first.
-    Apply,
-    /// Steps are undone, dependents first.
-    Undo,
-}
-
-/// What a sink needs to know of a step.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct StepInfo {
-    /// Its name.
-    pub id: StepId,
-    /// What it does, in the run's direction.
-    pub sentence: String,
-    /// The node it works on.
-    pub target: Option<String>,
-    /// Steps it waits for, in the run's direction.
-    pub after: Vec<StepId>,
-}
-
-/// How a step ended.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", tag = "state")]
-pub enum StepOutcome {
-    /// Done now.
-    Applied,
-    /// Nothing to do.
-    Satisfied,
-    /// Taken back.
-    Undone,
-    /// It failed.
-    Failed {
-        /// The message with its causes.
-        error: String,
-    },
-    /// Never started.
-    Skipped {
-        /// Why.
-        reason: String,
-    },
-    /// Dropped while running.
-    Cancelled,
-}
-
-/// How a run ended.
+/// How a run, or the plan in it, ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RunOutcome {
-    /// Every step is done.
+    /// All of it is done.
     Completed,
-    /// At least one step failed.
+    /// Something failed.
     Failed,
-    /// The user stopped it.
+    /// It was stopped: by the user, or because its time was over.
     Cancelled,
 }
 
@@ -73,36 +33,54 @@ pub enum RunOutcome {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", rename_all_fields = "camelCase", tag = "event")]
 pub enum Event {
-    /// First event of a run.
+    /// First event of a run, whatever its verb.
     RunStarted {
         /// The run's name.
         run_id: String,
+        /// What was typed: `up`, `down`, `test`.
+        verb: String,
         /// The cluster's name.
         name: String,
-        /// Which way it goes.
-        direction: Direction,
         /// When, by the wall clock.
         started: jiff::Timestamp,
+    },
+    /// Last event of a run.
+    RunFinished {
+        /// How it ended.
+        outcome: RunOutcome,
+        /// Seconds since it started.
+        seconds: f64,
+    },
+    /// A message that belongs to no step.
+    Log {
+        /// The message.
+        text: String,
+    },
+
+    /// A plan begins to run.
+    PlanStarted {
+        /// Which way it goes.
+        direction: Direction,
         /// All steps, in an order in which they can run.
         steps: Vec<StepInfo>,
     },
     /// A step began, with its check.
     StepStarted {
-        /// Which.
+        /// The step.
         id: StepId,
         /// Seconds between the end of its last dependency and now: what the limits cost it.
         waited: f64,
     },
-    /// A step says what it is doing.
+    /// What a step is doing now.
     StepProgress {
-        /// Which.
+        /// The step.
         id: StepId,
         /// A fragment such as "2 of 3 ready".
         text: String,
     },
     /// An attempt failed and another one follows.
     StepRetry {
-        /// Which.
+        /// The step.
         id: StepId,
         /// The attempt that failed, counted from 1.
         attempt: u32,
@@ -111,176 +89,99 @@ pub enum Event {
     },
     /// A step ended.
     StepFinished {
-        /// Which.
+        /// The step.
         id: StepId,
-        /// How.
+        /// How it ended.
         outcome: StepOutcome,
         /// Seconds since it started; 0 when it never did.
         seconds: f64,
     },
     /// Nothing new is started from here on.
-    RunStopping {
-        /// Why, a fragment such as "step `x` failed".
+    PlanStopping {
+        /// A fragment such as "step `x` failed".
         reason: String,
-        /// Whether the user asked for it.
+        /// Whether it was stopped from outside rather than by a failure.
         interrupted: bool,
         /// Steps that still run.
         running: usize,
     },
-    /// A message that belongs to no step.
-    Log {
-        /// The message.
-        text: String,
-    },
-    /// Last event of a run.
-    RunFinished {
-        /// How.
+    /// The plan has ended; a step that never started has been reported as skipped.
+    PlanFinished {
+        /// How it ended.
         outcome: RunOutcome,
         /// Seconds since it started.
         seconds: f64,
     },
-}
 
-/// An event with its time.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Record {
-    /// Seconds since the channel was opened.
-    pub at: f64,
-    /// What happened.
-    #[serde(flatten)]
-    pub event: Event,
-}
-
-/// Where events go.
-pub trait Sink: Send {
-    /// Takes one event; called in order, never concurrently.
-    fn record(&mut self, record: &Record);
-    /// Called about ten times a second, for displays that show time passing.
-    fn tick(&mut self) {}
-}
-
-enum Message {
-    Record(Record),
-    Close,
-}
-
-/// The sending end; cheap to clone, never blocks.
-#[derive(Clone)]
-pub struct Events {
-    run_id: Arc<str>,
-    opened: Instant,
-    sender: mpsc::UnboundedSender<Message>,
-}
-
-/// The receiving end: a task that feeds the sinks.
-#[must_use = "events are lost unless finished"]
-pub struct Sinks {
-    events: Events,
-    task: JoinHandle<()>,
-}
-
-impl Events {
-    /// Opens the channel and starts feeding `sinks`. Needs a Tokio runtime.
-    pub fn open(run_id: &str, mut sinks: Vec<Box<dyn Sink>>) -> (Events, Sinks) {
-        let (sender, mut receiver) = mpsc::unbounded_channel();
-        let task = tokio::spawn(async move {
-            let mut clock = tokio::time::interval(Duration::from_millis(100));
-            clock.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-            loop {
-                tokio::select! {
-                    biased;
-                    message = receiver.recv() => match message {
-                        Some(Message::Record(record)) => sinks.iter_mut().for_each(|sink| sink.record(&record)),
-                        Some(Message::Close) | None => return,
-                    },
-                    _ = clock.tick() => sinks.iter_mut().for_each(|sink| sink.tick()),
-                }
-            }
-        });
-        let events = Events { run_id: run_id.into(), opened: Instant::now(), sender };
-        (events.clone(), Sinks { events, task })
-    }
-
-    /// The run's name.
-    pub fn run_id(&self) -> &str {
-        &self.run_id
-    }
-
-    /// Sends an event, stamped with the time since the channel was opened.
-    pub fn emit(&self, event: Event) {
-        let record = Record { at: seconds(self.opened.elapsed()), event };
-        // Nobody listens after the sinks were finished: a dropped step may still speak, and is not missed.
-        let _ = self.sender.send(Message::Record(record));
-    }
-
-    /// The voice of a step: what it says becomes an event.
-    pub fn voice(&self, id: &StepId) -> Progress {
-        let (id, events) = (id.clone(), self.clone());
-        Progress::new(move |said| {
-            events.emit(match said {
-                Said::Doing(text) => Event::StepProgress { id: id.clone(), text },
-                Said::Retrying { attempt, error } => Event::StepRetry { id: id.clone(), attempt, error },
-            });
-        })
-    }
-
-    /// Sends a message that belongs to no step.
-    pub fn log(&self, text: impl Into<String>) {
-        self.emit(Event::Log { text: text.into() });
-    }
-}
-
-impl Sinks {
-    /// Waits until every event sent so far has reached every sink, then ends them.
-    pub async fn finish(self) {
-        let _ = self.events.sender.send(Message::Close);
-        if let Err(error) = self.task.await {
-            tracing::error!(%error, "an event sink failed");
-        }
-    }
-}
-
-/// Seconds with the precision worth keeping: a millisecond.
-pub(crate) fn seconds(duration: Duration) -> f64 {
-    (duration.as_secs_f64() * 1000.0).round() / 1000.0
-}
-
-/// A sink that keeps everything, for the timing table and the report.
-#[derive(Clone, Default)]
-pub struct Collector(Arc<Mutex<Vec<Record>>>);
-
-impl Collector {
-    /// Everything so far, in order.
-    pub fn records(&self) -> Vec<Record> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-}
-
-impl Sink for Collector {
-    fn record(&mut self, record: &Record) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(record.clone());
-    }
-}
-
-/// A sink that writes every event into the debug log.
-pub struct LogSink;
-
-impl Sink for LogSink {
-    fn record(&mut self, record: &Record) {
-        match &record.event {
-            Event::RunStarted { run_id, name, direction, steps, .. } => {
-                tracing::info!(run_id, name, ?direction, steps = steps.len(), "run started");
-            }
-            Event::StepStarted { id, waited } => tracing::debug!(step = %id, waited, "started"),
-            Event::StepProgress { id, text } => tracing::debug!(step = %id, "{text}"),
-            Event::StepRetry { id, attempt, error } => tracing::warn!(step = %id, attempt, error, "trying again"),
-            Event::StepFinished { id, outcome: StepOutcome::Failed { error }, seconds } => {
-                tracing::error!(step = %id, seconds, error, "failed");
-            }
-            Event::StepFinished { id, outcome, seconds } => tracing::info!(step = %id, seconds, ?outcome, "finished"),
-            Event::RunStopping { reason, running, .. } => tracing::warn!(reason, running, "stopping"),
-            Event::Log { text } => tracing::info!("{text}"),
-            Event::RunFinished { outcome, seconds } => tracing::info!(?outcome, seconds, "run finished"),
-        }
-    }
+    /// A scenario begins.
+    ScenarioStarted {
+        /// Its name.
+        scenario: String,
+        /// Its claim.
+        title: String,
+    },
+    /// A change that an earlier run had left was taken back.
+    Healed {
+        /// What had been changed.
+        object: String,
+    },
+    /// Something is measured that is not under test.
+    Measuring {
+        /// A fragment such as "how well this machine generates load".
+        what: String,
+    },
+    /// A trial begins.
+    TrialStarted {
+        /// With or without what the claim rests on.
+        trial: Trial,
+    },
+    /// An object of the cluster is changed, or changed back.
+    Changing {
+        /// Kind, namespace and name.
+        object: String,
+        /// True when a change is taken back.
+        back: bool,
+    },
+    /// A part of a trial begins.
+    PhaseStarted {
+        /// The part.
+        phase: Phase,
+    },
+    /// The load so far, some times a second.
+    Load {
+        /// Requests with a known fate.
+        requests: u64,
+        /// Of them, failed ones.
+        failed: u64,
+    },
+    /// A fault is injected.
+    FaultInjected {
+        /// Its kind, as scenario files spell it.
+        fault: String,
+        /// What it hits, for example "pod was-1 on quick-worker".
+        target: String,
+        /// Which one of a series, counted from 1.
+        number: u32,
+        /// How many there will be.
+        of: u32,
+    },
+    /// What a fault took away is there again.
+    FaultRecovered {
+        /// Its kind.
+        fault: String,
+        /// Milliseconds since it was injected.
+        after_ms: f64,
+    },
+    /// The steady state holds.
+    Steady {
+        /// Milliseconds since the load began, or since the last fault.
+        after_ms: f64,
+    },
+    /// A scenario has ended, clean-up included.
+    ScenarioFinished {
+        /// Its name.
+        scenario: String,
+        /// How it ended.
+        verdict: Verdict,
+    },
 }

@@ -1,76 +1,46 @@
-//! The journal: one JSON line before and after each mutation, on disk before the mutation happens. After a
-//! crash it tells what may exist. The live world decides what does.
+//! Journals: files of JSON lines that are on disk before what they announce happens, so that after a crash there is a
+//! list of what may exist. The live world decides what does.
+//!
+//! Two use it: [`steps`] notes each step of a plan around its mutation, and scenarios note how to take their changes of
+//! the cluster back.
 
-use std::collections::BTreeSet;
+pub mod steps;
+
 use std::fs::{File, OpenOptions};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, Write};
+use std::marker::PhantomData;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use crate::error::{Explain, Family};
-use crate::graph::{Kind, Step, StepId};
+use crate::file::{self, Readers};
 
-/// Where a step stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Phase {
-    /// About to change the world.
-    Applying,
-    /// Done.
-    Applied,
-    /// Given up; something may be there.
-    Failed,
-    /// About to take back.
-    Undoing,
-    /// Taken back.
-    Undone,
+/// A journal above this size, in bytes, is rewritten with what stands: some forty bring-ups.
+const LARGE: u64 = 1 << 20;
+
+/// A line of a journal.
+pub trait Entry: Serialize + DeserializeOwned + Send + Sync {
+    /// What it is about; a later line about the same takes its place.
+    fn subject(&self) -> &str;
+    /// Whether something of it may exist from here on.
+    fn stands(&self) -> bool;
 }
 
-/// One line of the journal.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Entry {
-    /// Wall clock.
-    pub at: jiff::Timestamp,
-    /// The run's name.
-    pub run: String,
-    /// The step's name.
-    pub step: StepId,
-    /// Where it stands.
-    pub phase: Phase,
-    /// The steps it depends on.
-    pub after: BTreeSet<StepId>,
-    /// Its content, as the plan's JSON has it.
-    pub kind: serde_json::Value,
-}
-
-impl Entry {
-    pub(crate) fn new<K: Kind>(run: &str, step: &Step<K>, phase: Phase) -> Result<Self, JournalError> {
-        let kind = serde_json::to_value(&step.kind).map_err(|source| JournalError::Encode { step: step.id.clone(), source })?;
-        Ok(Entry {
-            at: jiff::Timestamp::now(),
-            run: run.to_owned(),
-            step: step.id.clone(),
-            phase,
-            after: step.after.clone(),
-            kind,
-        })
-    }
-}
-
-/// What may still exist according to `entries`: the latest entry of every step that was touched and not
-/// taken back since, in the order in which they were first touched.
-pub fn standing(entries: &[Entry]) -> Vec<&Entry> {
-    let mut standing: Vec<&Entry> = Vec::new();
+/// What may still exist according to `entries`: the latest one about everything that was begun and not taken back
+/// since, in the order in which it was begun.
+pub fn standing<E: Entry>(entries: Vec<E>) -> Vec<E> {
+    let mut standing: Vec<E> = Vec::new();
     for entry in entries {
-        let place = standing.iter().position(|other| other.step == entry.step);
-        match (entry.phase, place) {
-            (Phase::Undone, Some(place)) => drop(standing.remove(place)),
-            (Phase::Undone, None) => {}
-            (_, Some(place)) => standing[place] = entry,
-            (_, None) => standing.push(entry),
+        let place = standing.iter().position(|other| other.subject() == entry.subject());
+        match (entry.stands(), place) {
+            (true, Some(place)) => standing[place] = entry,
+            (true, None) => standing.push(entry),
+            (false, Some(place)) => drop(standing.remove(place)),
+            (false, None) => {}
         }
     }
     standing
@@ -78,89 +48,142 @@ pub fn standing(entries: &[Entry]) -> Vec<&Entry> {
 
 /// An open journal; appending is safe from many tasks.
 #[derive(Debug)]
-pub struct Journal {
+pub struct Journal<E> {
     path: PathBuf,
-    file: Arc<Mutex<File>>,
+    tail: Arc<Mutex<Tail>>,
+    entries: PhantomData<fn(E)>,
 }
 
-impl Journal {
-    /// Opens the journal at `path`, created if absent, and reads what it holds. A last line torn by a crash is cut off.
+/// The end of the file.
+#[derive(Debug)]
+struct Tail {
+    file: File,
+    /// Length of all whole lines, in bytes.
+    whole: u64,
+    /// Whether something may stand behind them that is no whole line.
+    torn: bool,
+}
+
+impl Tail {
+    /// Adds a line. What a failed write leaves, of a full disk for example, is cut off: at once, or before the next one.
+    fn append(&mut self, line: &[u8]) -> io::Result<()> {
+        if self.torn {
+            self.file.set_len(self.whole)?;
+            self.torn = false;
+        }
+        match self.file.write_all(line).and_then(|()| self.file.sync_data()) {
+            Ok(()) => {
+                self.whole += line.len() as u64;
+                Ok(())
+            }
+            Err(error) => {
+                self.torn = self.file.set_len(self.whole).is_err();
+                Err(error)
+            }
+        }
+    }
+}
+
+impl<E: Entry> Journal<E> {
+    /// Opens the journal at `path`, created if absent, and reads what it holds. A last line torn by a crash is cut off;
+    /// a file that has grown large is rewritten with what stands.
     ///
     /// # Errors
     /// The file cannot be read or written, or a line other than the last is not an entry.
-    pub fn open(path: &Path) -> Result<(Journal, Vec<Entry>), JournalError> {
+    pub fn open(path: &Path) -> Result<(Journal<E>, Vec<E>), JournalError> {
         let failed = |source| JournalError::Io { path: path.to_owned(), source };
-        let mut file = OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(path).map_err(failed)?;
-        let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes).map_err(failed)?;
-        // Every entry ends with a newline, written in the same call: what follows the last one is torn.
-        let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
-        if whole < bytes.len() {
-            file.set_len(whole as u64).map_err(failed)?;
-            file.seek(SeekFrom::End(0)).map_err(failed)?;
+        let new = !path.exists();
+        let bytes = if new { Vec::new() } else { std::fs::read(path).map_err(failed)? };
+        let whole = whole(&bytes);
+        let mut entries = parse(path, &bytes[..whole])?;
+        let mut length = whole as u64;
+        if length > LARGE {
+            entries = standing(entries);
+            length = rewrite(path, &entries)?;
         }
-        let lines = bytes[..whole].split(|byte| *byte == b'\n').enumerate().filter(|(_, line)| !line.is_empty());
-        let entries = lines.map(|(at, line)| {
-            let wrong = |source| JournalError::Line { path: path.to_owned(), line: at + 1, source };
-            serde_json::from_slice(line).map_err(wrong)
-        });
-        let entries = entries.collect::<Result<Vec<Entry>, JournalError>>()?;
-        Ok((Journal { path: path.to_owned(), file: Arc::new(Mutex::new(file)) }, entries))
+        let file = OpenOptions::new().append(true).create(true).mode(0o600).open(path).map_err(failed)?;
+        file.set_len(length).map_err(failed)?;
+        if new {
+            file::sync_folder(path).map_err(failed)?;
+        }
+        let tail = Arc::new(Mutex::new(Tail { file, whole: length, torn: false }));
+        Ok((Journal { path: path.to_owned(), tail, entries: PhantomData }, entries))
     }
 
-    /// A journal whose every entry fails, as on a full disk.
+    /// Reads a journal that somebody else may be writing; none of it if it is absent.
+    ///
+    /// # Errors
+    /// The file cannot be read, or a line other than the last is not an entry.
+    pub fn read(path: &Path) -> Result<Vec<E>, JournalError> {
+        let bytes = match std::fs::read(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+            bytes => bytes.map_err(|source| JournalError::Io { path: path.to_owned(), source })?,
+        };
+        parse(path, &bytes[..whole(&bytes)])
+    }
+
+    /// A journal whose every entry fails.
     #[cfg(test)]
-    pub(crate) fn unwritable(path: &Path) -> Journal {
+    pub(crate) fn unwritable(path: &Path) -> Journal<E> {
         let file = File::open(path).expect("exists");
-        Journal { path: path.to_owned(), file: Arc::new(Mutex::new(file)) }
+        let tail = Arc::new(Mutex::new(Tail { file, whole: 0, torn: false }));
+        Journal { path: path.to_owned(), tail, entries: PhantomData }
     }
 
     /// Writes one entry and waits until it is on disk.
     ///
     /// # Errors
-    /// The entry could not be written in full.
-    pub async fn append(&self, entry: Entry) -> Result<(), JournalError> {
-        let mut line = serde_json::to_vec(&entry).map_err(|source| JournalError::Encode { step: entry.step, source })?;
-        line.push(b'\n');
-        let file = self.file.clone();
-        let write = tokio::task::spawn_blocking(move || {
-            let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
-            file.write_all(&line)?;
-            file.sync_data()
-        });
+    /// The entry could not be written in full; the journal is as it was before.
+    pub async fn append(&self, entry: &E) -> Result<(), JournalError> {
+        let line = line(entry)?;
+        let tail = self.tail.clone();
+        let write = tokio::task::spawn_blocking(move || tail.lock().unwrap_or_else(PoisonError::into_inner).append(&line));
         write.await.map_err(io::Error::other).flatten().map_err(|source| JournalError::Io { path: self.path.clone(), source })
     }
 }
 
-/// Why the journal could not be used.
+/// Length of all whole lines: every entry ends with a newline, written in the same call.
+fn whole(bytes: &[u8]) -> usize {
+    bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1)
+}
+
+fn parse<E: Entry>(path: &Path, bytes: &[u8]) -> Result<Vec<E>, JournalError> {
+    let lines = bytes.split(|byte| *byte == b'\n').enumerate().filter(|(_, line)| !line.is_empty());
+    let entries = lines.map(|(at, line)| {
+        let wrong = |source| JournalError::Line { path: path.to_owned(), line: at + 1, source };
+        serde_json::from_slice(line).map_err(wrong)
+    });
+    entries.collect()
+}
+
+fn line<E: Entry>(entry: &E) -> Result<Vec<u8>, JournalError> {
+    let mut line =
+        serde_json::to_vec(entry).map_err(|source| JournalError::Encode { subject: entry.subject().to_owned(), source })?;
+    line.push(b'\n');
+    Ok(line)
+}
+
+/// Puts `entries` in the place of the file; its new length.
+fn rewrite<E: Entry>(path: &Path, entries: &[E]) -> Result<u64, JournalError> {
+    let text = entries.iter().map(line).collect::<Result<Vec<_>, _>>()?.concat();
+    let replaced = file::replace(path, Readers::Owner, |file| file.write_all(&text));
+    replaced.map_err(|source| JournalError::Io { path: path.to_owned(), source })?;
+    Ok(text.len() as u64)
+}
+
+/// The journal could not be used.
 #[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the fields are named after what they hold")]
 pub enum JournalError {
     /// The file cannot be read or written.
     #[error("cannot use the journal {path}", path = .path.display())]
-    Io {
-        /// The journal.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// A line is not an entry.
+    Io { path: PathBuf, source: io::Error },
+    /// A line, counted from 1, is not an entry.
     #[error("line {line} of the journal {path} is not an entry", path = .path.display())]
-    Line {
-        /// The journal.
-        path: PathBuf,
-        /// Counted from 1.
-        line: usize,
-        /// What is wrong with it.
-        source: serde_json::Error,
-    },
-    /// A step's content is not plain data.
-    #[error("cannot write step `{step}` into the journal")]
-    Encode {
-        /// The step.
-        step: StepId,
-        /// What is wrong with it.
-        source: serde_json::Error,
-    },
+    Line { path: PathBuf, line: usize, source: serde_json::Error },
+    /// An entry is not plain data.
+    #[error("cannot write `{subject}` into the journal")]
+    Encode { subject: String, source: serde_json::Error },
 }
 
 impl Explain for JournalError {
@@ -171,9 +194,12 @@ impl Explain for JournalError {
         match self {
             JournalError::Io { path, .. } => Some(format!("check free space and permissions of {}", path.display())),
             JournalError::Line { path, .. } => {
-                Some(format!("move {} away; the live world is looked at in any case", path.display()))
+                Some(format!("what it lists may still exist: look at it, then move {} away", path.display()))
             }
             JournalError::Encode { .. } => None,
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -21,6 +21,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::error::{Explain, Family};
+use crate::file::{self, Readers};
 use crate::scenario::RunRecord;
 
 pub use environment::Place;
@@ -159,17 +160,9 @@ pub fn write(dir: &Path, report: &Report) -> Result<Paths, ReportError> {
         (&paths.csv, report.to_csv()),
     ];
     for (path, text) in files {
-        write_whole(path, &text).map_err(failed(path))?;
+        file::replace(path, Readers::Everybody, |file| file.write_all(text.as_bytes())).map_err(failed(path))?;
     }
     Ok(paths)
-}
-
-fn write_whole(path: &Path, text: &str) -> std::io::Result<()> {
-    let unfinished = path.with_extension("unfinished");
-    let mut file = std::fs::File::create(&unfinished)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    std::fs::rename(&unfinished, path)
 }
 
 #[cfg(test)]

@@ -3,7 +3,6 @@ use std::collections::BTreeMap;
 use super::model::Verdict as Standing;
 use super::*;
 use crate::load::{Calibration, Priority};
-use crate::scenario::Verdict;
 use crate::scenario::envoy::RetryCounters;
 use crate::scenario::record::{Environment, *};
 use crate::scenario::schema::{Arrivals, Death, Part, Validity};

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::error::{Explain, Family};
+use crate::journal::JournalError;
 use crate::load::LoadError;
 use crate::provider::NodeError;
 
@@ -41,7 +42,7 @@ pub enum ScenarioError {
         /// Kind, namespace and name.
         object: String,
     },
-    /// The undo journal or a file of evidence cannot be used.
+    /// A file of evidence cannot be used.
     #[error("cannot {action} {path}", path = .path.display())]
     File {
         /// What was attempted.
@@ -52,17 +53,9 @@ pub enum ScenarioError {
         #[source]
         source: std::io::Error,
     },
-    /// The undo journal has a line that is not one of its own.
-    #[error("line {line} of {path} is no entry of an undo journal", path = .path.display())]
-    Journal {
-        /// The file.
-        path: PathBuf,
-        /// From 1.
-        line: usize,
-        /// Why.
-        #[source]
-        source: serde_json::Error,
-    },
+    /// The undo journal cannot be used.
+    #[error("cannot keep how to take changes back")]
+    Journal(#[from] JournalError),
     /// The load could not start.
     #[error("cannot put on load")]
     Load(#[from] LoadError),
@@ -117,6 +110,7 @@ impl Explain for ScenarioError {
     fn family(&self) -> Family {
         match self {
             ScenarioError::Load(error) => error.family(),
+            ScenarioError::Journal(error) => error.family(),
             ScenarioError::Cancelled => Family::Interrupted,
             ScenarioError::NotRestored { .. } | ScenarioError::Contended { .. } => Family::Leftover,
             ScenarioError::NoField { .. } => Family::Profile,
@@ -127,9 +121,7 @@ impl Explain for ScenarioError {
     fn hint(&self) -> Option<String> {
         match self {
             ScenarioError::Load(error) => error.hint(),
-            ScenarioError::Journal { path, .. } => {
-                Some(format!("what it lists may still be changed in the cluster; look at it, then remove {}", path.display()))
-            }
+            ScenarioError::Journal(error) => error.hint(),
             ScenarioError::NotRestored { object } => Some(format!("compare {object} with the undo journal")),
             _ => None,
         }

@@ -14,13 +14,16 @@ use super::Context;
 use super::envoy::{Snapshot, snapshot};
 use super::error::ScenarioError;
 use super::objects::{is_ready, pods};
-use super::progress::ProgressEvent;
 use super::record::KillRecord;
 use super::schema::{Death, PodKill, ProxyGroup};
+use crate::event::Event;
 use crate::provider::{Command, Node, NodeError};
 
 /// How often pods are looked at while waiting for a replacement; times of replacements are as exact as this.
 const LOOK: Duration = Duration::from_millis(100);
+
+/// This fault's name in events, as scenario files spell it.
+const POD_KILL: &str = "podKill";
 
 /// A script that runs on a node.
 type Script = Pin<Box<dyn Future<Output = Result<(), NodeError>> + Send>>;
@@ -69,7 +72,12 @@ pub(super) async fn pod_kill(
         let victim = victim(ready_pods(context, fault).await?, fault)?;
         let node = victim.spec.as_ref().and_then(|spec| spec.node_name.clone()).unwrap_or_default();
         let pod = victim.name_any();
-        context.sink.event(ProgressEvent::Kill { pod: pod.clone(), node: node.clone(), number, of: fault.count });
+        context.events.emit(Event::FaultInjected {
+            fault: POD_KILL.into(),
+            target: format!("pod {pod} on {node}"),
+            number,
+            of: fault.count,
+        });
         kills.push(KillRecord {
             pod,
             node,
@@ -88,7 +96,7 @@ pub(super) async fn pod_kill(
         if fault.one_after_the_other {
             replaced(context, fault, wanted, begun).await?;
             record.replaced_ms = Some(now_ms());
-            context.sink.event(ProgressEvent::Replaced { after_ms: now_ms() - record.at_ms });
+            context.events.emit(Event::FaultRecovered { fault: POD_KILL.into(), after_ms: now_ms() - record.at_ms });
         }
         if number < fault.count {
             sleep(fault.every.0.saturating_sub(begun.elapsed())).await;

@@ -13,7 +13,6 @@ mod error;
 mod fault;
 mod file;
 mod objects;
-pub mod progress;
 pub mod record;
 mod requirement;
 mod runner;
@@ -26,16 +25,16 @@ mod verdict;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
 pub use error::ScenarioError;
 pub use fault::{NodeShell, node_shell};
 pub use file::{Scenario, load_file};
-pub use progress::{ProgressEvent, Sink};
 pub use record::{RunRecord, Verdict};
 pub use runner::run;
+
+use crate::event::Events;
 
 /// What a run works with.
 #[derive(Clone)]
@@ -56,8 +55,8 @@ pub struct Context {
     pub journal: PathBuf,
     /// Ends the run early, with clean-up.
     pub cancel: CancellationToken,
-    /// Told of everything that happens.
-    pub sink: Arc<dyn Sink>,
+    /// Where everything that happens is sent.
+    pub events: Events,
 }
 
 /// The JSON schema of scenario files.

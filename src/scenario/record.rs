@@ -11,39 +11,8 @@ use super::envoy::RetryCounters;
 use super::schema::{Arrivals, Death, Part, Validity};
 use super::timeline::Timeline;
 use crate::error::Family;
+pub use crate::event::Verdict;
 use crate::load::Calibration;
-
-/// How a run ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Verdict {
-    /// Every assertion holds, and the control failed as it must.
-    Pass,
-    /// The system under test broke an assertion or did not recover.
-    Fail,
-    /// The cluster lacks what the scenario needs.
-    Skipped,
-    /// The measurement does not count: no steady state to start from, or a generator that could not keep up.
-    Invalid,
-    /// The assertions hold, but they also hold without what the claim rests on: the test proves nothing.
-    Inconclusive,
-    /// The run itself went wrong or was interrupted.
-    Error,
-}
-
-impl Verdict {
-    /// As reports write it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Verdict::Pass => "PASS",
-            Verdict::Fail => "FAIL",
-            Verdict::Skipped => "SKIPPED",
-            Verdict::Invalid => "INVALID",
-            Verdict::Inconclusive => "INCONCLUSIVE",
-            Verdict::Error => "ERROR",
-        }
-    }
-}
 
 /// One run of one scenario.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]

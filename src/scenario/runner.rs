@@ -5,13 +5,13 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::task::JoinError;
 
-use super::progress::{ProgressEvent, Trial};
-use super::record::{Cleanup, ControlRecord, Method, RunRecord, TrialRecord, Verdict};
+use super::record::{Cleanup, ControlRecord, Method, RunRecord, TrialRecord};
 use super::schema::Patch;
 use super::trial::target;
-use super::undo::{Journal, heal};
+use super::undo::{Changes, heal};
 use super::{Context, Scenario, ScenarioError, requirement, trial};
 use crate::error::{Explain, Family, chain};
+use crate::event::{Event, Trial, Verdict};
 use crate::load::{Arrivals, calibrate};
 
 /// How long the generator is tried out before a run.
@@ -22,11 +22,13 @@ const CALIBRATION: Duration = Duration::from_secs(2);
 /// Clean-up cannot be interrupted: cancelling ends the measurement, dropping this future ends nothing.
 pub async fn run(context: &Context, scenario: &Scenario) -> RunRecord {
     let (inner, task) = (context.clone(), scenario.clone());
+    let (name, title) = (scenario.metadata.name.clone(), scenario.metadata.title.clone());
+    context.events.emit(Event::ScenarioStarted { scenario: name.clone(), title });
     let record = match tokio::spawn(async move { Run::new(inner, task).await.go().await }).await {
         Ok(record) => record,
         Err(error) => after_panic(context, scenario, error).await,
     };
-    context.sink.event(ProgressEvent::Finished { verdict: record.verdict });
+    context.events.emit(Event::ScenarioFinished { scenario: name, verdict: record.verdict });
     record
 }
 
@@ -98,14 +100,14 @@ impl Run {
     async fn measure(&mut self) -> Result<(), ScenarioError> {
         self.record.cleanup.healed = heal(&self.context.client, &self.context.journal).await?;
         for object in self.record.cleanup.healed.clone() {
-            self.context.sink.event(ProgressEvent::Healed { object });
+            self.context.events.emit(Event::Healed { object });
         }
         let missing = requirement::missing(&self.context, &self.scenario).await?;
         if !missing.is_empty() {
             self.end(Verdict::Skipped, missing);
             return Ok(());
         }
-        self.context.sink.event(ProgressEvent::Calibrating);
+        self.context.events.emit(Event::Measuring { what: "how well this machine generates load".into() });
         let load = &self.scenario.spec.load;
         let arrivals = Arrivals::new(load.rate.0, load.arrivals.jitter.0, load.arrivals.seed);
         self.record.calibration = Some(calibrate(arrivals, CALIBRATION).await?);
@@ -134,13 +136,13 @@ impl Run {
 
     /// Sets up, measures, and takes everything back whatever happened.
     async fn trial(&mut self, kind: Trial, patches: &[Patch]) -> Result<TrialRecord, ScenarioError> {
-        let sink = self.context.sink.clone();
-        sink.event(ProgressEvent::Trial { trial: kind });
-        let mut journal = Journal::new(self.context.client.clone(), &self.context.journal, &self.undo_name(kind));
+        let events = self.context.events.clone();
+        events.emit(Event::TrialStarted { trial: kind });
+        let mut changes = Changes::open(self.context.client.clone(), &self.context.journal, &self.undo_name(kind))?;
         let mut result = Ok(());
         for patch in patches {
-            sink.event(ProgressEvent::Changing { object: patch.object.to_string(), back: false });
-            result = journal.apply(patch).await.map(drop);
+            events.emit(Event::Changing { object: patch.object.to_string(), back: false });
+            result = changes.apply(patch).await.map(drop);
             if result.is_ok() && self.context.cancel.is_cancelled() {
                 result = Err(ScenarioError::Cancelled);
             }
@@ -152,10 +154,10 @@ impl Run {
             Ok(()) => trial::run(&self.context, &self.scenario, kind).await,
             Err(error) => Err(error),
         };
-        for undone in journal.undo_all().await {
+        for undone in changes.undo_all().await {
             match undone {
                 Ok(object) => {
-                    sink.event(ProgressEvent::Changing { object: object.clone(), back: true });
+                    events.emit(Event::Changing { object: object.clone(), back: true });
                     self.record.cleanup.undone.push(object);
                 }
                 Err((object, error)) => self.leave(format!("{object}: {}", chain(&error))),

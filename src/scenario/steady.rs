@@ -7,9 +7,9 @@ use tokio::time::sleep;
 
 use super::error::ScenarioError;
 use super::objects;
-use super::progress::{ProgressEvent, Sink};
 use super::schema::{Condition, Hold};
 use super::verdict::{within_requests, within_span};
+use crate::event::{Event, Events};
 use crate::load::{Distribution, Ledger, Running, micros};
 use crate::quantity::Requests;
 
@@ -24,7 +24,7 @@ const LOOKS_PER_QUESTION: u32 = 5;
 /// Nothing before `from` counts. Why it did not hold last is added to `broken`.
 pub(super) async fn reach(
     client: &Client,
-    sink: &dyn Sink,
+    events: &Events,
     running: &mut Running,
     (conditions, timeout): (&[Condition], u32),
     hold: &Hold,
@@ -38,7 +38,7 @@ pub(super) async fn reach(
     loop {
         running.catch_up();
         let ledger = &running.ledger;
-        sink.event(ProgressEvent::Load { requests: ledger.entries.len() as u64, failed: ledger.failed() });
+        events.emit(Event::Load { requests: ledger.entries.len() as u64, failed: ledger.failed() });
         while ledger.settled >= checked.saturating_add(WINDOW) {
             let end = checked + WINDOW;
             if let Some(reason) = conditions.iter().find_map(|condition| violated(ledger, condition, checked, end, timeout)) {

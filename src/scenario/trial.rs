@@ -4,12 +4,12 @@ use tokio::time::{Instant, sleep_until};
 
 use super::envoy;
 use super::fault::pod_kill;
-use super::progress::{Phase, ProgressEvent, Trial};
 use super::record::TrialRecord;
 use super::schema::Fault;
 use super::steady::reach;
 use super::verdict::{Marks, judge};
 use super::{Context, Scenario, ScenarioError};
+use crate::event::{Event, Phase, Trial};
 use crate::load::{Arrivals, Entry, Ledger, LoadPlan, Order, Running, Target, micros, start};
 
 /// Header in which a server names its pod.
@@ -59,7 +59,7 @@ pub(super) async fn run(context: &Context, scenario: &Scenario, trial: Trial) ->
         outcome = under_load(context, scenario, &mut running, &mut record) => outcome,
         () = context.cancel.cancelled() => Err(ScenarioError::Cancelled),
     };
-    context.sink.event(ProgressEvent::Phase { phase: Phase::Drain });
+    context.events.emit(Event::PhaseStarted { phase: Phase::Drain });
     let end = running.now();
     let ledger = running.finish().await;
     record.ledger = write_ledger(context, scenario, &ledger, &name)?;
@@ -81,19 +81,19 @@ async fn under_load(
     running: &mut Running,
     record: &mut TrialRecord,
 ) -> Result<Marks, ScenarioError> {
-    let (spec, sink) = (&scenario.spec, context.sink.as_ref());
+    let (spec, events) = (&scenario.spec, &context.events);
     let conditions = (spec.steady_state.conditions.as_slice(), micros(spec.load.timeout.0));
     let mut marks = Marks::default();
     let mut broken = None;
-    sink.event(ProgressEvent::Phase { phase: Phase::Before });
+    events.emit(Event::PhaseStarted { phase: Phase::Before });
     let before = &spec.steady_state.before;
-    let Some(steady) = reach(&context.client, sink, running, conditions, before, 0, &mut broken).await else {
+    let Some(steady) = reach(&context.client, events, running, conditions, before, 0, &mut broken).await else {
         record.invalid.push(not_steady("did not begin", before.within, broken));
         return Ok(marks);
     };
-    sink.event(ProgressEvent::Steady { after_ms: f64::from(steady) / 1e3 });
+    events.emit(Event::Steady { after_ms: f64::from(steady) / 1e3 });
     marks.steady = steady;
-    sink.event(ProgressEvent::Phase { phase: Phase::Faults });
+    events.emit(Event::PhaseStarted { phase: Phase::Faults });
     for moment in &spec.timeline {
         sleep_until(Instant::now() + moment.at.0).await;
         marks.faults.get_or_insert(running.now());
@@ -105,7 +105,7 @@ async fn under_load(
         }
         marks.faults_end = running.now();
     }
-    sink.event(ProgressEvent::Phase { phase: Phase::After });
+    events.emit(Event::PhaseStarted { phase: Phase::After });
     let after = &spec.steady_state.after;
     let mut broken = None;
     // recovery counts from the last kill; the steady state cannot have begun before its replacement was there
@@ -114,9 +114,9 @@ async fn under_load(
         marks.faults_end = (last.at_ms * 1e3) as u32;
         from = (last.replaced_ms.unwrap_or(last.done_ms) * 1e3) as u32;
     }
-    marks.recovered = reach(&context.client, sink, running, conditions, after, from, &mut broken).await;
+    marks.recovered = reach(&context.client, events, running, conditions, after, from, &mut broken).await;
     match marks.recovered {
-        Some(at) => sink.event(ProgressEvent::Steady { after_ms: f64::from(at - marks.faults_end) / 1e3 }),
+        Some(at) => events.emit(Event::Steady { after_ms: f64::from(at - marks.faults_end) / 1e3 }),
         None => record.unrecovered = Some(not_steady("did not come back", after.within, broken)),
     }
     Ok(marks)

@@ -6,9 +6,7 @@
 //! another one by the same name, or is as it was.
 
 use std::collections::BTreeMap;
-use std::fs::OpenOptions;
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::ConfigMap;
@@ -21,6 +19,7 @@ use serde_json::Value;
 use super::error::ScenarioError;
 use super::objects;
 use super::schema::{ObjectRef, Patch};
+use crate::journal::{Entry, Journal, standing};
 
 /// Label of the ConfigMaps; its value is the run's name.
 pub const LABEL: &str = "hearth.dev/undo";
@@ -55,20 +54,37 @@ enum Line {
     Closed(String),
 }
 
-/// The journal of one run.
-pub struct Journal {
+impl Entry for Line {
+    fn subject(&self) -> &str {
+        match self {
+            Line::Open(change) => &change.id,
+            Line::Closed(id) => id,
+        }
+    }
+
+    fn stands(&self) -> bool {
+        matches!(self, Line::Open(_))
+    }
+}
+
+/// The changes of one trial.
+pub struct Changes {
     client: Client,
-    path: PathBuf,
+    journal: Journal<Line>,
     run: String,
     /// Not taken back yet, oldest first.
     open: Vec<Change>,
     count: u32,
 }
 
-impl Journal {
-    /// A journal for `run` that adds to the file at `path`.
-    pub fn new(client: Client, path: &Path, run: &str) -> Self {
-        Journal { client, path: path.to_owned(), run: run.to_owned(), open: Vec::new(), count: 0 }
+impl Changes {
+    /// Changes for `run`, noted in the file at `path`.
+    ///
+    /// # Errors
+    /// The file cannot be used.
+    pub fn open(client: Client, path: &Path, run: &str) -> Result<Self, ScenarioError> {
+        let (journal, _) = Journal::open(path)?;
+        Ok(Changes { client, journal, run: run.to_owned(), open: Vec::new(), count: 0 })
     }
 
     /// Changes an object; how to take it back is safe before that. The object's description.
@@ -92,7 +108,7 @@ impl Journal {
             spec,
             settle_ms: patch.settle.0.as_millis() as u64,
         };
-        append(&self.path, &Line::Open(Box::new(change.clone())))?;
+        self.journal.append(&Line::Open(Box::new(change.clone()))).await?;
         self.open.push(change.clone());
         note(&self.client, &change).await?;
         objects::replace_spec(&self.client, object, &change.uid, |spec| {
@@ -108,7 +124,7 @@ impl Journal {
         let mut results = Vec::new();
         while let Some(change) = self.open.pop() {
             let object = change.object.to_string();
-            let undone = take_back(&self.client, &self.path, &change).await;
+            let undone = take_back(&self.client, &self.journal, &change).await;
             results.push(undone.map(|()| object.clone()).map_err(|error| (object, error)));
         }
         results
@@ -121,7 +137,8 @@ impl Journal {
 /// # Errors
 /// The first change that could not be taken back; what is left stays in the journal.
 pub async fn heal(client: &Client, path: &Path) -> Result<Vec<String>, ScenarioError> {
-    let mut open = standing(path)?;
+    let (journal, lines) = Journal::open(path)?;
+    let mut open = opened(lines);
     let api: Api<ConfigMap> = Api::all(client.clone());
     let list = api.list(&ListParams::default().labels(LABEL)).await.map_err(ScenarioError::kube("look for undo entries"))?;
     for map in list.items {
@@ -132,13 +149,13 @@ pub async fn heal(client: &Client, path: &Path) -> Result<Vec<String>, ScenarioE
     }
     let mut healed = Vec::new();
     for change in open.iter().rev() {
-        take_back(client, path, change).await?;
+        take_back(client, &journal, change).await?;
         healed.push(format!("{} (changed by run {})", change.object, change.run));
     }
     Ok(healed)
 }
 
-async fn take_back(client: &Client, path: &Path, change: &Change) -> Result<(), ScenarioError> {
+async fn take_back(client: &Client, journal: &Journal<Line>, change: &Change) -> Result<(), ScenarioError> {
     let original = |spec: &mut Value| {
         *spec = change.spec.clone();
         Ok(())
@@ -157,7 +174,7 @@ async fn take_back(client: &Client, path: &Path, change: &Change) -> Result<(), 
         Err(kube::Error::Api(status)) if status.code == 404 => {}
         Err(error) => return Err(ScenarioError::kube(format!("delete undo entry {}", change.id))(error)),
     }
-    append(path, &Line::Closed(change.id.clone()))
+    Ok(journal.append(&Line::Closed(change.id.clone())).await?)
 }
 
 /// Writes the change into the cluster.
@@ -178,38 +195,13 @@ async fn note(client: &Client, change: &Change) -> Result<(), ScenarioError> {
     Ok(())
 }
 
-/// Adds a line that survives a power cut.
-fn append(path: &Path, line: &Line) -> Result<(), ScenarioError> {
-    let failed = |source| ScenarioError::File { action: "write", path: path.to_owned(), source };
-    let mut text = serde_json::to_string(line).map_err(|error| failed(error.into()))?;
-    text.push('\n');
-    let new = !path.exists();
-    let mut file = OpenOptions::new().create(true).append(true).open(path).map_err(failed)?;
-    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
-    if let (true, Some(parent)) = (new, path.parent()) {
-        // a new name is safe only once its directory is
-        std::fs::File::open(parent).and_then(|directory| directory.sync_all()).map_err(failed)?;
-    }
-    Ok(())
-}
-
-/// Changes that the file says were made and not taken back, oldest first. A last line without its end was cut off by a
-/// crash: its change was not made yet.
-fn standing(path: &Path) -> Result<Vec<Change>, ScenarioError> {
-    let text = match std::fs::read_to_string(path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        text => text.map_err(|source| ScenarioError::File { action: "read", path: path.to_owned(), source })?,
-    };
-    let whole = text.rfind('\n').map_or("", |end| &text[..end]);
-    let mut open: Vec<Change> = Vec::new();
-    for (index, line) in whole.lines().enumerate() {
-        let parsed = serde_json::from_str(line);
-        match parsed.map_err(|source| ScenarioError::Journal { path: path.to_owned(), line: index + 1, source })? {
-            Line::Open(change) => open.push(*change),
-            Line::Closed(id) => open.retain(|change| change.id != id),
-        }
-    }
-    Ok(open)
+/// Changes that were made and not taken back, oldest first.
+fn opened(lines: Vec<Line>) -> Vec<Change> {
+    let open = standing(lines).into_iter().filter_map(|line| match line {
+        Line::Open(change) => Some(*change),
+        Line::Closed(_) => None,
+    });
+    open.collect()
 }
 
 #[cfg(test)]
@@ -222,18 +214,14 @@ mod tests {
         Change { id: id.into(), run: "r".into(), object, uid: "u".into(), spec: Value::Null, settle_ms: 0 }
     }
 
-    #[test]
-    fn what_was_opened_and_not_closed_stands() {
+    #[tokio::test]
+    async fn what_was_opened_and_not_closed_stands() {
         let scratch = tempfile::tempdir().expect("scratch");
         let path = scratch.path().join("undo.jsonl");
-        assert_eq!(standing(&path).expect("absent is empty"), []);
+        let (journal, _) = Journal::open(&path).expect("new");
         for line in [Line::Open(change("a").into()), Line::Open(change("b").into()), Line::Closed("a".into())] {
-            append(&path, &line).expect("written");
+            journal.append(&line).await.expect("written");
         }
-        assert_eq!(standing(&path).expect("readable"), [change("b")]);
-        std::fs::OpenOptions::new().append(true).open(&path).and_then(|mut file| file.write_all(b"{\"open\":{")).expect("cut");
-        assert_eq!(standing(&path).expect("a cut line is none"), [change("b")]);
-        std::fs::write(&path, "nonsense\n").expect("written");
-        assert!(matches!(standing(&path), Err(ScenarioError::Journal { line: 1, .. })));
+        assert_eq!(opened(Journal::read(&path).expect("readable")), [change("b")]);
     }
 }

@@ -5,6 +5,7 @@ mod json_lines;
 pub mod logging;
 mod printer;
 mod progress;
+mod scenario;
 mod style;
 mod terminal;
 #[cfg(test)]

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use anstream::adapter::strip_str;
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::scenario;
 use super::style::{BAD, CAUTION, DIM, GOOD, duration, paint, sentence};
 use super::{Printer, Verbosity};
 use crate::event::{Event, Record, RunOutcome, Sink, StepOutcome};
@@ -169,7 +170,7 @@ impl Display {
 impl Sink for Display {
     fn record(&mut self, record: &Record) {
         match &record.event {
-            Event::RunStarted { steps, .. } => {
+            Event::PlanStarted { steps, .. } => {
                 self.sentences = steps.iter().map(|step| (step.id.clone(), step.sentence.clone())).collect();
                 self.total = steps.len();
                 self.begin();
@@ -195,15 +196,22 @@ impl Sink for Display {
             }
             Event::StepFinished { id, outcome, seconds } => self.finish_step(id, outcome, *seconds),
             // The end follows at once, and tells why.
-            Event::RunStopping { running: 0, .. } => {}
-            Event::RunStopping { interrupted, running, .. } => {
+            Event::PlanStopping { running: 0, .. } => {}
+            Event::PlanStopping { interrupted, running, .. } => {
                 let again = if *interrupted { "; Ctrl-C again ends at once" } else { "" };
                 let steps = if *running == 1 { "step" } else { "steps" };
                 let wait = format!("Starting nothing new, waiting for {running} running {steps}{again}");
                 self.printer.err(paint(CAUTION, &wait));
             }
             Event::Log { text } => self.printer.err(text),
-            Event::RunFinished { outcome, seconds } => self.finish(*outcome, *seconds),
+            Event::PlanFinished { outcome, seconds } => self.finish(*outcome, *seconds),
+            Event::RunStarted { .. } | Event::RunFinished { .. } => {}
+            Event::Load { requests, failed } => self.printer.detail(format!("    {}", scenario::load(*requests, *failed))),
+            event => {
+                if let Some(line) = scenario::line(event) {
+                    self.printer.err(line);
+                }
+            }
         }
     }
 

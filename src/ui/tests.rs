@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use super::*;
 use crate::error::{BoxError, Explain, Family};
-use crate::event::{Direction, Event, Record, RunOutcome, Sink, StepInfo, StepOutcome};
+use crate::event::{Direction, Event, Phase, Record, RunOutcome, Sink, StepInfo, StepOutcome, Trial, Verdict};
 use crate::graph::StepId;
 
 /// A stream to look at afterwards.
@@ -37,6 +37,7 @@ fn story() -> Vec<Record> {
     let info = |id: &str, sentence: &str, after: &[&str]| StepInfo {
         id: id.into(),
         sentence: sentence.into(),
+        stage: "Nodes".into(),
         target: None,
         after: after.iter().map(|id| StepId::from(*id)).collect(),
     };
@@ -48,15 +49,8 @@ fn story() -> Vec<Record> {
     ];
     let started = |id: &str, waited| Event::StepStarted { id: id.into(), waited };
     let finished = |id: &str, outcome, seconds| Event::StepFinished { id: id.into(), outcome, seconds };
-    let run = Event::RunStarted {
-        run_id: "test-run".into(),
-        name: "demo".into(),
-        direction: Direction::Apply,
-        started: jiff::Timestamp::UNIX_EPOCH,
-        steps,
-    };
     let events = [
-        (0.0, run),
+        (0.0, Event::PlanStarted { direction: Direction::Apply, steps }),
         (0.0, started("network", 0.0)),
         (0.0, finished("network", StepOutcome::Satisfied, 0.0)),
         (0.0, started("one", 0.0)),
@@ -65,9 +59,9 @@ fn story() -> Vec<Record> {
         (4.0, started("two", 4.0)),
         (5.0, Event::StepRetry { id: "two".into(), attempt: 1, error: "no answer\n  caused by: refused".into() }),
         (10.0, finished("two", StepOutcome::Failed { error: "no answer".into() }, 6.0)),
-        (10.0, Event::RunStopping { reason: "step `two` failed".into(), interrupted: false, running: 0 }),
+        (10.0, Event::PlanStopping { reason: "step `two` failed".into(), interrupted: false, running: 0 }),
         (10.0, finished("api", StepOutcome::Skipped { reason: "step `two` failed".into() }, 0.0)),
-        (10.0, Event::RunFinished { outcome: RunOutcome::Failed, seconds: 10.0 }),
+        (10.0, Event::PlanFinished { outcome: RunOutcome::Failed, seconds: 10.0 }),
     ];
     events.into_iter().map(|(at, event)| Record { at, event }).collect()
 }
@@ -97,6 +91,36 @@ fn plain_progress() {
     Failed after 10.0 s: 1 done, 1 already as wanted, 1 not started
     ");
     assert_eq!(shown(Verbosity::Quiet), "");
+}
+
+#[test]
+fn a_scenario_in_the_same_display() {
+    let (printer, _, err) = printer(Verbosity::Normal);
+    let mut display = Display::new(printer);
+    let events = [
+        Event::ScenarioStarted { scenario: "pod-kill".into(), title: "No request is lost".into() },
+        Event::Measuring { what: "how well this machine generates load".into() },
+        Event::TrialStarted { trial: Trial::Claim },
+        Event::PhaseStarted { phase: Phase::Before },
+        Event::Load { requests: 10, failed: 0 },
+        Event::Steady { after_ms: 5000.0 },
+        Event::PhaseStarted { phase: Phase::Faults },
+        Event::FaultInjected { fault: "podKill".into(), target: "pod was-1 on demo-worker".into(), number: 1, of: 3 },
+        Event::FaultRecovered { fault: "podKill".into(), after_ms: 2100.0 },
+        Event::ScenarioFinished { scenario: "pod-kill".into(), verdict: Verdict::Pass },
+    ];
+    events.into_iter().for_each(|event| display.record(&Record { at: 0.0, event }));
+    insta::assert_snapshot!(err.text(), @r"
+    scenario pod-kill
+      measuring how well this machine generates load
+      as written
+        waiting for the steady state
+          steady after 5.0 s
+        faults
+        podKill 1/3: pod was-1 on demo-worker
+          back after 2.1 s
+      PASS
+    ");
 }
 
 #[test]

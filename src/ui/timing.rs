@@ -27,8 +27,8 @@ struct Row<'a> {
 /// nothing to do are left out; `*` marks the chain of steps that decided how long the run took. None when
 /// no step had anything to do.
 pub fn timing_table(records: &[Record], width: usize) -> Option<String> {
-    let begin = records.iter().rposition(|record| matches!(record.event, Event::RunStarted { .. }))?;
-    let Event::RunStarted { steps, .. } = &records[begin].event else { return None };
+    let begin = records.iter().rposition(|record| matches!(record.event, Event::PlanStarted { .. }))?;
+    let Event::PlanStarted { steps, .. } = &records[begin].event else { return None };
     let rows = rows(steps, &records[begin..]);
     let whole = rows.iter().map(|row| row.ended).fold(0.0, f64::max);
     if rows.is_empty() {

@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 use ssh2::{CheckResult, KnownHostFileKind, KnownHosts, MethodType, Session};
 
 use super::error::{At, SshError};
+use crate::file::{self, Readers};
 
 /// Signature methods, best first; of one host's keys the first that it has is used.
 const METHODS: [&str; 6] =
@@ -191,8 +192,6 @@ fn read(session: &Session, path: &Path) -> Result<KnownHosts, SshError> {
 
 /// Adds a line, for the owner's eyes; whoever reads meanwhile sees the old file or the new one.
 fn append(path: &Path, line: &str) -> io::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    std::fs::create_dir_all(folder)?;
     let mut text = match std::fs::read(path) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
@@ -202,14 +201,7 @@ fn append(path: &Path, line: &str) -> io::Result<()> {
         text.push(b'\n');
     }
     text.extend_from_slice(line.as_bytes());
-    let mut partial = path.as_os_str().to_owned();
-    partial.push(format!(".{}", std::process::id()));
-    let mut options = std::fs::OpenOptions::new();
-    std::os::unix::fs::OpenOptionsExt::mode(options.write(true).create(true).truncate(true), 0o600);
-    let mut file = options.open(&partial)?;
-    file.write_all(&text)?;
-    file.sync_all()?;
-    std::fs::rename(&partial, path)
+    file::replace(path, Readers::Owner, |file| file.write_all(&text))
 }
 
 #[cfg(test)]

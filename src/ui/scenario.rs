@@ -1,0 +1,38 @@
+//! Scenarios as lines of talk.
+
+use crate::event::{Event, Phase, Trial};
+
+/// The line for an event of a scenario, indented by how deep it is inside; none for other events, and for the load,
+/// which is a line of its own on a live display.
+pub(super) fn line(event: &Event) -> Option<String> {
+    Some(match event {
+        Event::ScenarioStarted { scenario, .. } => format!("scenario {scenario}"),
+        Event::Healed { object } => format!("  took back what an earlier run had left: {object}"),
+        Event::Measuring { what } => format!("  measuring {what}"),
+        Event::TrialStarted { trial: Trial::Claim } => "  as written".into(),
+        Event::TrialStarted { trial: Trial::Control } => "  negative control: must fail".into(),
+        Event::Changing { object, back: false } => format!("    changing {object}"),
+        Event::Changing { object, back: true } => format!("    changing {object} back"),
+        Event::PhaseStarted { phase } => format!("    {}", phase_text(*phase)),
+        Event::FaultInjected { fault, target, number, of } => format!("    {fault} {number}/{of}: {target}"),
+        Event::FaultRecovered { after_ms, .. } => format!("      back after {:.1} s", after_ms / 1000.0),
+        Event::Steady { after_ms } => format!("      steady after {:.1} s", after_ms / 1000.0),
+        Event::ScenarioFinished { verdict, .. } => format!("  {}", verdict.name()),
+        _ => return None,
+    })
+}
+
+/// What a part of a trial waits for or does.
+pub(super) fn phase_text(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Before => "waiting for the steady state",
+        Phase::Faults => "faults",
+        Phase::After => "waiting for the steady state to come back",
+        Phase::Drain => "waiting for requests in flight",
+    }
+}
+
+/// The load so far.
+pub(super) fn load(requests: u64, failed: u64) -> String {
+    format!("{requests} requests, {failed} failed")
+}
