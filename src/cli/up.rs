@@ -1,6 +1,7 @@
 //! `hearth up`: plan, preflight, run.
 
 use std::io::IsTerminal;
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
 use serde_json::json;
@@ -62,10 +63,16 @@ pub async fn run(context: &Context, args: UpArgs) -> Result<u8> {
         Ok((applied, vip))
     })
     .await?;
+    arrived(context, &session, plan.steps().len(), applied, vip)?;
+    Ok(0)
+}
+
+/// What there is now, and what can be done with it.
+fn arrived(context: &Context, session: &Session, steps: usize, applied: usize, vip: Option<Ipv4Addr>) -> Result<()> {
     let file: PathBuf = session.state.kubeconfig();
     let name = &session.profile.name;
     context.result(
-        &json!({"name": name, "changed": applied > 0, "steps": plan.steps().len(), "applied": applied, "vip": vip,
+        &json!({"name": name, "changed": applied > 0, "steps": steps, "applied": applied, "vip": vip,
             "kubeconfig": file, "context": kubeconfig::context(name)}),
         || {
             let mut text = match applied {
@@ -79,8 +86,7 @@ pub async fn run(context: &Context, args: UpArgs) -> Result<u8> {
             text.push_str("  next        hearth status · hearth test scenarios/pod-kill-retry.yaml · hearth down");
             text
         },
-    )?;
-    Ok(0)
+    )
 }
 
 /// Looks whether the profile can be brought up; changes nothing.
