@@ -73,6 +73,26 @@ impl State {
         self.root.join("journal.jsonl")
     }
 
+    /// What faults have to be taken back, should a run of `hearth test` be cut off.
+    pub fn undo_journal(&self) -> PathBuf {
+        self.root.join("undo.jsonl")
+    }
+
+    /// The profile of the last `up`.
+    pub fn profile(&self) -> PathBuf {
+        self.root.join("profile.json")
+    }
+
+    /// The host keys that were trusted on first use.
+    pub fn known_hosts(&self) -> PathBuf {
+        self.root.join("known_hosts")
+    }
+
+    /// Who works with this directory, for others on other machines: its lock keeps runs with the same one apart.
+    pub fn desk(&self) -> String {
+        format!("{}:{}", whoami().user_at_machine(), self.root.display())
+    }
+
     /// The administrator's kubeconfig.
     pub fn kubeconfig(&self) -> PathBuf {
         self.root.join("kubeconfig")

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use super::reference::canonical;
 use super::{ArtifactError, FilePin, verify};
 
 /// Longest index or manifest that is read out of an archive, in bytes.
@@ -64,18 +65,6 @@ impl Bundle {
             Err(source) => Err(ArtifactError::Io { action: "read", path, source }),
         }
     }
-}
-
-/// A reference with nothing left out: `nginx` becomes `docker.io/library/nginx:latest`.
-pub fn canonical(reference: &str) -> String {
-    let (host, rest) = match reference.split_once('/') {
-        Some((host, rest)) if host.contains(['.', ':']) || host == "localhost" => (host, rest.to_owned()),
-        Some(_) => ("docker.io", reference.to_owned()),
-        None => ("docker.io", format!("library/{reference}")),
-    };
-    let host = if host == "index.docker.io" { "docker.io" } else { host };
-    let tag = if rest.contains([':', '@']) { "" } else { ":latest" };
-    format!("{host}/{rest}{tag}")
 }
 
 /// The `.tar` files of a folder, sorted; none if there is no folder.
@@ -173,21 +162,6 @@ mod tests {
         std::fs::create_dir(folder.path().join("manifests"))?;
         let bundle = Bundle::open(folder.path())?;
         Ok((folder, bundle))
-    }
-
-    #[test]
-    fn references_are_completed() {
-        for (short, whole) in [
-            ("nginx", "docker.io/library/nginx:latest"),
-            ("nginx:1.26", "docker.io/library/nginx:1.26"),
-            ("istio/pilot:1", "docker.io/istio/pilot:1"),
-            ("localhost/a:1", "localhost/a:1"),
-            ("host:5000/a/b", "host:5000/a/b:latest"),
-            ("quay.io/a@sha256:0", "quay.io/a@sha256:0"),
-        ] {
-            assert_eq!(canonical(short), whole);
-            assert_eq!(canonical(whole), whole);
-        }
     }
 
     #[test]

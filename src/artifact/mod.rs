@@ -1,11 +1,14 @@
 //! Artifacts: pinned images and files, from a bundle directory, the cache or the network, and the WAS image
-//! that Hearth packs out of its own binary. Everything here blocks: call it off the async threads.
+//! that Hearth packs out of its own binary. What a run needs it asks of its [`Store`]; everything else here blocks: call
+//! it off the async threads.
 
 pub mod bundle;
 pub mod download;
 pub mod oci;
 pub mod pins;
 pub mod programs;
+pub mod reference;
+pub mod store;
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -14,6 +17,7 @@ use sha2::{Digest, Sha256};
 
 pub use bundle::Bundle;
 pub use pins::{FilePin, ImagePin};
+pub use store::Store;
 
 use crate::error::{Explain, Family};
 use crate::file::{self, Readers};
@@ -74,6 +78,20 @@ pub enum ArtifactError {
         #[source]
         source: std::io::Error,
     },
+    /// The WAS image is packed out of this program.
+    #[error("cannot find the program file of hearth itself")]
+    OwnProgram(#[source] std::io::Error),
+    /// What was downloaded for a program does not have it.
+    #[error("{url} has no program {program}")]
+    NoProgram {
+        /// Its name.
+        program: &'static str,
+        /// The release.
+        url: String,
+    },
+    /// Work was given up because the run ended.
+    #[error("interrupted")]
+    Interrupted,
     /// Neither `XDG_CACHE_HOME` nor `HOME` is set.
     #[error("no place for the cache: neither XDG_CACHE_HOME nor HOME is set")]
     NoCache,
@@ -81,7 +99,11 @@ pub enum ArtifactError {
 
 impl Explain for ArtifactError {
     fn family(&self) -> Family {
-        Family::Artifact
+        match self {
+            ArtifactError::Interrupted => Family::Interrupted,
+            ArtifactError::OwnProgram(_) => Family::Preflight,
+            _ => Family::Artifact,
+        }
     }
 
     fn hint(&self) -> Option<String> {
@@ -104,6 +126,8 @@ impl Explain for ArtifactError {
                 )
             }
             ArtifactError::Io { .. } => "check the path's permissions and the free space".into(),
+            ArtifactError::NoProgram { .. } => "name a directory with it in bin/ by --bundle DIR (HEARTH_BUNDLE)".into(),
+            ArtifactError::OwnProgram(_) | ArtifactError::Interrupted => return None,
             ArtifactError::NoCache => "set XDG_CACHE_HOME to a directory that can be written".into(),
         })
     }

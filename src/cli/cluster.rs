@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use super::UsageError;
 use super::args::{BundleArgs, ProfileArgs};
-use crate::artifact::Bundle;
+use crate::artifact::{Bundle, Store};
 use crate::error::Result;
-use crate::profile::{self, Profile, Provider, Source, SshHosts};
+use crate::profile::{self, Profile, Provider, Source};
 use crate::provider::AnyProvider;
 use crate::provider::docker::DockerProvider;
 use crate::provider::ssh::SshProvider;
@@ -54,37 +54,11 @@ pub fn existing(args: &ProfileArgs) -> Result<Profile> {
         (None, []) => return load(args),
         (None, several) => return Err(UsageError::Several { names: several.join(", ") }.into()),
     };
-    let kept = std::fs::read(kept_profile(&State::of(&name)?)).ok();
-    match kept.and_then(|bytes| serde_json::from_slice(&bytes).ok()) {
-        Some(profile) => Ok(profile),
-        // a cluster whose state is lost can still be looked at and removed: its containers carry its name
-        None => profile::load(
-            &[Source::Stdin(
-                "{apiVersion: hearth.dev/v1alpha1, kind: ClusterProfile, metadata: {}, spec: {provider: {docker: {}}}}".into(),
-            )],
-            &[format!("metadata.name=\"{name}\"")],
-        ),
-    }
-}
-
-/// Keeps the profile for verbs that are later used without naming it.
-pub fn keep(state: &State, profile: &Profile) -> std::io::Result<()> {
-    std::fs::write(kept_profile(state), serde_json::to_vec_pretty(profile).unwrap_or_default())
-}
-
-fn kept_profile(state: &State) -> PathBuf {
-    state.root().join("profile.json")
-}
-
-/// The profile's hosts, and those that the last `up` had and this one no longer asks for: they are to leave.
-fn with_former(hosts: &SshHosts, state: &State) -> SshHosts {
-    let mut all = hosts.clone();
-    let kept = std::fs::read(kept_profile(state)).ok().and_then(|bytes| serde_json::from_slice::<Profile>(&bytes).ok());
-    if let Some(Provider::Ssh(former)) = kept.map(|profile| profile.provider) {
-        let known: Vec<String> = hosts.hosts.iter().map(|host| host.name.clone()).collect();
-        all.hosts.extend(former.hosts.into_iter().filter(|host| !known.contains(&host.name)));
-    }
-    all
+    // a cluster whose state is lost can still be looked at and removed
+    Ok(match Profile::kept(&State::of(&name)?.profile()) {
+        Some(profile) => profile,
+        None => Profile::of_name(&name)?,
+    })
 }
 
 /// Everything a run on this profile shares.
@@ -93,12 +67,12 @@ pub fn session(profile: Profile, bundle: Option<&BundleArgs>, merge_into: Option
     let provider = match &profile.provider {
         Provider::Docker(nodes) => AnyProvider::Docker(DockerProvider::new(&profile.name, nodes)?),
         Provider::Ssh(hosts) => {
-            let hosts = with_former(hosts, &state);
-            AnyProvider::Ssh(SshProvider::new(&hosts, state.root().join("known_hosts")))
+            let hosts = hosts.with_former(Profile::kept(&state.profile()).as_ref());
+            AnyProvider::Ssh(SshProvider::new(&hosts, state.known_hosts()))
         }
     };
     // an empty HEARTH_BUNDLE means none
     let named = bundle.and_then(|args| args.bundle.as_ref()).filter(|path| !path.as_os_str().is_empty());
     let bundle = named.map(Bundle::open).transpose()?;
-    Ok(Arc::new(Session::new(profile, provider, bundle, state, merge_into)))
+    Ok(Arc::new(Session::new(profile, provider, Store::new(bundle), state, merge_into)))
 }

@@ -6,6 +6,7 @@ use super::args::{Format, KubeconfigArgs};
 use super::{Context, cluster};
 use crate::cluster::kubeconfig;
 use crate::error::Result;
+use crate::steps::kubeconfig as step;
 
 pub async fn run(context: &Context, args: KubeconfigArgs) -> Result<u8> {
     let session = cluster::session(cluster::existing(&args.profile)?, None, None)?;
@@ -14,7 +15,7 @@ pub async fn run(context: &Context, args: KubeconfigArgs) -> Result<u8> {
         context.result(&json!({"kubeconfig": path}), || path.display().to_string())?;
         return Ok(0);
     }
-    let config = session.kubeconfig().await?;
+    let config = step::of(&session).await?;
     match args.merge {
         Some(path) => {
             let path = path.unwrap_or_else(kubeconfig::user_file);

@@ -5,8 +5,8 @@ use super::{Context, cluster};
 use crate::engine::{self, Check, Options};
 use crate::error::Result;
 use crate::graph::{Plan, StepId, render};
-use crate::plan::{StepKind, build};
-use crate::steps::Steps;
+use crate::plan::build;
+use crate::steps::{StepKind, Steps};
 
 pub async fn run(context: &Context, args: PlanArgs) -> Result<u8> {
     let profile = cluster::load(&args.profile)?;

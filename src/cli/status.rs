@@ -10,6 +10,7 @@ use crate::error::{Explain, Family, Result};
 use crate::profile::NodeSpec;
 use crate::provider::{AnyProvider, NodeView};
 use crate::steps::Session;
+use crate::steps::settled::Look;
 use std::sync::Arc;
 
 /// What `status` prints; the JSON form is this very value.
@@ -122,7 +123,7 @@ async fn components(session: &Arc<Session>, existing: &[NodeView], status: &mut 
     let running: Vec<_> =
         existing.iter().filter(|node| node.running).map(|node| NodeSpec { name: node.name.clone(), role: node.role }).collect();
     let nodes = session.provider.nodes(&running).await?;
-    let look = session.look(&nodes).await?;
+    let look = Look::at(session, &nodes).await?;
     status.components.extend(look.parts.into_iter().map(|(part, works)| ComponentStatus {
         component: part.to_string(),
         state: if works { "works" } else { "does not work" }.into(),

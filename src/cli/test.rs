@@ -150,7 +150,7 @@ async fn scenario_context(session: &Arc<Session>, running: &Run, dir: &Path) -> 
         profile: Some(session.profile.name.clone()),
         run: running.id.to_string(),
         run_dir: dir.to_owned(),
-        journal: session.state.root().join("undo.jsonl"),
+        journal: session.state.undo_journal(),
         cancel: running.cancel.token().clone(),
         events: running.events.clone(),
     })

@@ -48,7 +48,7 @@ pub async fn run(context: &Context, args: UpArgs) -> Result<u8> {
     let last_words = "run `hearth up` to go on, or `hearth down` to clean up";
     let opening = Opening { id: RunId::new(), verb: "up", wait: args.wait, last_words };
     let ((applied, vip), _lock) = run::open(context, &session, opening, async |running| {
-        let kept = cluster::keep(&session.state, &session.profile);
+        let kept = session.profile.keep(&session.state.profile());
         kept.map_err(|source| UsageError::Write { path: session.state.root().display().to_string(), source })?;
         let outcome = running.execute(&session, &plan, Direction::Apply, args.parallel.into(), args.timeout).await;
         let vip = match (&outcome, &session.profile.components.istio) {

@@ -100,6 +100,12 @@ pub fn config_file(settings: &Settings) -> Result<FileSpec, ClusterError> {
     Ok(FileSpec { path: CONFIG.to_owned(), bytes: documents.join("---\n").into_bytes(), mode: 0o644 })
 }
 
+/// True when the control plane has its API server's static pod, and its kubelet runs.
+pub async fn is_started(node: &impl Node) -> Result<bool, NodeError> {
+    let look = "test -s /etc/kubernetes/manifests/kube-apiserver.yaml && systemctl is-active --quiet kubelet";
+    Ok(node.exec(Command::shell(look)).await?.success())
+}
+
 /// Everything up to the start of the kubelet; the API answers some seconds later.
 pub async fn start(node: &impl Node) -> Result<(), ClusterError> {
     init(node, &[NEVER, FOR_PODS, FOR_LATER], Duration::from_secs(120)).await

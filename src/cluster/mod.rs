@@ -15,5 +15,6 @@ pub mod pki;
 pub mod ready;
 pub mod registration;
 pub mod routed;
+pub mod system;
 
 pub use error::ClusterError;

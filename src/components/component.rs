@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 use super::health::Ready;
@@ -49,6 +49,13 @@ impl PartId {
     /// The component it belongs to.
     pub fn component(self) -> &'static str {
         self.0.split_once('/').map_or(self.0, |(component, _)| component)
+    }
+}
+
+impl<'de> Deserialize<'de> for PartId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // names of parts are few, short, and live as long as the program
+        Ok(PartId(String::deserialize(deserializer)?.leak()))
     }
 }
 

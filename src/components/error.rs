@@ -76,6 +76,14 @@ pub enum ComponentError {
         /// What is wrong, as far as the cluster tells.
         diagnosis: Box<Diagnosis>,
     },
+    /// The application did not answer.
+    #[error("{url} did not answer 200 within {limit:?}")]
+    NoAnswer {
+        /// What was asked.
+        url: String,
+        /// How long.
+        limit: Duration,
+    },
     /// The cluster could not be asked.
     #[error("cannot watch {object}")]
     Watch {
@@ -90,7 +98,7 @@ pub enum ComponentError {
 impl Explain for ComponentError {
     fn family(&self) -> Family {
         match self {
-            ComponentError::NotReady { .. } => Family::NotReady,
+            ComponentError::NotReady { .. } | ComponentError::NoAnswer { .. } => Family::NotReady,
             _ => Family::Component,
         }
     }
@@ -99,6 +107,9 @@ impl Explain for ComponentError {
         match self {
             ComponentError::Refused { .. } => Some("`hearth up` again continues where this ended".into()),
             ComponentError::NotReady { diagnosis, .. } => diagnosis.hint(),
+            ComponentError::NoAnswer { .. } => {
+                Some("`hearth status` tells what is wrong; `hearth logs NODE` shows a node's log".into())
+            }
             _ => None,
         }
     }

@@ -13,6 +13,7 @@
 //! its line in [`ALL`].
 
 pub mod address_pool;
+pub mod answer;
 pub mod apply;
 pub mod catalogue;
 mod component;

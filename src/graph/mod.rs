@@ -52,14 +52,29 @@ pub struct StepLimits {
     pub pause: Duration,
 }
 
+impl StepLimits {
+    /// Five minutes, and no second try.
+    pub const USUAL: StepLimits = StepLimits {
+        deadline: Duration::from_secs(300),
+        check: Duration::from_secs(20),
+        attempts: 1,
+        pause: Duration::from_secs(1),
+    };
+
+    /// The same with another deadline, in seconds.
+    pub const fn within(self, seconds: u64) -> Self {
+        StepLimits { deadline: Duration::from_secs(seconds), ..self }
+    }
+
+    /// The same with more attempts: for what was refused once and may work a moment later, and is not harmed by a second try.
+    pub const fn attempts(self, attempts: u32) -> Self {
+        StepLimits { attempts, ..self }
+    }
+}
+
 impl Default for StepLimits {
     fn default() -> Self {
-        StepLimits {
-            deadline: Duration::from_secs(300),
-            check: Duration::from_secs(20),
-            attempts: 1,
-            pause: Duration::from_secs(1),
-        }
+        StepLimits::USUAL
     }
 }
 

@@ -103,9 +103,9 @@ pub struct PlanBuilder<K> {
 
 impl<K: Kind> PlanBuilder<K> {
     /// Adds a step that runs after all of `after`, and returns its name for later steps to refer to.
-    pub fn add<'a>(&mut self, id: impl Into<StepId>, kind: K, after: impl IntoIterator<Item = &'a StepId>) -> StepId {
+    pub fn add<'a>(&mut self, id: impl Into<StepId>, kind: impl Into<K>, after: impl IntoIterator<Item = &'a StepId>) -> StepId {
         let id = id.into();
-        self.steps.push(Step { id: id.clone(), kind, after: after.into_iter().cloned().collect() });
+        self.steps.push(Step { id: id.clone(), kind: kind.into(), after: after.into_iter().cloned().collect() });
         id
     }
 

@@ -2,11 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use super::StepKind;
 use crate::artifact::pins::kubernetes_images;
 use crate::components::{Image, Need, PartId, catalogue, istio, metallb, workloads};
 use crate::graph::{Plan, PlanBuilder, PlanError, StepId};
 use crate::profile::{Cni, DockerNodes, NodeSpec, Nodes, Profile, Provider, Role};
+use crate::steps::{
+    ApiServer, Apply, ClusterConfiguration, ClusterServices, Connectivity, ControlPlane, Gateway, Healthy, HostImages, Images,
+    Install, Kubeconfig, Kubelet, Leave, LoadImage, Network, Node, NodeImage, NodesReady, PodNetwork, Prune, Register,
+    ServiceNetwork, Settled, StepKind, Stock, Storage, Tools, WasImage,
+};
 
 /// The plan that brings `profile` up. `leaving` are nodes of the cluster that the profile no longer asks for.
 pub fn up(profile: &Profile, leaving: &[NodeSpec]) -> Result<Plan<StepKind>, PlanError> {
@@ -14,50 +18,50 @@ pub fn up(profile: &Profile, leaving: &[NodeSpec]) -> Result<Plan<StepKind>, Pla
     let nodes = profile.nodes();
     let control_plane = nodes.first_control_plane().name.clone();
 
-    let was = plan.add("was-image", StepKind::WasImage, []);
+    let was = plan.add("was-image", WasImage, []);
     let (booted, for_services) = match &profile.provider {
         Provider::Docker(docker) => (containers(&mut plan, profile, docker, &nodes), None),
         Provider::Ssh(_) => machines(&mut plan, profile, &nodes),
     };
     let mut all_nodes: Vec<&StepId> = booted.values().collect();
 
-    let control = plan.add("control-plane", StepKind::ControlPlane { node: control_plane.clone() }, [&booted[&control_plane]]);
-    let api = plan.add("api", StepKind::ApiServer, [&control]);
-    let services = plan.add("cluster-services", StepKind::ClusterServices, std::iter::once(&api).chain(&for_services));
-    let configuration = plan.add("cluster-configuration", StepKind::ClusterConfiguration, [&services]);
+    let control = plan.add("control-plane", ControlPlane { node: control_plane.clone() }, [&booted[&control_plane]]);
+    let api = plan.add("api", ApiServer, [&control]);
+    let services = plan.add("cluster-services", ClusterServices, std::iter::once(&api).chain(&for_services));
+    let configuration = plan.add("cluster-configuration", ClusterConfiguration, [&services]);
     let mut left = Vec::new();
     for NodeSpec { name, role } in leaving {
-        left.push(plan.add(format!("leave/{name}"), StepKind::Leave { node: name.clone(), role: *role }, [&api]));
+        left.push(plan.add(format!("leave/{name}"), Leave { node: name.clone(), role: *role }, [&api]));
     }
     let mut started = left.clone();
     for NodeSpec { name, role } in &nodes {
-        let registered = plan.add(format!("register/{name}"), StepKind::Register { node: name.clone() }, [&api]);
+        let registered = plan.add(format!("register/{name}"), Register { node: name.clone() }, [&api]);
         let mut after = vec![registered];
         if profile.cni == Cni::Routed {
             // routes lead to every node, so every node must have its address; those to nodes that leave serve their
             // pods until they have moved
-            let kind = StepKind::PodNetwork { node: name.clone() };
+            let kind = PodNetwork { node: name.clone() };
             after.push(plan.add(format!("pod-network/{name}"), kind, all_nodes.iter().copied().chain(&left)));
         }
         if *role == Role::Worker {
             after.push(booted[name].clone());
-            after = vec![plan.add(format!("kubelet/{name}"), StepKind::Kubelet { node: name.clone() }, &after)];
+            after = vec![plan.add(format!("kubelet/{name}"), Kubelet { node: name.clone() }, &after)];
         }
         started.extend(after);
     }
-    let kubeconfig = plan.add("kubeconfig", StepKind::Kubeconfig, [&api]);
+    let kubeconfig = plan.add("kubeconfig", Kubeconfig, [&api]);
     if profile.cni == Cni::None {
         // nodes become Ready when the user has brought a pod network; nothing that runs in pods can be waited for
         return plan.build();
     }
-    let ready = plan.add("nodes-ready", StepKind::NodesReady { nodes: nodes.names() }, &started);
+    let ready = plan.add("nodes-ready", NodesReady { nodes: nodes.names() }, &started);
     started.push(services);
-    let service_network = plan.add("service-network", StepKind::ServiceNetwork, &started);
+    let service_network = plan.add("service-network", ServiceNetwork, &started);
     all_nodes.push(&was);
     let mut answered = vec![service_network];
     if profile.components.workloads.is_some() {
         let way = [workloads::ROUTES, workloads::WAS, workloads::WEB, istio::GATEWAY, metallb::POOL].map(applied);
-        answered.push(plan.add("gateway", StepKind::Gateway, &way));
+        answered.push(plan.add("gateway", Gateway, &way));
     }
     let loaded = loads(&mut plan, profile, &all_nodes, &answered);
     let mut finished = parts(&mut plan, profile, &api, &answered);
@@ -65,35 +69,35 @@ pub fn up(profile: &Profile, leaving: &[NodeSpec]) -> Result<Plan<StepKind>, Pla
     match &profile.provider {
         // the one volume of the workloads is made without the provisioner, so it need not compete with them
         Provider::Docker(docker) => {
-            finished.push(plan.add("storage", StepKind::Storage, &answered));
+            finished.push(plan.add("storage", Storage, &answered));
             let images = catalogue::pulled(profile);
             if docker.keep_node_image && !images.is_empty() {
-                let kind = StepKind::NodeImage { base: docker.image.clone(), images };
+                let kind = NodeImage { base: docker.image.clone(), images };
                 kept = Some(plan.add("node-image", kind, answered.iter().chain(&loaded)));
             }
         }
-        Provider::Ssh(_) => finished.push(plan.add("tools", StepKind::Tools { node: control_plane }, &answered)),
+        Provider::Ssh(_) => finished.push(plan.add("tools", Tools { node: control_plane }, &answered)),
     }
     finished.extend(answered);
     // the proof runs pods on every node, so it stands back until the application answers
     finished.extend(loaded);
     finished.extend([ready, kubeconfig, configuration]);
-    let proven = plan.add("connectivity", StepKind::Connectivity, &finished);
-    let pruned = plan.add("prune", StepKind::Prune, &finished);
-    plan.add("settled", StepKind::Settled, [proven, pruned].iter().chain(&kept));
+    let proven = plan.add("connectivity", Connectivity, &finished);
+    let pruned = plan.add("prune", Prune, &finished);
+    plan.add("settled", Settled, [proven, pruned].iter().chain(&kept));
     plan.build()
 }
 
 /// The plan whose undoing takes a cluster away: what exists, whatever the profile says today.
 pub fn down(name: &str, nodes: &[NodeSpec]) -> Result<Plan<StepKind>, PlanError> {
     let mut plan = Plan::builder(name);
-    let network = plan.add("network", StepKind::Network, []);
-    plan.add("node-image", StepKind::NodeImage { base: String::new(), images: Vec::new() }, []);
+    let network = plan.add("network", Network, []);
+    plan.add("node-image", NodeImage { base: String::new(), images: Vec::new() }, []);
     let mut all = Vec::new();
     for NodeSpec { name, role } in nodes {
-        all.push(plan.add(format!("node/{name}"), StepKind::Node { node: name.clone(), role: *role }, [&network]));
+        all.push(plan.add(format!("node/{name}"), Node { node: name.clone(), role: *role }, [&network]));
     }
-    plan.add("kubeconfig", StepKind::Kubeconfig, &all);
+    plan.add("kubeconfig", Kubeconfig, &all);
     plan.build()
 }
 
@@ -102,9 +106,9 @@ pub fn down_hosts(name: &str, hosts: &[NodeSpec]) -> Result<Plan<StepKind>, Plan
     let mut plan = Plan::builder(name);
     let mut all = Vec::new();
     for NodeSpec { name, role } in hosts {
-        all.push(plan.add(format!("install/{name}"), StepKind::Install { node: name.clone(), role: *role }, []));
+        all.push(plan.add(format!("install/{name}"), Install { node: name.clone(), role: *role }, []));
     }
-    plan.add("kubeconfig", StepKind::Kubeconfig, &all);
+    plan.add("kubeconfig", Kubeconfig, &all);
     plan.build()
 }
 
@@ -117,10 +121,10 @@ fn containers(
 ) -> BTreeMap<String, StepId> {
     let mut needed = vec![docker.image.clone()];
     needed.extend(catalogue::pulled(profile));
-    let image = plan.add("images", StepKind::Images { images: needed }, []);
-    let network = plan.add("network", StepKind::Network, []);
+    let image = plan.add("images", Images { images: needed }, []);
+    let network = plan.add("network", Network, []);
     let mut add = |NodeSpec { name, role }: &NodeSpec| {
-        let kind = StepKind::Node { node: name.clone(), role: *role };
+        let kind = Node { node: name.clone(), role: *role };
         (name.clone(), plan.add(format!("node/{name}"), kind, [&network, &image]))
     };
     nodes.iter().map(&mut add).collect()
@@ -131,19 +135,19 @@ fn containers(
 fn machines(plan: &mut PlanBuilder<StepKind>, profile: &Profile, nodes: &Nodes) -> (BTreeMap<String, StepId>, Option<StepId>) {
     let mut stocks = Vec::new();
     for NodeSpec { name, .. } in nodes {
-        stocks.push(plan.add(format!("stock/{name}"), StepKind::Stock { node: name.clone() }, []));
+        stocks.push(plan.add(format!("stock/{name}"), Stock { node: name.clone() }, []));
     }
     let (mut started, mut rest) = (BTreeMap::new(), None);
     let mut first_started = None;
     for NodeSpec { name, role } in nodes {
         // hosts may share a kernel, so all are looked at before any is changed; the control plane's way is the longest, so
         // it has the line to itself at first
-        let install = StepKind::Install { node: name.clone(), role: *role };
+        let install = Install { node: name.clone(), role: *role };
         let installed = plan.add(format!("install/{name}"), install, stocks.iter().chain(&first_started));
         let mut images = kubernetes_images(&profile.kubernetes.version, *role);
         // the API server starts while those that need it are still on their way
         let later = images.split_off(images.len().min(if *role == Role::ControlPlane { API_IMAGES } else { images.len() }));
-        let kind = |images| StepKind::HostImages { node: name.clone(), images };
+        let kind = |images| HostImages { node: name.clone(), images };
         let first = plan.add(format!("images/{name}"), kind(images), [&installed]);
         if !later.is_empty() {
             rest = Some(plan.add(format!("more-images/{name}"), kind(later), [&first]));
@@ -170,8 +174,8 @@ fn parts(plan: &mut PlanBuilder<StepKind>, profile: &Profile, api: &StepId, answ
         if part.late {
             after.extend_from_slice(answered);
         }
-        let step = plan.add(applied(part.id), StepKind::Apply { part: part.id }, &after);
-        works.push(plan.add(healthy(part.id), StepKind::Healthy { part: part.id }, [&step]));
+        let step = plan.add(applied(part.id), Apply { part: part.id }, &after);
+        works.push(plan.add(healthy(part.id), Healthy { part: part.id }, [&step]));
     }
     works
 }
@@ -185,7 +189,7 @@ fn loads(plan: &mut PlanBuilder<StepKind>, profile: &Profile, nodes: &[&StepId],
         let before = loads.len().checked_sub(2).map(|earlier| loads[earlier].clone());
         let waits = if early.contains(&image) { &[] } else { answered };
         let after = nodes.iter().copied().chain(&before).chain(waits);
-        loads.push(plan.add(load(&image), StepKind::LoadImage { image: image.reference.into_owned() }, after));
+        loads.push(plan.add(load(&image), LoadImage { image: image.reference.into_owned() }, after));
     }
     loads
 }
@@ -211,6 +215,7 @@ fn load(image: &Image) -> StepId {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::graph::Kind;
     use crate::profile::{Source, load};
 
     fn quick() -> Plan<StepKind> {
@@ -276,5 +281,42 @@ mod tests {
         let profile = load(&[Source::File("profiles/quick.yaml".into())], &[]).expect("the starter profile is valid");
         let plan = up(&profile, &[NodeSpec { name: "quick-worker3".into(), role: Role::Worker }]).expect("the plan has no cycle");
         assert!(comes_before(&plan, "leave/quick-worker3", "pod-network/quick-worker"));
+    }
+
+    /// The steps of every plan there is: up and down, on containers and on hosts, with a node that leaves.
+    fn all_steps() -> Vec<StepKind> {
+        let leaving = [NodeSpec { name: "gone".into(), role: Role::Worker }];
+        let plans = ["profiles/quick.yaml", "profiles/homelab.yaml"].map(|path| {
+            let profile = load(&[Source::File(path.into())], &[]).expect("the starter profile is valid");
+            up(&profile, &leaving).expect("the plan has no cycle")
+        });
+        let downs = [down("x", &leaving), down_hosts("x", &leaving)].map(|plan| plan.expect("the plan has no cycle"));
+        plans.iter().chain(&downs).flat_map(|plan| plan.steps()).map(|step| step.kind.clone()).collect()
+    }
+
+    #[test]
+    fn every_step_there_is_has_its_sentences_and_is_read_back() {
+        let steps = all_steps();
+        for step in &steps {
+            assert!(!step.sentence().is_empty() && !step.undo_sentence().is_empty(), "{step:?}");
+            assert!(["Images", "Nodes", "Cluster", "Components"].contains(&step.stage()), "{step:?}");
+            let text = serde_json::to_string(step).expect("plain data");
+            assert_eq!(serde_json::from_str::<StepKind>(&text).expect("what was written is read"), *step, "{text}");
+        }
+        let mut names: Vec<&str> = steps.iter().map(StepKind::name).collect();
+        let mut all = StepKind::NAMES.to_vec();
+        names.sort();
+        names.dedup();
+        all.sort();
+        assert_eq!(names, all, "each is in some plan");
+    }
+
+    #[test]
+    fn steps_are_written_by_name_with_what_they_carry_beside_it() {
+        let written = |step: StepKind| serde_json::to_string(&step).expect("plain data");
+        assert_eq!(written(WasImage.into()), r#"{"step":"was-image"}"#);
+        let node = Node { node: "a".into(), role: Role::ControlPlane };
+        assert_eq!(written(node.into()), r#"{"step":"node","node":"a","role":"control-plane"}"#);
+        assert_eq!(written(Apply { part: workloads::WAS }.into()), r#"{"step":"apply","part":"workloads/was"}"#);
     }
 }

@@ -1,7 +1,4 @@
-//! The plan: a graph of steps, a plain serialisable value. [`build`](self) turns a profile into one,
-//! the engine runs it, `hearth plan` prints it: all three see the same value.
+//! The plan of a cluster: a profile goes in, the graph of steps that it needs comes out, a plain serialisable value. The
+//! engine runs it, `hearth plan` prints it: all see the same value. Nothing here acts.
 
 pub mod build;
-mod step;
-
-pub use step::StepKind;

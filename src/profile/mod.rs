@@ -2,6 +2,7 @@
 //! everything after this stage sees only the resolved, valid types below.
 
 pub mod components;
+mod kept;
 mod nodes;
 mod range;
 mod resolve;
@@ -37,6 +38,14 @@ pub enum Source {
 /// A profile could not be read at all; what is wrong inside of one is [`crate::input::Problems`].
 #[derive(Debug, thiserror::Error)]
 pub enum ProfileError {
+    /// No cluster can have that name.
+    #[error("{message}")]
+    Name {
+        /// What is wrong with it.
+        message: String,
+        /// What to write instead.
+        hint: Option<String>,
+    },
     /// No source was named.
     #[error("no profile was given")]
     NoSource,
@@ -57,7 +66,10 @@ impl Explain for ProfileError {
     }
 
     fn hint(&self) -> Option<String> {
-        Some("name one with --file, or write one with `hearth init`".to_owned())
+        match self {
+            ProfileError::Name { hint, .. } => hint.clone(),
+            _ => Some("name one with --file, or write one with `hearth init`".to_owned()),
+        }
     }
 }
 

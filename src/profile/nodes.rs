@@ -1,6 +1,6 @@
 //! The nodes that a profile asks for, by what they are for and never by their position.
 
-use super::{Profile, Provider, Role};
+use super::{DockerNodes, Profile, Provider, Role};
 
 /// A node that is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +24,13 @@ impl Profile {
                 Nodes(ssh.hosts.iter().map(|host| NodeSpec { name: host.name.clone(), role: host.role }).collect())
             }
         }
+    }
+}
+
+impl DockerNodes {
+    /// The image that kind publishes for a version of Kubernetes.
+    pub fn default_image(version: &str) -> String {
+        format!("kindest/node:{version}")
     }
 }
 

@@ -106,7 +106,7 @@ fn docker_nodes(findings: &mut Findings, written: &schema::Docker, version: &str
         );
     }
     DockerNodes {
-        image: written.image.clone().unwrap_or_else(|| format!("kindest/node:{version}")),
+        image: written.image.clone().unwrap_or_else(|| DockerNodes::default_image(version)),
         workers: nodes.and_then(|nodes| nodes.workers).unwrap_or(schema::WORKERS),
         api_port: written.api_port,
         keep_node_image: written.keep_node_image.unwrap_or(true),

@@ -5,6 +5,7 @@ mod any;
 mod archive;
 pub mod docker;
 pub mod machine;
+pub mod runtime;
 pub mod ssh;
 
 use std::future::Future;

@@ -1,7 +1,6 @@
 //! What a session itself can fail with, and what to do about it.
 
 use std::net::Ipv4Addr;
-use std::path::PathBuf;
 
 use crate::error::{Explain, Family};
 use crate::profile::AddressRange;
@@ -10,17 +9,6 @@ use crate::provider::machine::lease::Holder;
 /// What a session itself can fail with.
 #[derive(Debug, thiserror::Error)]
 pub enum SessionError {
-    /// The WAS image is packed out of this program.
-    #[error("cannot find the program file of hearth itself")]
-    OwnProgram(#[source] std::io::Error),
-    /// What was downloaded for a program does not have it.
-    #[error("{url} has no program {program}")]
-    NoProgram {
-        /// Its name.
-        program: &'static str,
-        /// The release.
-        url: String,
-    },
     /// A host is not as it was.
     #[error("clean-up left something behind on {host}:\n  {left}")]
     Left {
@@ -46,24 +34,6 @@ pub enum SessionError {
     /// A blocking task was dropped.
     #[error("interrupted")]
     Interrupted,
-    /// A lock file.
-    #[error("cannot lock {}", path.display())]
-    Lock {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: std::io::Error,
-    },
-    /// Images that are nowhere to be had.
-    #[error("image {image} is neither in the Docker engine nor in a bundle, and no registry gave it")]
-    NoImage {
-        /// The image.
-        image: String,
-        /// What the registry said.
-        #[source]
-        source: crate::provider::docker::DockerError,
-    },
     /// A node cannot leave without loss.
     #[error("the profile no longer asks for nodes that hold volumes: {volumes}")]
     VolumeLost {
@@ -83,7 +53,6 @@ pub enum SessionError {
 impl Explain for SessionError {
     fn family(&self) -> Family {
         match self {
-            SessionError::NoImage { .. } | SessionError::NoProgram { .. } => Family::Artifact,
             SessionError::Interrupted => Family::Interrupted,
             SessionError::OtherProvider { .. } => Family::Internal,
             SessionError::Left { .. } => Family::Leftover,
@@ -93,10 +62,6 @@ impl Explain for SessionError {
 
     fn hint(&self) -> Option<String> {
         match self {
-            SessionError::NoImage { .. } => {
-                Some("load it with `docker load`, or name a directory with --bundle DIR (HEARTH_BUNDLE)".into())
-            }
-            SessionError::NoProgram { .. } => Some("name a directory with it in bin/ by --bundle DIR (HEARTH_BUNDLE)".into()),
             SessionError::Leased { .. } => {
                 Some("wait until it is done; `hearth unlock` shows and takes the lease of a run that died".into())
             }

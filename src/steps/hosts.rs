@@ -1,26 +1,29 @@
-//! Bare hosts in the course of a run: what they get, what they have, and who may work on them.
+//! What differs between containers and machines in the course of a run.
 
 use std::net::Ipv4Addr;
-use std::path::PathBuf;
-use std::time::Duration;
 
 use futures_util::future::{join_all, try_join_all};
 use ipnet::Ipv4Net;
 
 use super::Session;
 use super::error::SessionError;
-use crate::artifact::pins;
+use super::kubeconfig;
+use crate::artifact::store::answers;
+use crate::artifact::{FilePin, download, pins, programs, reference};
 use crate::components::{address_pool, catalogue};
 use crate::error::{BoxError, Result};
 use crate::profile::{AddressRange, Role};
-use crate::progress::Progress;
-use crate::provider::docker::{PINNED, import};
+use crate::provider::docker::{DockerProvider, Held, NETWORK, Turn};
 use crate::provider::machine::{self, facts::Facts, install, lease};
 use crate::provider::ssh::SshNode;
-use crate::provider::{AnyNode, AnyProvider, Command, FileSpec, Node};
+use crate::provider::{AnyNode, AnyProvider, Command, Node};
 
-/// How long a host may take to pull an image.
-const PULL: Duration = Duration::from_secs(600);
+/// A pool that no other run can plan until this is dropped.
+pub struct Reserved {
+    /// The pool.
+    pub range: AddressRange,
+    _turn: Held,
+}
 
 impl Session {
     /// The machine of that name.
@@ -58,58 +61,46 @@ impl Session {
         (facts, unreached)
     }
 
-    /// The files that make a host a node.
-    async fn host_files(&self, node: &str) -> Result<Vec<FileSpec>> {
-        let facts = self.facts().await?.iter().find(|facts| facts.node == node).cloned().unwrap_or_default();
-        let quirks = install::Quirks {
-            withholds_sys_resource: facts.withholds_sys_resource(),
-            few_inotify: facts.inotify <= install::INOTIFY,
+    /// Images and files that an `up` would need and that are nowhere to be had.
+    pub async fn nowhere(&self) -> Result<Vec<String>> {
+        let mut nowhere = match self.provider {
+            AnyProvider::Docker(_) => self.images_nowhere().await?,
+            AnyProvider::Ssh(_) => self.host_artifacts_nowhere().await,
         };
-        Ok(install::files(&pins::pause(&self.profile.kubernetes.version), quirks))
-    }
-
-    /// True when a host has its programs and its configuration, and its container runtime runs.
-    pub(super) async fn is_installed(&self, node: &SshNode) -> Result<bool> {
-        Ok(install::is_configured(node, &self.host_files(node.name()).await?).await?
-            && self.programs_missing(node, false).await?.is_empty())
-    }
-
-    /// Configures a host and starts its container runtime, anew where it ran with another program or configuration.
-    pub(super) async fn configure(&self, node: &SshNode) -> Result<()> {
-        Ok(install::configure(node, self.host_files(node.name()).await?).await?)
-    }
-
-    /// Those of `images` that a host lacks.
-    pub(super) async fn images_missing_on_host(&self, node: &SshNode, images: &[String]) -> Result<Vec<String>> {
-        let has = self.images_of(&AnyNode::Ssh(node.clone())).await?;
-        Ok(images.iter().filter(|image| !has.contains(*image)).cloned().collect())
-    }
-
-    /// Brings images that a host lacks to it: out of the bundle, else the host pulls them itself. An archive streams into the
-    /// import, which checks every blob; index or manifest come last in it, so one that breaks off is no image. Layers stay
-    /// packed until they run: unpacking all of them now would starve the API server that starts meanwhile.
-    pub(super) async fn copy_to_host(&self, node: &SshNode, images: &[String], progress: &Progress) -> Result<()> {
-        for image in images {
-            progress.say(format!("{image} to {}", node.name()));
-            match self.archive(image).await? {
-                Some(archive) => node.feed_file(&archive, &import(false)).await?,
-                None => {
-                    let pull = ["ctr", "--namespace=k8s.io", "images", "pull", PINNED, image];
-                    node.run(Command::new(pull).timeout(PULL)).await.map(drop)?;
-                }
+        let mut pins: Vec<FilePin> = catalogue::parts(&self.profile).iter().filter_map(|part| part.file()).collect();
+        pins.dedup_by_key(|pin| pin.name);
+        for pin in pins.into_iter().filter(|pin| !self.store.has_file(pin)) {
+            if !answers(&download::server(pin.url)).await {
+                nowhere.push(format!("{} ({})", pin.name, pin.url));
             }
         }
-        Ok(())
+        nowhere.sort();
+        nowhere.dedup();
+        Ok(nowhere)
     }
 
-    /// The archive of an image on this machine; none if only its registry has it.
-    async fn archive(&self, image: &str) -> Result<Option<PathBuf>> {
-        let was = self.was().await?;
-        Ok(match &self.bundle {
-            _ if image == was.reference => Some(was.path.clone()),
-            Some(bundle) => bundle.image(image).ok(),
-            None => None,
-        })
+    /// Images that are neither in the engine nor in the bundle, and whose registry does not even answer. Nodes that
+    /// exist have theirs.
+    async fn images_nowhere(&self) -> Result<Vec<String>> {
+        if !self.docker()?.own_containers().await?.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut images = catalogue::pulled(&self.profile);
+        images.push(self.docker()?.node_base().to_owned());
+        let mut nowhere = Vec::new();
+        for image in self.docker()?.lacking(&images).await? {
+            if self.store.bundled(&image).is_none() && !self.engine_may_reach(&image).await? {
+                nowhere.push(image);
+            }
+        }
+        Ok(nowhere)
+    }
+
+    /// True when an image's registry answers here, or the engine has ways of its own to it.
+    async fn engine_may_reach(&self, image: &str) -> Result<bool> {
+        let engine = self.engine().await?;
+        let mirrored = engine.mirrored && reference::is_on_docker_hub(image);
+        Ok(engine.proxied || mirrored || answers(reference::server(image)).await)
     }
 
     /// Programs and images for hosts that are nowhere to be had.
@@ -117,21 +108,46 @@ impl Session {
         let mut nowhere = self.programs_nowhere().await;
         let mut images = catalogue::pulled(&self.profile);
         images.extend(pins::kubernetes_images(&self.profile.kubernetes.version, Role::ControlPlane));
-        let bundled = |image: &String| self.bundle.as_ref().is_some_and(|bundle| bundle.image(image).is_ok());
-        images.retain(|image| !bundled(image));
-        let answers = join_all(images.iter().map(|image| super::images::answers(super::images::registry(image)))).await;
-        nowhere.extend(images.into_iter().zip(answers).filter(|(_, answers)| !answers).map(|(image, _)| image));
+        images.retain(|image| self.store.bundled(image).is_none());
+        let answer = join_all(images.iter().map(|image| answers(reference::server(image)))).await;
+        nowhere.extend(images.into_iter().zip(answer).filter(|(_, answers)| !answers).map(|(image, _)| image));
         nowhere
+    }
+
+    /// Programs that are neither at hand nor published by a server that answers.
+    async fn programs_nowhere(&self) -> Vec<String> {
+        let version = &self.profile.kubernetes.version;
+        let missing = install::PROGRAMS.iter().filter(|program| self.store.program_at_hand(program.name, version).is_none());
+        let look = missing.map(|program| async {
+            let url = programs::release(program.name, version).url;
+            let answers = answers(&download::server(&url)).await;
+            (!answers).then(|| format!("program {} ({})", program.name, download::address(&url)))
+        });
+        join_all(look).await.into_iter().flatten().collect()
+    }
+
+    /// The image nodes start from: the derived one if it is there.
+    pub(super) async fn node_image(&self) -> Result<String> {
+        let docker = self.docker()?;
+        let derived = docker.derived_reference(&catalogue::pulled(&self.profile)).await?;
+        Ok(if docker.has_image(&derived).await? { derived } else { docker.node_base().to_owned() })
+    }
+
+    /// The address pool, kept from others until the control plane's label shows it to them.
+    pub(super) async fn reserve_pool(&self) -> Result<Option<Reserved>> {
+        if self.profile.components.metallb.is_none() {
+            return Ok(None);
+        }
+        let turn = Turn::Pool.take().await?;
+        Ok(Some(Reserved { range: self.pool().await?, _turn: turn }))
     }
 
     /// The pool of a cluster on hosts: the one recorded on the control plane, else one planned in their network, around
     /// every address that a host or its table of neighbours knows.
     pub(super) async fn pool_of_hosts(&self) -> Result<AddressRange> {
         let control_plane = self.control_plane().await?;
-        if let Some((first, last)) = machine::pool(&control_plane).await?.as_deref().and_then(|text| text.split_once('-'))
-            && let (Ok(first), Ok(last)) = (first.parse(), last.parse())
-        {
-            return Ok(AddressRange { first, last });
+        if let Some(Ok(recorded)) = machine::pool(&control_plane).await?.map(|text| text.parse()) {
+            return Ok(recorded);
         }
         let facts = self.facts().await?;
         let network = facts.first().and_then(Facts::network).unwrap_or_default();
@@ -167,10 +183,9 @@ impl Session {
             let found = join_all(names.iter().map(|name| self.provider.node(name))).await;
             hosts = found.into_iter().flatten().collect();
         }
-        let (who, cluster) = (crate::state::whoami(), &self.profile.name);
         // the lock on the state directory keeps runs with the same one apart; what a killed one left is theirs
-        let desk = format!("{}:{}", who.user_at_machine(), self.state.root().display());
-        let who = format!("process {}, cluster {cluster}", who.process);
+        let desk = self.state.desk();
+        let who = format!("process {}, cluster {}", std::process::id(), self.profile.name);
         let taken = try_join_all(hosts.iter().map(|host| lease::acquire(host, &desk, &who))).await;
         let leases = Leases { hosts, desk, renewal: None };
         let held = match taken {
@@ -185,6 +200,16 @@ impl Session {
             return Err(SessionError::Leased { host, holder }.into());
         }
         Ok(leases.keep(who))
+    }
+
+    /// What is left of the cluster, in words; empty after a `down` that worked. `volumes` are those its nodes had.
+    pub async fn leftovers(&self, volumes: &[String]) -> Result<Vec<String>> {
+        let mut left = match &self.provider {
+            AnyProvider::Docker(docker) => leftovers_in_engine(docker, volumes).await?,
+            AnyProvider::Ssh(_) => verify(self).await?,
+        };
+        left.extend(kubeconfig::leftovers(self)?);
+        Ok(left)
     }
 }
 
@@ -220,11 +245,26 @@ impl Leases {
 }
 
 /// What is left on hosts after a clean-up, one line each; also those of one host at a time, in the order of the hosts.
-pub(super) async fn verify(session: &Session) -> Result<Vec<String>> {
+async fn verify(session: &Session) -> Result<Vec<String>> {
     let look = session.profile.nodes().names().into_iter().map(|name| async move {
         let node = session.host(&name).await?;
         Ok::<_, BoxError>(machine::clean::verify(&node).await?.into_iter().map(move |line| format!("{name}: {line}")).collect())
     });
     let left: Vec<Vec<String>> = try_join_all(look).await?;
     Ok(left.concat())
+}
+
+async fn leftovers_in_engine(docker: &DockerProvider, volumes: &[String]) -> Result<Vec<String>> {
+    let containers = docker.own_containers().await?;
+    let mut left: Vec<String> = containers.into_iter().map(|c| format!("container {} ({})", c.name, c.status)).collect();
+    left.extend(docker.builders().await?.into_iter().map(|name| format!("container {name}")));
+    for volume in volumes {
+        if docker.has_volume(volume).await? {
+            left.push(format!("volume {volume}"));
+        }
+    }
+    if docker.network_is_ours_and_unused().await? {
+        left.push(format!("network {NETWORK}"));
+    }
+    Ok(left)
 }

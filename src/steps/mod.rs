@@ -1,19 +1,89 @@
-//! The glue: each step kind and the call that checks, applies or undoes it. With the command line the only
-//! place that sees every stage.
+//! Steps: everything that Hearth changes, a file each that holds all about it. A [`Session`], which leads to one cluster, and
+//! a step of a plan go in; the world is as the step wants it when [`Steps`] has applied it. What a step does it asks of
+//! the rooms below: nodes of `provider`, Kubernetes of `cluster`, objects of `components`.
 
-mod access;
-mod docker;
 mod error;
 mod hosts;
-mod images;
-mod programs;
+mod kind;
 mod session;
-mod settled;
-mod ssh;
-#[allow(clippy::module_inception)] // the room is named after what it holds; this file is the list of them
-mod steps;
+
+mod api_server;
+mod cluster_configuration;
+mod cluster_services;
+mod connectivity;
+mod control_plane;
+mod gateway;
+pub mod kubeconfig;
+mod kubelet;
+mod leave;
+mod load_image;
+mod nodes_ready;
+mod part;
+mod pod_network;
+mod prune;
+mod register;
+mod service_network;
+pub mod settled;
+mod was_image;
+
+/// Steps that only containers have.
+mod docker {
+    pub(super) mod images;
+    pub(super) mod network;
+    pub(super) mod node;
+    pub(super) mod node_image;
+    pub(super) mod storage;
+}
+
+/// Steps that only machines have.
+mod machine {
+    pub(super) mod images;
+    pub(super) mod install;
+    pub(super) mod stock;
+    pub(super) mod tools;
+}
+
+use std::sync::Arc;
 
 pub use hosts::Leases;
+pub use kind::{Act, Stage};
+use kind::{goes_with_its_nodes, needs, patience, steps, there};
 pub use session::Session;
-pub use steps::Steps;
-use steps::gateway_answers;
+
+use crate::error::Result;
+use crate::progress::Progress;
+
+steps! {
+    WasImage in was_image,
+    Images in docker::images,
+    Network in docker::network,
+    Node in docker::node,
+    NodeImage in docker::node_image,
+    Storage in docker::storage,
+    Stock in machine::stock,
+    Install in machine::install,
+    HostImages in machine::images,
+    Tools in machine::tools,
+    LoadImage in load_image,
+    ControlPlane in control_plane,
+    ApiServer in api_server,
+    Register in register,
+    Leave in leave,
+    PodNetwork in pod_network,
+    Kubelet in kubelet,
+    ClusterServices in cluster_services,
+    ServiceNetwork in service_network,
+    ClusterConfiguration in cluster_configuration,
+    NodesReady in nodes_ready,
+    Apply in part,
+    Healthy in part,
+    Gateway in gateway,
+    Connectivity in connectivity,
+    Prune in prune,
+    Settled in settled,
+    Kubeconfig in kubeconfig,
+}
+
+/// Runs steps against a cluster and its nodes.
+#[derive(Clone)]
+pub struct Steps(pub Arc<Session>);

@@ -1,16 +1,16 @@
 //! What steps share within one run: connections and facts that are looked up once.
 
-use std::collections::{BTreeSet, HashMap};
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use kube::Client;
 use serde_json::Value;
-use tokio::sync::{Mutex, OnceCell};
+use tokio::sync::OnceCell;
+use tokio::task::spawn_blocking;
 
 use super::error::SessionError;
-use crate::artifact::{self, Bundle, oci};
+use super::load_image::ImagesSeen;
+use crate::artifact::Store;
 use crate::cluster::pki::Pki;
 use crate::cluster::{self, ClusterError, kubelet, leaving, registration, routed};
 use crate::components::{Decided, Owner, Part, PartId, Secrets, address_pool, catalogue, render};
@@ -27,8 +27,8 @@ pub struct Session {
     pub profile: Profile,
     /// Its nodes' provider.
     pub provider: AnyProvider,
-    /// The bundle, if one was named.
-    pub bundle: Option<Bundle>,
+    /// Where its images and files come from.
+    pub store: Store,
     /// Where the cluster's files are.
     pub state: State,
     /// A kubeconfig of the user's that the cluster's entries go into, on request.
@@ -36,42 +36,30 @@ pub struct Session {
     engine: OnceCell<EngineInfo>,
     pki: OnceCell<Pki>,
     client: OnceCell<Client>,
-    pub(super) was: OnceCell<oci::Packed>,
     pool: OnceCell<AddressRange>,
     decided: OnceCell<Decided>,
     segments: OnceCell<Vec<routed::Segment>>,
     pub(super) facts: OnceCell<Vec<Facts>>,
-    pub(super) digests: Mutex<HashMap<PathBuf, String>>,
-    pub(super) releases: Mutex<HashMap<String, Arc<OnceCell<()>>>>,
-    pub(super) stocks: Mutex<HashMap<String, Arc<OnceCell<BTreeSet<String>>>>>,
+    pub(super) images_seen: ImagesSeen,
 }
 
 impl Session {
     /// Nothing is looked up yet.
-    pub fn new(
-        profile: Profile,
-        provider: AnyProvider,
-        bundle: Option<Bundle>,
-        state: State,
-        merge_into: Option<PathBuf>,
-    ) -> Self {
+    pub fn new(profile: Profile, provider: AnyProvider, store: Store, state: State, merge_into: Option<PathBuf>) -> Self {
         Session {
             profile,
             provider,
-            bundle,
+            store,
             state,
             merge_into,
             engine: OnceCell::new(),
             pki: OnceCell::new(),
             client: OnceCell::new(),
-            was: OnceCell::new(),
             pool: OnceCell::new(),
             decided: OnceCell::new(),
             segments: OnceCell::new(),
             facts: OnceCell::new(),
-            digests: Mutex::default(),
-            releases: Mutex::default(),
-            stocks: Mutex::default(),
+            images_seen: ImagesSeen::default(),
         }
     }
 
@@ -291,7 +279,7 @@ impl Session {
                     None => (Ipv4Addr::UNSPECIFIED, AddressRange { first: Ipv4Addr::UNSPECIFIED, last: Ipv4Addr::UNSPECIFIED }),
                 };
                 let secrets = Secrets::of_cluster(self.client().await?, &self.profile).await?;
-                Ok(Decided::new(&self.profile, vip, pool, &self.was().await?.reference, secrets))
+                Ok(Decided::new(&self.profile, vip, pool, &self.store.was().await?.reference, secrets))
             })
             .await
     }
@@ -304,12 +292,10 @@ impl Session {
     /// A part's objects, ready to be applied.
     pub async fn objects(&self, part: &Part) -> Result<Vec<Value>> {
         let Some(pin) = part.file() else { return Ok(render::render(part, self.decided().await?)?) };
-        let (bundle, part) = (self.bundle.clone(), part.clone());
-        let objects = tokio::task::spawn_blocking(move || {
-            let bytes = artifact::file(&pin, bundle.as_ref())?;
-            Ok::<_, BoxError>(render::definitions(&part, &String::from_utf8_lossy(&bytes))?)
-        });
-        objects.await.map_err(|_| SessionError::Interrupted)?
+        let (bytes, part) = (self.store.file(pin).await?, part.clone());
+        // parsing takes long enough to hold up the other steps
+        let objects = spawn_blocking(move || render::definitions(&part, &String::from_utf8_lossy(&bytes)));
+        Ok(objects.await.map_err(|_| SessionError::Interrupted)??)
     }
 
     /// Who owns a component's objects.

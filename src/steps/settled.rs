@@ -1,64 +1,48 @@
 //! Whether everything works, and whether what the API says of it is news: after a node was down, the API goes on
-//! telling what its kubelet last said, until that kubelet speaks again.
+//! repeating what its kubelet last said, until that kubelet speaks again.
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, sleep};
 
-use super::{Session, gateway_answers};
+use super::{Act, Session, Stage, goes_with_its_nodes, needs, patience};
 use crate::cluster::{ClusterError, ready};
-use crate::components::{PartId, catalogue, health};
+use crate::components::{PartId, answer, catalogue, health};
 use crate::error::Result;
+use crate::graph::{Check, Class, StepLimits};
+use crate::progress::Progress;
 use crate::provider::AnyNode;
 
 /// Pause between two looks.
 const LOOK: Duration = Duration::from_millis(250);
 
-/// What runs on the nodes.
-pub struct Look {
-    /// Each component, and whether it works.
-    pub parts: Vec<(PartId, bool)>,
-    /// What does not work, one line each.
-    pub problems: Vec<String>,
-}
+/// Everything works, and what is said of pods was said since their nodes started.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Settled;
 
-impl Session {
-    /// Looks at what runs on these nodes, by the health rules that the steps of a run wait for.
-    pub async fn look(&self, nodes: &[AnyNode]) -> Result<Look> {
-        let client = self.client().await?;
-        let mut look = Look { parts: Vec::new(), problems: ready::outdated(client, nodes).await? };
-        for part in catalogue::parts(&self.profile).into_iter().filter(|part| part.file().is_none()) {
-            let unhealthy = health::unhealthy(client, &part.ready, &self.objects(&part).await?).await?;
-            look.parts.push((part.id, unhealthy.is_empty()));
-            look.problems.extend(unhealthy.into_iter().map(|one| format!("{}: {}: {}", part.id, one.object, one.why)));
-        }
-        if self.profile.components.workloads.is_some() {
-            let vip = self.vip().await?;
-            if !gateway_answers(vip).await {
-                look.problems.push(format!("gateway: http://{vip}/api/whoami does not answer 200"));
-            }
-        }
-        Ok(look)
+impl Act for Settled {
+    const STAGE: Stage = Stage::Cluster;
+    const CLASS: Class = Class::InPlace;
+    const LIMITS: StepLimits = StepLimits::USUAL;
+    const WAITS: bool = true;
+
+    fn sentence(&self) -> String {
+        "See that everything works".into()
     }
 
-    /// What does not work, one line each; empty when everything does.
-    pub(super) async fn unsettled(&self) -> Result<Vec<String>> {
-        let nodes = self.nodes().await?;
-        let names = self.profile.nodes().names();
-        let mut found: Vec<String> = ready::node_problems(self.client().await?, &names)
-            .await?
-            .into_iter()
-            .map(|problem| format!("node {problem}"))
-            .collect();
-        found.extend(self.look(&nodes).await?.problems);
-        Ok(found)
+    fn target(&self) -> Option<&str> {
+        None
     }
 
-    /// Waits until nothing is found.
-    pub async fn wait_settled(&self, limit: Duration) -> Result<()> {
-        let start = Instant::now();
+    async fn check(&self, session: &Session) -> Result<Check> {
+        Ok(needs(&unsettled(session).await?, "", "; "))
+    }
+
+    async fn apply(&self, session: &Session, _: &Progress) -> Result<()> {
+        let (start, limit) = (Instant::now(), patience::<Self>());
         loop {
-            let found = self.unsettled().await?;
+            let found = unsettled(session).await?;
             if found.is_empty() {
                 return Ok(());
             }
@@ -68,4 +52,43 @@ impl Session {
             sleep(LOOK).await;
         }
     }
+
+    goes_with_its_nodes!();
+}
+
+/// What runs on the nodes.
+pub struct Look {
+    /// Each component, and whether it works.
+    pub parts: Vec<(PartId, bool)>,
+    /// What does not work, one line each.
+    pub problems: Vec<String>,
+}
+
+impl Look {
+    /// Looks at what runs on these nodes, by the health rules that the steps of a run wait for.
+    pub async fn at(session: &Session, nodes: &[AnyNode]) -> Result<Look> {
+        let client = session.client().await?;
+        let mut look = Look { parts: Vec::new(), problems: ready::outdated(client, nodes).await? };
+        for part in catalogue::parts(&session.profile).into_iter().filter(|part| part.file().is_none()) {
+            let unhealthy = health::unhealthy(client, &part.ready, &session.objects(&part).await?).await?;
+            look.parts.push((part.id, unhealthy.is_empty()));
+            look.problems.extend(unhealthy.into_iter().map(|one| format!("{}: {}: {}", part.id, one.object, one.why)));
+        }
+        if session.profile.components.workloads.is_some() {
+            let vip = session.vip().await?;
+            if !answer::is_given(vip).await {
+                look.problems.push(format!("gateway: {} does not answer 200", answer::url(vip)));
+            }
+        }
+        Ok(look)
+    }
+}
+
+/// What does not work, one line each; empty when everything does.
+async fn unsettled(session: &Session) -> Result<Vec<String>> {
+    let nodes = session.nodes().await?;
+    let problems = ready::node_problems(session.client().await?, &session.profile.nodes().names()).await?;
+    let mut found: Vec<String> = problems.into_iter().map(|problem| format!("node {problem}")).collect();
+    found.extend(Look::at(session, &nodes).await?.problems);
+    Ok(found)
 }

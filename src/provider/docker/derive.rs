@@ -17,11 +17,11 @@ use bollard::query_parameters::{
 use futures_util::StreamExt;
 use tokio::sync::mpsc;
 
-use super::image::import;
 use super::{DockerError, DockerNode, DockerProvider, OWNER_LABEL, call};
 use crate::artifact::short_digest;
 use crate::error::Result;
 use crate::progress::Progress;
+use crate::provider::runtime::import;
 use crate::provider::{Command, Node, NodeError};
 
 /// Repository of derived images.

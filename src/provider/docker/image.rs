@@ -6,22 +6,11 @@ use futures_util::{StreamExt, TryStreamExt};
 use tokio::sync::mpsc;
 
 use super::{DockerError, DockerNode, DockerProvider, call, is_absent};
+use crate::artifact::Store;
 use crate::error::Result;
+use crate::progress::Progress;
+use crate::provider::runtime::import;
 use crate::provider::{Node, NodeError};
-
-/// The argument of `ctr` that labels an image so that the kubelet does not collect what no registry would give back.
-pub const PINNED: &str = "--label=io.cri-containerd.pinned=pinned";
-
-/// The command that imports an archive from its standard input. Layers that stay packed are unpacked on first use, so a
-/// node unpacks only what runs on it. (containerd's transfer service, which `--local` goes without, takes twice the time.)
-pub fn import(unpack: bool) -> Vec<&'static str> {
-    let mut argv = vec!["ctr", "--namespace=k8s.io", "images", "import", "--local", "--all-platforms", PINNED];
-    if !unpack {
-        argv.push("--no-unpack");
-    }
-    argv.push("-");
-    argv
-}
 
 impl DockerProvider {
     /// True when the engine has the image.
@@ -33,8 +22,30 @@ impl DockerProvider {
         }
     }
 
+    /// Those of `references` that the engine lacks.
+    pub async fn lacking(&self, references: &[String]) -> Result<Vec<String>, DockerError> {
+        let mut lacking = Vec::new();
+        for reference in references {
+            if !self.has_image(reference).await? {
+                lacking.push(reference.clone());
+            }
+        }
+        Ok(lacking)
+    }
+
+    /// Brings an image into the engine: from the bundle, else from its registry.
+    pub async fn fetch_image(&self, reference: &str, store: &Store, progress: &Progress) -> Result<(), DockerError> {
+        if let Some(archive) = store.bundled(reference) {
+            progress.say(format!("loading {reference} from the bundle"));
+            return self.load_archive(&archive).await;
+        }
+        progress.say(format!("pulling {reference}"));
+        let pulled = self.pull_image(reference).await;
+        pulled.map_err(|source| DockerError::NoImage { image: reference.to_owned(), source: Box::new(source) })
+    }
+
     /// Pulls an image into the engine.
-    pub async fn pull_image(&self, reference: &str) -> Result<(), DockerError> {
+    async fn pull_image(&self, reference: &str) -> Result<(), DockerError> {
         let mut options = CreateImageOptionsBuilder::new().from_image(reference);
         let name = reference.rsplit('/').next().unwrap_or_default();
         if !name.contains([':', '@']) {
@@ -47,7 +58,7 @@ impl DockerProvider {
     }
 
     /// Loads an archive into the engine.
-    pub async fn load_archive(&self, path: &std::path::Path) -> Result<(), DockerError> {
+    async fn load_archive(&self, path: &std::path::Path) -> Result<(), DockerError> {
         let action = || format!("load {}", path.display());
         let file = tokio::fs::File::open(path).await.map_err(|error| call(action())(error.into()))?;
         let options = ImportImageOptionsBuilder::new().quiet(true).build();

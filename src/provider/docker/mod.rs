@@ -9,15 +9,17 @@ mod exec;
 mod image;
 mod network;
 mod owned;
+mod turn;
 
 use bollard::Docker;
 use bollard::errors::Error as EngineError;
 
 pub use container::Container;
 pub use exec::DockerNode;
-pub use image::{PINNED, copy_archive, import};
+pub use image::copy_archive;
 pub use network::NetworkView;
 pub use owned::Owned;
+pub use turn::{Held, Turn};
 
 use crate::error::{Explain, Family};
 use crate::profile::{AddressRange, DockerNodes};
@@ -107,6 +109,27 @@ pub enum DockerError {
         /// Its containers.
         containers: String,
     },
+    /// An image that is nowhere to be had.
+    #[error("image {image} is neither in the Docker engine nor in a bundle, and no registry gave it")]
+    NoImage {
+        /// The image.
+        image: String,
+        /// What the registry said.
+        #[source]
+        source: Box<DockerError>,
+    },
+    /// A bundle or the cache.
+    #[error(transparent)]
+    Artifact(#[from] crate::artifact::ArtifactError),
+    /// A file by which runs wait for each other.
+    #[error("cannot lock {}", path.display())]
+    Lock {
+        /// The file.
+        path: std::path::PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
     /// A node has no address on the network.
     #[error("container `{node}` has no IPv4 address on network `kind`; it is {state}")]
     NoAddress {
@@ -141,7 +164,9 @@ pub enum DockerError {
 impl Explain for DockerError {
     fn family(&self) -> Family {
         match self {
-            DockerError::Foreign { .. } => Family::Preflight,
+            DockerError::Foreign { .. } | DockerError::Lock { .. } => Family::Preflight,
+            DockerError::NoImage { .. } => Family::Artifact,
+            DockerError::Artifact(error) => error.family(),
             _ => Family::Docker,
         }
     }
@@ -150,6 +175,10 @@ impl Explain for DockerError {
         Some(match self {
             DockerError::Absent { .. } => "start Docker, or point DOCKER_HOST at an engine; `hearth doctor` looks closer".into(),
             DockerError::TooOld { .. } => "upgrade Docker".into(),
+            DockerError::NoImage { .. } => {
+                "load it with `docker load`, or name a directory with --bundle DIR (HEARTH_BUNDLE)".into()
+            }
+            DockerError::Artifact(error) => return error.hint(),
             DockerError::Foreign { cluster, .. } => {
                 format!("choose another name with --name, or remove it with `kind delete cluster --name {cluster}`")
             }

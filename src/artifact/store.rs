@@ -1,0 +1,122 @@
+//! Where one run gets artifacts from: the bundle, else the cache, else those who publish them. What costs time is done
+//! once, whoever asks first: packing the WAS image, a file's digest, a release's download.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tokio::net::TcpStream;
+use tokio::sync::{Mutex, OnceCell};
+use tokio::time::timeout;
+
+use super::oci::{self, Packed, WAS_REPOSITORY};
+use super::programs::{Release, release};
+use super::{ArtifactError, Bundle, FilePin, cache_dir, download, file, is_at_hand};
+use crate::progress::Progress;
+
+/// How long a server may take to accept a connection.
+const ANSWERS_WITHIN: std::time::Duration = std::time::Duration::from_secs(3);
+
+/// Artifacts on this machine.
+#[derive(Default)]
+pub struct Store {
+    bundle: Option<Bundle>,
+    was: OnceCell<Packed>,
+    digests: Mutex<HashMap<PathBuf, String>>,
+    releases: Mutex<HashMap<String, Arc<OnceCell<()>>>>,
+}
+
+impl Store {
+    /// With the bundle that was named, if one was.
+    pub fn new(bundle: Option<Bundle>) -> Self {
+        Store { bundle, ..Store::default() }
+    }
+
+    /// The WAS image, packed out of this program on first use.
+    pub async fn was(&self) -> Result<&Packed, ArtifactError> {
+        self.was
+            .get_or_try_init(|| async {
+                let binary = std::env::current_exe().map_err(ArtifactError::OwnProgram)?;
+                blocking(move || oci::was_image(&binary)).await
+            })
+            .await
+    }
+
+    /// The whole reference of an image as plans name it: that of the WAS image gets its tag.
+    pub async fn reference<'a>(&'a self, image: &'a str) -> Result<&'a str, ArtifactError> {
+        Ok(if image == WAS_REPOSITORY { &self.was().await?.reference } else { image })
+    }
+
+    /// The archive of an image on this machine; none if only its registry has it.
+    pub async fn archive(&self, reference: &str) -> Result<Option<PathBuf>, ArtifactError> {
+        let was = self.was().await?;
+        Ok(if reference == was.reference { Some(was.path.clone()) } else { self.bundled(reference) })
+    }
+
+    /// The archive of an image in the bundle.
+    pub fn bundled(&self, reference: &str) -> Option<PathBuf> {
+        self.bundle.as_ref()?.image(reference).ok()
+    }
+
+    /// A pinned file's bytes, verified.
+    pub async fn file(&self, pin: FilePin) -> Result<Vec<u8>, ArtifactError> {
+        let bundle = self.bundle.clone();
+        blocking(move || file(&pin, bundle.as_ref())).await
+    }
+
+    /// True when a pinned file need not be downloaded.
+    pub fn has_file(&self, pin: &FilePin) -> bool {
+        is_at_hand(pin, self.bundle.as_ref())
+    }
+
+    /// A program's file on this machine, if the bundle or the cache has it. Kubernetes' own have the version `kubernetes`.
+    pub fn program_at_hand(&self, name: &'static str, kubernetes: &str) -> Option<PathBuf> {
+        let bundled = self.bundle.as_ref().and_then(|bundle| bundle.program(name));
+        bundled.or_else(|| release(name, kubernetes).cached(name, &cache_dir().ok()?))
+    }
+
+    /// A program's file on this machine; what it is published in is downloaded if need be.
+    pub async fn program(&self, name: &'static str, kubernetes: &str, progress: &Progress) -> Result<PathBuf, ArtifactError> {
+        if let Some(path) = self.program_at_hand(name, kubernetes) {
+            return Ok(path);
+        }
+        let published = release(name, kubernetes);
+        self.fetch(&published, progress).await?;
+        self.program_at_hand(name, kubernetes).ok_or(ArtifactError::NoProgram { program: name, url: published.url })
+    }
+
+    /// Downloads a release once.
+    async fn fetch(&self, release: &Release, progress: &Progress) -> Result<(), ArtifactError> {
+        let fetched = self.releases.lock().await.entry(release.url.clone()).or_default().clone();
+        let fetch = async {
+            progress.say(format!("downloading {}", download::address(&release.url)));
+            let (release, cache) = (release.clone(), cache_dir()?);
+            blocking(move || release.fetch(&cache)).await
+        };
+        fetched.get_or_try_init(|| fetch).await.map(drop)
+    }
+
+    /// A file's sha256, computed once.
+    pub async fn digest(&self, path: &Path) -> Result<String, ArtifactError> {
+        if let Some(digest) = self.digests.lock().await.get(path) {
+            return Ok(digest.clone());
+        }
+        let file = path.to_owned();
+        let digest = blocking(move || super::digest(&file)).await?;
+        self.digests.lock().await.insert(path.to_owned(), digest.clone());
+        Ok(digest)
+    }
+}
+
+/// True when a host takes connections, on the port of HTTPS unless it names another.
+pub async fn answers(host: &str) -> bool {
+    let address = if host.contains(':') { host.to_owned() } else { format!("{host}:443") };
+    timeout(ANSWERS_WITHIN, TcpStream::connect(address)).await.is_ok_and(|connected| connected.is_ok())
+}
+
+/// Work that blocks, off the async threads.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, ArtifactError> + Send + 'static,
+) -> Result<T, ArtifactError> {
+    tokio::task::spawn_blocking(work).await.map_err(|_| ArtifactError::Interrupted)?
+}

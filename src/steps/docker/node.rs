@@ -1,0 +1,60 @@
+//! Nodes as containers.
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::Result;
+use crate::graph::{Check, Class, StepLimits};
+use crate::profile::Role;
+use crate::progress::Progress;
+use crate::steps::{Act, Session, Stage, there};
+
+/// The node runs and takes commands.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Node {
+    /// Its name.
+    pub node: String,
+    /// Its part in the cluster.
+    pub role: Role,
+}
+
+impl Act for Node {
+    const STAGE: Stage = Stage::Nodes;
+    const CLASS: Class = Class::InPlace;
+    const LIMITS: StepLimits = StepLimits::USUAL;
+    const WAITS: bool = false;
+
+    fn sentence(&self) -> String {
+        format!("Start node `{}` ({})", self.node, self.role)
+    }
+
+    fn target(&self) -> Option<&str> {
+        Some(&self.node)
+    }
+
+    async fn check(&self, session: &Session) -> Result<Check> {
+        let containers = session.docker()?.own_containers().await?;
+        Ok(match containers.iter().find(|container| container.name == self.node) {
+            Some(container) if container.running => Check::Satisfied,
+            Some(container) => Check::Needed(format!("it is stopped: {}", container.status)),
+            None => there(false),
+        })
+    }
+
+    async fn apply(&self, session: &Session, progress: &Progress) -> Result<()> {
+        let docker = session.docker()?;
+        let image = session.node_image().await?;
+        let pool = if self.role == Role::ControlPlane { session.reserve_pool().await? } else { None };
+        docker.start_node(&self.node, self.role, &image, pool.as_ref().map(|reserved| reserved.range)).await?;
+        drop(pool);
+        progress.say("booting");
+        docker.wait_booted(&self.node).await
+    }
+
+    fn undo_sentence(&self) -> String {
+        format!("Remove node `{}` and its volume", self.node)
+    }
+
+    async fn undo(&self, session: &Session, _: &Progress) -> Result<()> {
+        Ok(session.docker()?.remove_node(&self.node).await?)
+    }
+}

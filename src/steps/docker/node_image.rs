@@ -1,0 +1,60 @@
+//! The node image of later clusters, with the components' images inside.
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::Result;
+use crate::graph::{Check, Class, StepLimits};
+use crate::progress::Progress;
+use crate::provider::docker::Turn;
+use crate::steps::{Act, Session, Stage, there};
+
+/// The engine keeps the node image.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct NodeImage {
+    /// The node image it comes from.
+    pub base: String,
+    /// What goes into it.
+    pub images: Vec<String>,
+}
+
+impl Act for NodeImage {
+    const STAGE: Stage = Stage::Images;
+    const CLASS: Class = Class::InPlace;
+    const LIMITS: StepLimits = StepLimits::USUAL.within(900);
+    const WAITS: bool = false;
+
+    fn sentence(&self) -> String {
+        format!("Keep node image `{}` with {} images inside for the next start", self.base, self.images.len())
+    }
+
+    fn target(&self) -> Option<&str> {
+        None
+    }
+
+    async fn check(&self, session: &Session) -> Result<Check> {
+        let docker = session.docker()?;
+        // without its images in the engine there is nothing to derive it from
+        let done = !docker.lacking(&self.images).await?.is_empty()
+            || docker.has_image(&docker.derived_reference(&self.images).await?).await?;
+        Ok(there(done))
+    }
+
+    async fn apply(&self, session: &Session, progress: &Progress) -> Result<()> {
+        let docker = session.docker()?;
+        let _one_builder = Turn::Derive.take().await?;
+        let reference = docker.derived_reference(&self.images).await?;
+        if !docker.has_image(&reference).await? {
+            docker.derive_image(&reference, &self.images, progress).await?;
+        }
+        Ok(())
+    }
+
+    fn undo_sentence(&self) -> String {
+        "Remove what a killed run left of building a node image".into()
+    }
+
+    /// The image itself is a cache that later clusters use.
+    async fn undo(&self, session: &Session, _: &Progress) -> Result<()> {
+        Ok(session.docker()?.remove_builders().await?)
+    }
+}

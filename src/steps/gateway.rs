@@ -1,0 +1,38 @@
+//! The wait for the first answer through the gateway.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Act, Session, Stage, goes_with_its_nodes, patience, there};
+use crate::components::answer;
+use crate::error::Result;
+use crate::graph::{Check, Class, StepLimits};
+use crate::progress::Progress;
+
+/// The application answers through the gateway's address.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Gateway;
+
+impl Act for Gateway {
+    const STAGE: Stage = Stage::Components;
+    const CLASS: Class = Class::InPlace;
+    const LIMITS: StepLimits = StepLimits::USUAL;
+    const WAITS: bool = true;
+
+    fn sentence(&self) -> String {
+        "Wait for the first 200 through the gateway".into()
+    }
+
+    fn target(&self) -> Option<&str> {
+        None
+    }
+
+    async fn check(&self, session: &Session) -> Result<Check> {
+        Ok(there(answer::is_given(session.vip().await?).await))
+    }
+
+    async fn apply(&self, session: &Session, _: &Progress) -> Result<()> {
+        Ok(answer::wait(session.vip().await?, patience::<Self>()).await?)
+    }
+
+    goes_with_its_nodes!();
+}

@@ -1,0 +1,49 @@
+//! Nodes that the profile no longer asks for.
+
+use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
+
+use super::{Act, Session, Stage, goes_with_its_nodes, patience, there};
+use crate::cluster::leaving;
+use crate::error::Result;
+use crate::graph::{Check, Class, StepLimits};
+use crate::profile::Role;
+use crate::progress::Progress;
+
+/// The pods of a node have moved, its Node object and the node itself are gone.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Leave {
+    /// The node.
+    pub node: String,
+    /// Its part in the cluster.
+    pub role: Role,
+}
+
+impl Act for Leave {
+    const STAGE: Stage = Stage::Nodes;
+    const CLASS: Class = Class::Destroy;
+    const LIMITS: StepLimits = StepLimits::USUAL;
+    const WAITS: bool = false;
+
+    fn sentence(&self) -> String {
+        format!("Drain and remove node `{}` ({})", self.node, self.role)
+    }
+
+    fn target(&self) -> Option<&str> {
+        Some(&self.node)
+    }
+
+    async fn check(&self, session: &Session) -> Result<Check> {
+        let existing = session.provider.existing(&session.profile.name).await?;
+        Ok(there(existing.iter().all(|node| node.name != self.node)))
+    }
+
+    async fn apply(&self, session: &Session, progress: &Progress) -> Result<()> {
+        let client = session.client().await?;
+        leaving::drain(client, &self.node, Instant::now() + patience::<Self>(), progress).await?;
+        session.release_node(&self.node).await?;
+        Ok(leaving::forget(client, &self.node).await?)
+    }
+
+    goes_with_its_nodes!();
+}

@@ -1,0 +1,108 @@
+//! What makes a host a node: container runtime, Kubernetes, and their configuration.
+
+use futures_util::{TryStreamExt, stream};
+use serde::{Deserialize, Serialize};
+
+use crate::artifact::pins;
+use crate::error::Result;
+use crate::graph::{Check, Class, StepLimits};
+use crate::profile::Role;
+use crate::progress::Progress;
+use crate::provider::machine::clean;
+use crate::provider::machine::install::{self, Program};
+use crate::provider::ssh::SshNode;
+use crate::provider::{FileSpec, Node};
+use crate::steps::{Act, Session, Stage, there};
+
+/// A host has its programs and its configuration, and its container runtime runs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Install {
+    /// The host.
+    pub node: String,
+    /// Its part in the cluster.
+    pub role: Role,
+}
+
+impl Act for Install {
+    const STAGE: Stage = Stage::Nodes;
+    const CLASS: Class = Class::InPlace;
+    const LIMITS: StepLimits = StepLimits::USUAL.within(900).attempts(3);
+    const WAITS: bool = false;
+
+    fn sentence(&self) -> String {
+        format!("Install container runtime and Kubernetes on `{}` ({})", self.node, self.role)
+    }
+
+    fn target(&self) -> Option<&str> {
+        Some(&self.node)
+    }
+
+    async fn check(&self, session: &Session) -> Result<Check> {
+        let node = session.host(&self.node).await?;
+        let done = install::is_configured(&node, &files(session, &self.node).await?).await?
+            && missing(session, &node, Program::starts).await?.is_empty();
+        Ok(there(done))
+    }
+
+    async fn apply(&self, session: &Session, progress: &Progress) -> Result<()> {
+        let node = session.host(&self.node).await?;
+        copy(session, &node, Program::starts, progress).await?;
+        // the runtime starts anew where it ran with another program or configuration
+        Ok(install::configure(&node, files(session, &self.node).await?).await?)
+    }
+
+    fn undo_sentence(&self) -> String {
+        format!("Make `{}` a plain host again", self.node)
+    }
+
+    async fn undo(&self, session: &Session, _: &Progress) -> Result<()> {
+        Ok(clean::clean(&session.host(&self.node).await?, session.profile.kubernetes.pod_subnet).await?)
+    }
+}
+
+/// The files that make a host a node.
+async fn files(session: &Session, node: &str) -> Result<Vec<FileSpec>> {
+    let facts = session.facts().await?.iter().find(|facts| facts.node == node).cloned().unwrap_or_default();
+    let quirks = install::Quirks {
+        withholds_sys_resource: facts.withholds_sys_resource(),
+        few_inotify: facts.inotify <= install::INOTIFY,
+    };
+    Ok(install::files(&pins::pause(&session.profile.kubernetes.version), quirks))
+}
+
+/// Programs, of those that `wanted` takes, that a host lacks or has another version of. Nothing is downloaded to look: one
+/// that is not on this machine counts as missing.
+pub(super) async fn missing(session: &Session, node: &SshNode, wanted: fn(&Program, Role) -> bool) -> Result<Vec<Program>> {
+    let programs: Vec<Program> = install::PROGRAMS.into_iter().filter(|program| wanted(program, node.role())).collect();
+    let paths: Vec<String> = programs.iter().map(Program::path).collect();
+    let has = install::digests(node, &paths).await?;
+    let mut missing = Vec::new();
+    for program in programs {
+        let right = match session.store.program_at_hand(program.name, &session.profile.kubernetes.version) {
+            Some(path) => has.contains(&(program.path(), session.store.digest(&path).await?)),
+            None => false,
+        };
+        if !right {
+            missing.push(program);
+        }
+    }
+    Ok(missing)
+}
+
+/// Brings programs to a host that lacks them.
+pub(super) async fn copy(
+    session: &Session,
+    node: &SshNode,
+    wanted: fn(&Program, Role) -> bool,
+    progress: &Progress,
+) -> Result<()> {
+    let missing = missing(session, node, wanted).await?.into_iter().map(Ok);
+    // the host looks at one and puts it in place while another is on its way
+    let copies = stream::iter(missing).try_for_each_concurrent(2, |program| async move {
+        let source = session.store.program(program.name, &session.profile.kubernetes.version, progress).await?;
+        progress.say(format!("copying {}", program.name));
+        node.upload(&source, &program.path(), 0o755, &session.store.digest(&source).await?, &|_| {}).await?;
+        Ok(())
+    });
+    copies.await
+}

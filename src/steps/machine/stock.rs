@@ -1,0 +1,54 @@
+//! What a host has before anything of it is changed: the clean-up is held against it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::Result;
+use crate::graph::{Check, Class, StepLimits};
+use crate::profile::{Pool, Role};
+use crate::progress::Progress;
+use crate::provider::Node;
+use crate::provider::machine;
+use crate::steps::{Act, Session, Stage, goes_with_its_nodes, there};
+
+/// The host's stock is kept on it, and it is marked as part of the cluster.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Stock {
+    /// The host.
+    pub node: String,
+}
+
+impl Act for Stock {
+    const STAGE: Stage = Stage::Nodes;
+    const CLASS: Class = Class::InPlace;
+    const LIMITS: StepLimits = StepLimits::USUAL;
+    const WAITS: bool = false;
+
+    fn sentence(&self) -> String {
+        format!("Take stock of `{}`", self.node)
+    }
+
+    fn target(&self) -> Option<&str> {
+        Some(&self.node)
+    }
+
+    async fn check(&self, session: &Session) -> Result<Check> {
+        let node = session.host(&self.node).await?;
+        let ours = machine::cluster(&node).await?.as_deref() == Some(session.profile.name.as_str());
+        Ok(there(ours && machine::stock::is_kept(&node).await?))
+    }
+
+    async fn apply(&self, session: &Session, _: &Progress) -> Result<()> {
+        let node = session.host(&self.node).await?;
+        if !machine::stock::is_kept(&node).await? {
+            machine::stock::keep(&node).await?;
+        }
+        // planned before the host belongs to the cluster, and kept with that fact
+        let pool = session.profile.components.metallb.as_ref().is_some_and(|metallb| metallb.pool == Pool::Auto);
+        if pool && node.role() == Role::ControlPlane {
+            machine::keep_pool(&node, &session.pool().await?.to_string()).await?;
+        }
+        Ok(machine::join(&node, &session.profile.name).await?)
+    }
+
+    goes_with_its_nodes!();
+}

@@ -1,0 +1,43 @@
+//! Routes and CNI configuration.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Act, Session, Stage, goes_with_its_nodes, there};
+use crate::cluster::routed;
+use crate::error::Result;
+use crate::graph::{Check, Class, StepLimits};
+use crate::progress::Progress;
+
+/// Pods of the node and of all others find each other.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PodNetwork {
+    /// The node.
+    pub node: String,
+}
+
+impl Act for PodNetwork {
+    const STAGE: Stage = Stage::Cluster;
+    const CLASS: Class = Class::InPlace;
+    const LIMITS: StepLimits = StepLimits::USUAL.attempts(3);
+    const WAITS: bool = false;
+
+    fn sentence(&self) -> String {
+        format!("Write the pod network of `{}`", self.node)
+    }
+
+    fn target(&self) -> Option<&str> {
+        Some(&self.node)
+    }
+
+    async fn check(&self, session: &Session) -> Result<Check> {
+        let node = session.provider.node(&self.node).await?;
+        Ok(there(routed::is_applied(&node, &session.pod_network(&self.node).await?).await?))
+    }
+
+    async fn apply(&self, session: &Session, _: &Progress) -> Result<()> {
+        let node = session.provider.node(&self.node).await?;
+        Ok(routed::apply(&node, session.pod_network(&self.node).await?).await?)
+    }
+
+    goes_with_its_nodes!();
+}
