@@ -8,7 +8,8 @@
 //! 3. [`engine`] runs a plan; it knows no step by name. Everything that happens is an [`event::Event`].
 //! 4. [`artifact`] finds images and files; [`provider`] makes nodes; [`cluster`] makes Kubernetes out of nodes;
 //!    [`components`] installs what the profile asks for. Before any of it, [`doctor`] looks at the machine.
-//! 5. [`load`] and [`scenario`] prove behaviour under load and faults, and [`report`] writes down what was seen.
+//! 5. [`load`] and [`scenario`] prove behaviour under load and faults, [`compare`] measures two arms against each other, and
+//!    [`report`] writes down what was seen.
 //! 6. [`steps`] is the glue: it maps each step to the call that checks, applies or undoes it.
 //! 7. [`state`] is what Hearth keeps on this machine; [`cli`] is one file per verb, [`ui`] the only writer to
 //!    the terminal, and [`was`] the sample application server that the same binary carries.
@@ -16,6 +17,7 @@
 pub mod artifact;
 pub mod cli;
 pub mod cluster;
+pub mod compare;
 pub mod components;
 pub mod doctor;
 pub mod engine;

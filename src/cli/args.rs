@@ -5,8 +5,12 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::compare::schema::Arm;
+use crate::compare::{Margin, Metric};
+use crate::quantity::{QuantityError, Rate, Share, Span};
+
 /// Exit codes, shown below `hearth --help`.
-const EXIT_CODES: &str = "Exit codes: 0 ok · 1 a scenario failed · 2 usage · 10 profile · 20 preflight · 30 docker · 40 artifact or registry · \
+const EXIT_CODES: &str = "Exit codes: 0 ok · 1 a scenario or comparison failed · 2 usage · 10 profile · 20 preflight · 30 docker · 40 artifact or registry · \
 50 ssh · 60 kubeadm · 70 not ready in time · 80 component · 90 clean-up left something · 130 interrupted";
 
 /// One profile, one command: a Kubernetes cluster with MetalLB, the Istio gateway and sample workloads, and the proof that it behaves.
@@ -98,6 +102,8 @@ pub enum Verb {
     Status(StatusArgs),
     /// Run scenarios against the cluster and write a report
     Test(TestArgs),
+    /// Measure two addresses against each other, with a verdict that holds
+    Compare(CompareArgs),
     /// Print the cluster's kubeconfig, or merge it into yours
     Kubeconfig(KubeconfigArgs),
     /// Show a node's or a pod's log
@@ -224,6 +230,56 @@ pub struct TestArgs {
     pub report_dir: Option<PathBuf>,
 }
 
+/// `hearth compare`
+#[derive(Debug, Args)]
+pub struct CompareArgs {
+    /// Comparison file; what else is said here takes the place of what it says
+    #[arg(required_unless_present = "arm", conflicts_with = "arm")]
+    pub file: Option<PathBuf>,
+    /// An arm; two of them, before and after: every difference is the second less the first
+    #[arg(long, value_name = "NAME=URL")]
+    pub arm: Vec<Arm>,
+    /// What decides: latency.p50, latency.p90, latency.p99, latency.p99.9 or latency.mean [default: latency.p50]
+    #[arg(long)]
+    pub metric: Option<Metric>,
+    /// The largest difference that does not matter, for example 0.5ms, or 2% of the first arm [default: 2 %]
+    #[arg(long)]
+    pub margin: Option<Margin>,
+    /// Chance of a wrong better or worse when the arms are alike [default: 5 %]
+    #[arg(long, value_parser = share)]
+    pub alpha: Option<Share>,
+    /// Requests per second to each arm [default: 200]
+    #[arg(long, value_parser = rate)]
+    pub rate: Option<Rate>,
+    /// Connections kept open to each arm [default: 16]
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=4096))]
+    pub connections: Option<u32>,
+    /// Windows of the measurement [default: 40]
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=500))]
+    pub windows: Option<u32>,
+    /// Length of a window [default: 3s, or as long as the metric needs]
+    #[arg(long, value_name = "TIME")]
+    pub window: Option<Span>,
+    /// A request without an answer this long after it was due has failed [default: 5s]
+    #[arg(long, value_name = "TIME")]
+    pub timeout: Option<Span>,
+    /// Seed of everything that is drawn [default: 1]
+    #[arg(long)]
+    pub seed: Option<u64>,
+    /// Half a minute instead of several; the result names what it cannot tell
+    #[arg(long)]
+    pub quick: bool,
+    /// The status of a good answer [default: 200]
+    #[arg(long, value_parser = clap::value_parser!(u16).range(200..=599))]
+    pub status: Option<u16>,
+    /// Compare the arms although their bodies differ, or change from request to request
+    #[arg(long)]
+    pub allow_different_bodies: bool,
+    /// Also write the result as comparison.json into this directory
+    #[arg(long, value_name = "DIR")]
+    pub report_dir: Option<PathBuf>,
+}
+
 /// `hearth kubeconfig`
 #[derive(Debug, Args)]
 pub struct KubeconfigArgs {
@@ -316,6 +372,22 @@ pub enum SchemaOf {
     Profile,
     /// Scenarios.
     Scenario,
+    /// Comparisons.
+    Comparison,
+    /// What a comparison found.
+    ComparisonResult,
+}
+
+/// Reads `5 %`, and `0.05` as the same.
+fn share(text: &str) -> Result<Share, String> {
+    let plain = text.parse().ok().filter(|share| (0.0..=1.0).contains(share)).map(Share);
+    plain.map_or_else(|| text.parse().map_err(|error: QuantityError| error.to_string()), Ok)
+}
+
+/// Reads `200 req/s`, and `200` as the same: a rate of requests has no other unit here.
+fn rate(text: &str) -> Result<Rate, String> {
+    let text = if text.parse::<f64>().is_ok() { format!("{text} req/s") } else { text.to_owned() };
+    text.parse().map_err(|error: QuantityError| error.to_string())
 }
 
 /// Reads `90s`, `10m`, `1h`.

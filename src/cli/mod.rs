@@ -2,6 +2,7 @@
 
 pub mod args;
 mod cluster;
+mod compare;
 mod completions;
 mod doctor;
 mod down;
@@ -95,6 +96,7 @@ async fn dispatch(verb: Verb, context: &Context) -> Result<u8> {
         Verb::Up(args) => up::run(context, args).await,
         Verb::Status(args) => status::run(context, args).await,
         Verb::Test(args) => test::run(context, args).await,
+        Verb::Compare(args) => compare::run(context, args).await,
         Verb::Kubeconfig(args) => kubeconfig::run(context, args).await,
         Verb::Logs(args) => logs::run(context, args).await,
         Verb::Ssh(args) => ssh::run(args).await,

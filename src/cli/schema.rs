@@ -8,6 +8,8 @@ pub fn run(context: &Context, args: &SchemaArgs) -> Result<u8> {
     context.printer.json(&match args.of {
         SchemaOf::Profile => crate::profile::json_schema(),
         SchemaOf::Scenario => crate::scenario::json_schema(),
+        SchemaOf::Comparison => crate::compare::json_schema(),
+        SchemaOf::ComparisonResult => crate::compare::result_schema(),
     });
     Ok(0)
 }

@@ -12,7 +12,7 @@ use super::{Arrivals, Distribution, LoadError, LoadPlan, Order, Priority, Target
 const CONNECTIONS: u32 = 4;
 
 /// The generator against a server that does nothing.
-#[derive(Debug, Clone, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Calibration {
     /// Requests sent.

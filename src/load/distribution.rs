@@ -1,6 +1,9 @@
 //! Quantiles of times.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use hdrhistogram::Histogram;
+use hdrhistogram::serialization::{Serializer, V2DeflateSerializer};
 
 /// Largest time that is told apart, in microseconds: one hour.
 const LARGEST: u64 = 3_600_000_000;
@@ -36,6 +39,17 @@ impl Distribution {
         self.0.value_at_quantile(share) as f64 / 1e3
     }
 
+    /// All times in the HdrHistogram V2 format, deflated, as base64: what the HdrHistogram tools of other languages read.
+    pub fn to_base64(&self) -> String {
+        let mut bytes = Vec::new();
+        // fails where memory does, and for more times than 63 bits count
+        let written = V2DeflateSerializer::new().serialize(&self.0, &mut bytes);
+        if let Err(error) = written {
+            tracing::warn!(%error, "a histogram cannot be written");
+        }
+        STANDARD.encode(bytes)
+    }
+
     /// The largest time, in milliseconds.
     pub fn max_ms(&self) -> f64 {
         self.0.max() as f64 / 1e3
@@ -52,6 +66,10 @@ mod tests {
         for (share, expected) in [(0.5, 5.0), (0.9, 9.0), (0.99, 9.9), (0.999, 9.99), (1.0, 10.0)] {
             assert!((times.quantile_ms(share) / expected - 1.0).abs() < 1e-3, "{share}: {}", times.quantile_ms(share));
         }
+        let bytes = STANDARD.decode(times.to_base64()).expect("base64");
+        let mut deserializer = hdrhistogram::serialization::Deserializer::new();
+        let again: Histogram<u64> = deserializer.deserialize(&mut bytes.as_slice()).expect("V2");
+        assert_eq!(again, times.0);
         assert_eq!((times.len(), Distribution::of([]).quantile_ms(0.99)), (10_000, 0.0));
     }
 }

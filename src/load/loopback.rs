@@ -15,6 +15,8 @@ pub struct Misbehaviour {
     pub freeze: Option<(Duration, Duration)>,
     /// Time that each answer takes.
     pub delay: Duration,
+    /// The body of each answer; `ok` without one.
+    pub body: Option<&'static str>,
 }
 
 /// A running server; it ends when this is dropped.
@@ -88,7 +90,9 @@ impl Drop for Server {
 
 impl Shared {
     fn serve(&self, mut stream: TcpStream) -> io::Result<()> {
-        const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nx-pod: loopback\r\nx-attempt: 1\r\n\r\nok";
+        let body = self.misbehaviour.body.unwrap_or("ok");
+        let fields = format!("content-length: {}\r\nx-pod: loopback\r\nx-attempt: 1", body.len());
+        let answer = format!("HTTP/1.1 200 OK\r\n{fields}\r\n\r\n{body}");
         stream.set_nodelay(true)?;
         let mut buffer = [0; 4096];
         let mut filled = 0;
@@ -113,7 +117,7 @@ impl Shared {
             {
                 std::thread::sleep((at + lasts).saturating_sub(self.started.elapsed()));
             }
-            stream.write_all(ANSWER)?;
+            stream.write_all(answer.as_bytes())?;
         }
     }
 }

@@ -139,9 +139,9 @@ pub async fn start(plan: LoadPlan) -> Result<Running, LoadError> {
 }
 
 /// Failure injection for tests of honesty: at a time after its start the generator itself stops for a while.
-type Stall = Option<(Duration, Duration)>;
+pub(crate) type Stall = Option<(Duration, Duration)>;
 
-async fn begin(plan: LoadPlan, stall: Stall) -> Result<Running, LoadError> {
+pub(crate) async fn begin(plan: LoadPlan, stall: Stall) -> Result<Running, LoadError> {
     if let Some(problem) = plan.targets.iter().find_map(Target::problem) {
         return Err(LoadError::Target { problem });
     }

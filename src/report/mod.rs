@@ -13,6 +13,7 @@ pub mod number;
 pub mod sentence;
 mod story;
 mod summary;
+pub mod terminal;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};

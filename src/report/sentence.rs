@@ -12,11 +12,13 @@ pub struct Measured<'a> {
     pub metric: &'a str,
     /// Unit of every number here.
     pub unit: &'a str,
+    /// What the intervals' levels follow from: 0.05 for 95 % and 90 %.
+    pub alpha: f64,
     /// After minus before.
     pub estimate: f64,
-    /// The 95 % interval.
+    /// The interval of level 1 - alpha.
     pub wide: (f64, f64),
-    /// The 90 % interval, which is held against the margin.
+    /// The interval of level 1 - 2 alpha, which is held against the margin.
     pub narrow: (f64, f64),
     /// The margin declared beforehand.
     pub margin: f64,
@@ -33,7 +35,12 @@ impl Measured<'_> {
         format!("{}{SPACE}{}", super::number::plain(self.margin), self.unit)
     }
 
-    /// Sizes of both ends of the 95 % interval, the smaller first.
+    /// A level of confidence: 1 less `times` alpha.
+    fn level(&self, times: f64) -> String {
+        format!("{}{SPACE}%", super::number::plain((1.0 - times * self.alpha) * 100.0))
+    }
+
+    /// Sizes of both ends of the wide interval, the smaller first.
     fn sizes(&self) -> (String, String) {
         let (low, high) = (self.wide.0.abs().min(self.wide.1.abs()), self.wide.0.abs().max(self.wide.1.abs()));
         (fixed(low, self.decimals), fixed(high, self.decimals))
@@ -49,7 +56,7 @@ impl Measured<'_> {
 pub fn differs(of: &Measured) -> String {
     let verb = if of.estimate < 0.0 { "falls" } else { "rises" };
     let (size, (low, high)) = (of.amount(of.estimate.abs()), of.sizes());
-    let head = format!("{}, {} {verb} by {size} (95{SPACE}% interval {low} to {high})", of.subject, of.metric);
+    let head = format!("{}, {} {verb} by {size} ({} interval {low} to {high})", of.subject, of.metric, of.level(1.0));
     if of.beyond_margin() {
         format!("{head}, more than the {} declared beforehand.", of.margin())
     } else {
@@ -69,8 +76,11 @@ pub fn differs_briefly(of: &Measured) -> String {
 pub fn equivalent(of: &Measured) -> String {
     let (margin, unit) = (of.margin(), of.unit);
     let (estimate, ends) = (signed(of.estimate, of.decimals), interval(of.narrow.0, of.narrow.1, of.decimals));
-    let text =
-        format!("{} is the same within {margin}: {estimate}{SPACE}{unit} (90{SPACE}% interval {ends}).", capital(of.metric));
+    let text = format!(
+        "{} is the same within {margin}: {estimate}{SPACE}{unit} ({} interval {ends}).",
+        capital(of.metric),
+        of.level(2.0)
+    );
     if of.wide.0 > 0.0 || of.wide.1 < 0.0 { format!("{text} A difference exists, too small to matter.") } else { text }
 }
 
@@ -188,6 +198,7 @@ mod tests {
     use super::*;
 
     const P99: Measured = Measured {
+        alpha: 0.05,
         subject: "Without the NGINX hop",
         metric: "p99 latency",
         unit: "ms",

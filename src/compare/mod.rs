@@ -1,0 +1,86 @@
+//! Comparisons: two arms measured against each other, with a verdict that holds.
+//!
+//! Enters: two addresses and a question. Leaves: a [`Comparison`], also where the answer is that nothing can be said.
+//! Only the arms and this machine's counters are looked at; nothing is changed anywhere.
+//!
+//! 1. `schema`, `file`, `plan`: what was asked becomes a [`Declaration`], sealed by a digest before the first request.
+//! 2. `arm`: both arms answer, and answer the same.
+//! 3. `run`, with `measure` and `warm_up`: calibration, warm-up, A/A, then the duet: one open-loop schedule whose adjacent
+//!    requests go to both arms in random order; at last one arm at a time in blocks, and requests one by one.
+//! 4. `window`, `machine`: windows of as many requests to each arm; those that the generator or the machine spoilt are void
+//!    for both, by gates that do not know the arms.
+//! 5. `analysis`, `distribution`, `conclude`, `verdict`: estimates from the windows that count, and the verdict. Pure.
+//!
+//! The design follows "Always measure one level deeper" (Ousterhout, CACM 61, 2018) and duet benchmarking (Bulej et al., ICPE
+//! 2020); the statistics have their sources in `statistics`.
+
+mod analysis;
+mod arm;
+mod conclude;
+mod distribution;
+mod error;
+mod file;
+mod machine;
+mod margin;
+mod measure;
+mod metric;
+mod plan;
+pub mod record;
+mod run;
+pub mod schema;
+mod verdict;
+mod warm_up;
+mod window;
+
+use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
+
+pub use error::CompareError;
+pub use file::{json_schema, load_file, result_schema};
+pub use margin::Margin;
+pub use metric::Metric;
+pub use plan::{Declaration, Flaw, Seal};
+pub use record::Comparison;
+pub use schema::Spec;
+pub use verdict::Verdict;
+
+use crate::load::Stall;
+use crate::progress::Progress;
+
+/// What a comparison needs besides its question.
+pub struct Context {
+    /// The run's name.
+    pub run: String,
+    /// Hears what is being done.
+    pub voice: Progress,
+    /// Stops it; the result so far is then marked incomplete.
+    pub cancel: CancellationToken,
+}
+
+/// Compares two arms.
+///
+/// # Errors
+/// When it cannot begin: the question makes no sense, an arm does not answer or not as it should, both are the same or
+/// their answers differ. A measurement that does not count is no error, but a verdict.
+pub async fn run(name: &str, spec: &Spec, context: &Context) -> Result<Comparison, CompareError> {
+    run_with(name, spec, context, None).await
+}
+
+/// The same; `stall` makes the generator stop during the duet, at the first time for the second.
+async fn run_with(name: &str, spec: &Spec, context: &Context, stall: Stall) -> Result<Comparison, CompareError> {
+    let declaration = Declaration::of(spec).map_err(|flaws| CompareError::Flawed { flaws })?;
+    let mut record = Comparison::begun(name, &context.run, Seal::now(declaration));
+    let declaration = record.declaration.content.clone();
+    context.voice.say("asking both arms");
+    let arms = arm::prepare(&declaration.arms, &declaration.expect, &context.run).await?;
+    let body = arms[0].body.filter(|_| !declaration.expect.different_bodies);
+    let bench = measure::Bench { declaration: &declaration, run: &context.run, body, cancel: &context.cancel, stall };
+    let experiment = run::Experiment { bench, arms: &arms, voice: &context.voice, found: run::Found::default() };
+    let found = experiment.run().await?;
+    conclude::conclude(&mut record, &found, &arms);
+    record.finished = Timestamp::now();
+    Ok(record)
+}
+
+#[cfg(test)]
+mod tests;

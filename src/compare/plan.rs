@@ -1,0 +1,278 @@
+//! From what was asked to what is declared: every default filled in, every contradiction refused, all of it sealed by a
+//! digest before the first request.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::arm::Url;
+use super::margin::Margin;
+use super::metric::Metric;
+use super::schema::{Arm, Expect, Load, Spec};
+use crate::load::LONGEST;
+
+/// Time for the duet of a quick comparison, in seconds; with the other phases half a minute.
+const QUICK_DUET: f64 = 13.0;
+/// Time for the A/A run of a quick comparison, in seconds: eight windows of one, the fewest that bound it.
+const QUICK_SAME_ARM: f64 = 8.0;
+/// Resamples of the bootstrap.
+const DRAWS: u32 = 10_000;
+
+/// What is declared before the first request. Its compact JSON, fields in this order, is what the digest is of.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Declaration {
+    /// What is expected, in words.
+    pub hypothesis: String,
+    /// The arms; every difference is the second less the first.
+    pub arms: Vec<Arm>,
+    /// What decides.
+    pub metric: Metric,
+    /// The largest difference that does not matter.
+    pub margin: Margin,
+    /// Chance of a wrong better or worse when the arms are alike; the interval's level is 1 - alpha, that of the equivalence
+    /// interval 1 - 2 alpha.
+    pub alpha: f64,
+    /// The requests.
+    pub load: Load,
+    /// What a good answer is.
+    pub expect: Expect,
+    /// Half a minute instead of several.
+    pub quick: bool,
+    /// Length of a window, the unit of all statistics.
+    pub window_ms: f64,
+    /// Requests to each arm in a window.
+    pub requests_per_window: u32,
+    /// Windows of the duet: never more.
+    pub windows: u32,
+    /// Windows of the A/A run.
+    pub same_arm_windows: u32,
+    /// Blocks in which one arm has the load alone.
+    pub blocks: u32,
+    /// Requests to each arm one after the other, each on a new connection.
+    pub visits: u32,
+    /// Seed of everything that is drawn.
+    pub seed: u64,
+    /// Resamples of the bootstrap.
+    pub draws: u32,
+    /// What a measurement must fulfil to count.
+    pub validity: Validity,
+    /// Hearth's version.
+    pub hearth: String,
+}
+
+/// What a measurement must fulfil to count. All bounds are blind to the arms except that of failures.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Validity {
+    /// The generator's release error, 99th percentile, times this must not exceed the primary metric of the faster arm:
+    /// before the run, and in every window.
+    pub release_error_times: f64,
+    /// Least share of a window's due requests that were sent.
+    pub offered_share: f64,
+    /// Largest share of a window's processor time that the hypervisor took away.
+    pub steal_share: f64,
+    /// Largest share of one processor that the generator used in a window.
+    pub generator_share: f64,
+    /// Largest share of a window's TCP segments that were sent again.
+    pub retransmitted_share: f64,
+    /// Largest share of void windows.
+    pub void_share: f64,
+    /// Largest share of an arm's requests that failed.
+    pub failed_share: f64,
+}
+
+impl Default for Validity {
+    fn default() -> Self {
+        Validity {
+            release_error_times: 10.0,
+            offered_share: 0.995,
+            steal_share: 0.05,
+            generator_share: 0.9,
+            retransmitted_share: 0.01,
+            void_share: 0.2,
+            failed_share: 0.01,
+        }
+    }
+}
+
+/// A declaration that can no longer be changed unseen.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Seal {
+    /// When it was sealed: before the first request.
+    #[schemars(with = "String")]
+    pub sealed: Timestamp,
+    /// SHA-256 of the declaration's compact JSON.
+    pub sha256: String,
+    /// What was declared.
+    pub content: Declaration,
+}
+
+/// One thing that is wrong with what was asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Flaw {
+    /// Where in a file, for example `spec.arms[0].url`.
+    pub path: String,
+    /// What is wrong.
+    pub message: String,
+    /// What to do.
+    pub hint: Option<String>,
+}
+
+impl Seal {
+    /// Seals a declaration now.
+    pub fn now(content: Declaration) -> Self {
+        Seal { sealed: Timestamp::now(), sha256: digest(&content), content }
+    }
+
+    /// True while the content is what was sealed.
+    pub fn holds(&self) -> bool {
+        self.sha256 == digest(&self.content)
+    }
+}
+
+fn digest(content: &Declaration) -> String {
+    // plain fields with names as keys: nothing that JSON cannot hold
+    let json = serde_json::to_vec(content).unwrap_or_default();
+    Sha256::digest(json).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+impl Declaration {
+    /// Fills in what was left out.
+    ///
+    /// # Errors
+    /// Every flaw at once.
+    pub fn of(spec: &Spec) -> Result<Self, Vec<Flaw>> {
+        let mut flaws = Vec::new();
+        check_arms(spec, &mut flaws);
+        check_numbers(spec, &mut flaws);
+        if !flaws.is_empty() {
+            return Err(flaws);
+        }
+        let (design, rate, metric) = (&spec.design, spec.load.rate.0, spec.primary.metric);
+        let quick = design.quick;
+        let least = if quick { 1.0 } else { 3.0 };
+        // half seconds: lengths that one can say
+        let enough = (2.0 * metric.needs() as f64 / rate).ceil() / 2.0;
+        let window = design.window.map_or(f64::max(least, enough), |span| span.0.as_secs_f64());
+        let fitting = |time: f64| (time / window) as u32;
+        let declaration = Declaration {
+            hypothesis: spec
+                .hypothesis
+                .clone()
+                .unwrap_or_else(|| format!("{} of `{}` differs from that of `{}`", metric, spec.arms[1].name, spec.arms[0].name)),
+            arms: spec.arms.clone(),
+            metric,
+            margin: spec.primary.margin,
+            alpha: spec.alpha.0,
+            load: spec.load,
+            expect: spec.expect,
+            quick,
+            window_ms: window * 1e3,
+            requests_per_window: (rate * window).round() as u32,
+            windows: design.windows.unwrap_or(if quick { fitting(QUICK_DUET) } else { 40 }),
+            same_arm_windows: design.same_arm_windows.unwrap_or(if quick { fitting(QUICK_SAME_ARM) } else { 10 }),
+            blocks: design.blocks.unwrap_or(if quick { 0 } else { 12 }),
+            visits: design.visits.unwrap_or(if quick { 0 } else { 100 }),
+            seed: design.seed,
+            draws: DRAWS,
+            validity: Validity::default(),
+            hearth: env!("CARGO_PKG_VERSION").into(),
+        };
+        declaration.check_sizes(&mut flaws);
+        if flaws.is_empty() { Ok(declaration) } else { Err(flaws) }
+    }
+
+    /// Length of a window.
+    pub fn window(&self) -> Duration {
+        Duration::from_secs_f64(self.window_ms / 1e3)
+    }
+
+    /// Least number of windows for which an interval of this level has ends: 2 · 2^-n must not exceed alpha.
+    pub fn least_windows(&self) -> u32 {
+        (2.0 / self.alpha).log2().ceil() as u32
+    }
+
+    fn check_sizes(&self, flaws: &mut Vec<Flaw>) {
+        let Declaration { metric, requests_per_window: requests, .. } = self;
+        let (needed, rate) = (metric.needs(), self.load.rate.0);
+        let window = self.window_ms / 1e3;
+        if u64::from(*requests) < needed {
+            let hint = format!("a window of {}s would do", (2.0 * needed as f64 / rate).ceil() / 2.0);
+            let message = format!("{metric} needs {needed} requests in each window and arm, there are {requests}");
+            flaws.push(flaw("spec.design.window", message, Some(hint)));
+        }
+        let least = self.least_windows();
+        if self.windows < least {
+            let message = format!("{} windows cannot decide anything at this level, {least} are the fewest", self.windows);
+            let hint = self.quick.then(|| {
+                format!("raise the rate to {:.0} req/s, or leave out quick", needed as f64 * f64::from(least) / QUICK_DUET)
+            });
+            flaws.push(flaw("spec.design.windows", message, hint));
+        }
+        let longest = f64::from(self.windows.max(self.blocks).max(self.same_arm_windows)) * window;
+        if longest > LONGEST.as_secs_f64() - 60.0 {
+            let message = format!("{longest} s of load at a stretch are too long");
+            flaws.push(flaw("spec.design.windows", message, Some("an hour is the longest".into())));
+        }
+    }
+}
+
+fn flaw(path: &str, message: impl Into<String>, hint: Option<String>) -> Flaw {
+    Flaw { path: path.into(), message: message.into(), hint }
+}
+
+fn check_arms(spec: &Spec, flaws: &mut Vec<Flaw>) {
+    if spec.arms.len() != 2 {
+        flaws.push(flaw("spec.arms", format!("two arms are compared, there are {}", spec.arms.len()), None));
+        return;
+    }
+    for (index, arm) in spec.arms.iter().enumerate() {
+        if let Err((message, hint)) = arm.url.parse::<Url>() {
+            flaws.push(flaw(&format!("spec.arms[{index}].url"), message, hint));
+        }
+        let plain = |c: char| c.is_alphanumeric() || "-_.".contains(c);
+        if arm.name.is_empty() || !arm.name.chars().all(plain) {
+            let message = format!("`{}` is no name for an arm", arm.name);
+            flaws.push(flaw(&format!("spec.arms[{index}].name"), message, Some("letters, digits, `-`, `_` and `.`".into())));
+        }
+    }
+    let (one, other) = (&spec.arms[0], &spec.arms[1]);
+    if one.name == other.name {
+        flaws.push(flaw("spec.arms[1].name", format!("both arms are called `{}`", one.name), None));
+    }
+    if let (Ok(one), Ok(other)) = (one.url.parse::<Url>(), other.url.parse::<Url>())
+        && one == other
+    {
+        let hint = "the A/A run compares an arm with itself, before every measurement";
+        flaws.push(flaw("spec.arms[1].url", "both arms are the same address", Some(hint.into())));
+    }
+}
+
+fn check_numbers(spec: &Spec, flaws: &mut Vec<Flaw>) {
+    if spec.primary.margin.is_zero() {
+        flaws.push(flaw("spec.primary.margin", "with no margin nothing can be equivalent", Some("for example 2 %".into())));
+    }
+    if !(1e-6..=0.2).contains(&spec.alpha.0) {
+        flaws.push(flaw("spec.alpha", format!("{} is not a level", spec.alpha), Some("5 % is usual".into())));
+    }
+    if spec.load.jitter.0 > 0.5 {
+        flaws.push(flaw("spec.load.jitter", "more than 50 % would change the order of requests", None));
+    }
+    if !(Duration::from_millis(1)..Duration::from_secs(600)).contains(&spec.load.timeout.0) {
+        flaws.push(flaw("spec.load.timeout", "not between 1ms and 10min", None));
+    }
+    if spec.design.window.is_some_and(|window| window.0 < Duration::from_millis(100)) {
+        flaws.push(flaw("spec.design.window", "shorter than 100ms", None));
+    }
+    if spec.load.rate.0 > 50_000.0 {
+        flaws.push(flaw("spec.load.rate", "more than the generator can send", Some("50000 req/s is the most".into())));
+    }
+    if !spec.design.blocks.unwrap_or(0).is_multiple_of(4) {
+        flaws.push(flaw("spec.design.blocks", "not a multiple of four", Some("blocks come as A B B A".into())));
+    }
+}

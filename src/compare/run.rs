@@ -1,0 +1,267 @@
+//! The experiment, phase by phase: calibration, warm-up, A/A, duet, blocks, visits. Each phase may end it.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use super::arm::Ready;
+use super::measure::{Bench, Kind, Measured};
+use super::plan::Declaration;
+use super::record::WarmUp;
+use super::warm_up::warm_up;
+use super::window::{Window, block_boundaries, boundaries, gate, of_blocks, of_pairs};
+use crate::load::{Arrivals, Calibration, Ledger, LoadError, Order, Target, Visit, calibrate, visits};
+use crate::progress::Progress;
+
+/// Runs of the calibration; the middle one counts, so that a moment of trouble spoils nothing.
+const CALIBRATIONS: usize = 3;
+/// Requests at the begin of a phase, in seconds, that are left out: its connections are new.
+const SETTLE: f64 = 0.3;
+/// Longest time for the requests one after the other, for each arm.
+const VISITS_TIME: Duration = Duration::from_secs(15);
+
+/// What was measured, as it comes.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    pub calibration: Option<Calibration>,
+    pub warm_up: Option<WarmUp>,
+    /// Largest release error that windows may have, in milliseconds.
+    pub finest_ms: f64,
+    pub same_arm: Vec<Window>,
+    pub duet: Vec<Window>,
+    pub blocks: Vec<Window>,
+    pub visits: [Vec<Visit>; 2],
+    pub arms: [Tally; 2],
+    /// Why it ended early: the measurement does not count.
+    pub stopped: Option<String>,
+    /// Somebody stopped it.
+    pub interrupted: bool,
+}
+
+/// What became of an arm's requests.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Tally {
+    pub requests: u64,
+    pub failed: u64,
+    pub outcomes: BTreeMap<String, u64>,
+}
+
+impl Tally {
+    fn add(&mut self, name: &'static str, failed: bool) {
+        self.requests += 1;
+        self.failed += u64::from(failed);
+        *self.outcomes.entry(name.to_owned()).or_default() += 1;
+    }
+
+    /// Share of the requests that failed.
+    pub fn share(&self) -> f64 {
+        if self.requests == 0 { 0.0 } else { self.failed as f64 / self.requests as f64 }
+    }
+}
+
+/// The experiment under way.
+pub(super) struct Experiment<'a> {
+    pub bench: Bench<'a>,
+    pub arms: &'a [Ready],
+    pub voice: &'a Progress,
+    pub found: Found,
+}
+
+/// Whether the next phase is worth it.
+type Phase = Result<ControlFlow<()>, LoadError>;
+
+impl<'a> Experiment<'a> {
+    /// Runs all phases, or as many as make sense.
+    ///
+    /// # Errors
+    /// A load cannot start.
+    pub async fn run(mut self) -> Result<Found, LoadError> {
+        let _ = self.phases().await?;
+        Ok(self.found)
+    }
+
+    async fn phases(&mut self) -> Phase {
+        for phase in 0..6 {
+            let next = match phase {
+                0 => self.calibrate().await?,
+                1 => self.warm_up().await?,
+                2 => self.same_arm().await?,
+                3 => self.duet().await?,
+                4 => self.blocks().await?,
+                _ => self.visits().await?,
+            };
+            if next.is_break() {
+                break;
+            }
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+
+    fn declaration(&self) -> &'a Declaration {
+        self.bench.declaration
+    }
+
+    fn targets(&self) -> [&'a Target; 2] {
+        [&self.arms[0].target, &self.arms[1].target]
+    }
+
+    fn stop(&mut self, why: String) -> ControlFlow<()> {
+        self.found.stopped = Some(why);
+        ControlFlow::Break(())
+    }
+
+    /// How finely this machine can measure, against a server that does nothing.
+    async fn calibrate(&mut self) -> Phase {
+        self.voice.say("calibrating the load generator");
+        let load = &self.declaration().load;
+        let mut runs = Vec::new();
+        for _ in 0..CALIBRATIONS {
+            let arrivals = Arrivals::new(2.0 * load.rate.0, load.jitter.0, self.declaration().seed);
+            runs.push(calibrate(arrivals, Duration::from_millis(400)).await?);
+        }
+        runs.sort_by(|one, other| one.release_error_p99_ms.total_cmp(&other.release_error_p99_ms));
+        let middle = runs.swap_remove(CALIBRATIONS / 2);
+        let failed = middle.failed;
+        self.found.calibration = Some(middle);
+        if failed > 0 {
+            return Ok(self.stop(format!("the generator lost {failed} requests to a server on this machine that does nothing")));
+        }
+        Ok(self.unless_interrupted(self.bench.cancel.is_cancelled()))
+    }
+
+    async fn warm_up(&mut self) -> Phase {
+        self.voice.say("warming both arms up");
+        let (warm_up, measured) = warm_up(&self.bench, self.targets()).await?;
+        self.found.warm_up = Some(warm_up);
+        let next = self.account(&measured, [0, 1]);
+        let declaration = self.declaration();
+        // the faster arm is the harder one to measure
+        let level = warm_up.a_ms.zip(warm_up.b_ms).map_or(0.0, |(a, b)| a.min(b));
+        let question = level.max(warm_up.a_ms.map_or(0.0, |a| declaration.margin.ms(a)));
+        self.found.finest_ms = question / declaration.validity.release_error_times;
+        let late = self.found.calibration.as_ref().map_or(f64::INFINITY, |calibration| calibration.release_error_p99_ms);
+        if next.is_continue() && late > self.found.finest_ms {
+            return Ok(self.stop(format!(
+                "the generator is {late:.3} ms late at the 99th percentile on this machine: {} of {level:.3} ms is too small \
+                 to be measured, {:.3} ms would be enough",
+                declaration.metric,
+                late * declaration.validity.release_error_times
+            )));
+        }
+        Ok(next)
+    }
+
+    /// Both arms are the first one: whatever difference is found is the instrument's own.
+    async fn same_arm(&mut self) -> Phase {
+        let (target, windows) = (self.targets()[0], self.declaration().same_arm_windows);
+        let (found, next) = self.pairs("s", [target, target], windows, "A/A", [0, 0]).await?;
+        self.found.same_arm = found;
+        Ok(next)
+    }
+
+    async fn duet(&mut self) -> Phase {
+        let (found, next) = self.pairs("d", self.targets(), self.declaration().windows, "duet", [0, 1]).await?;
+        self.found.duet = found;
+        Ok(next)
+    }
+
+    /// A load in pairs; `owners` are the arms that the two targets are.
+    async fn pairs(
+        &mut self,
+        name: &'static str,
+        targets: [&Target; 2],
+        windows: u32,
+        title: &str,
+        owners: [usize; 2],
+    ) -> Result<(Vec<Window>, ControlFlow<()>), LoadError> {
+        if windows == 0 {
+            return Ok((Vec::new(), ControlFlow::Continue(())));
+        }
+        let declaration = self.declaration();
+        let (rate, pairs) = (declaration.load.rate.0, declaration.requests_per_window);
+        let skip = (rate * SETTLE).ceil() as u32;
+        // more failures than the whole phase may have: nothing can come of it
+        let most = f64::from(pairs * windows) * declaration.validity.failed_share;
+        let voice = self.voice;
+        let watch = |ledger: &Ledger, number: usize| {
+            voice.say(format!("{title}: {number} of {windows} windows"));
+            let failed = |arm| ledger.entries.iter().filter(|entry| entry.target == arm && entry.outcome.failed()).count();
+            if failed(0).max(failed(1)) as f64 > most { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        };
+        let kind = Kind {
+            name,
+            order: Order::Duet { seed: declaration.seed },
+            rate: 2.0 * rate,
+            boundaries: boundaries(declaration, windows, skip),
+            stall: name == "d",
+        };
+        let measured = self.bench.load(targets, kind, watch).await?;
+        let next = self.account(&measured, owners);
+        let mut found = of_pairs(&measured.ledger, pairs, skip, &measured.samples);
+        gate(&mut found, &declaration.validity, self.found.finest_ms);
+        Ok((found, next))
+    }
+
+    /// One arm has the load alone, in blocks.
+    async fn blocks(&mut self) -> Phase {
+        let declaration = self.declaration();
+        if declaration.blocks == 0 {
+            return Ok(ControlFlow::Continue(()));
+        }
+        let (requests, all, voice) = (declaration.requests_per_window, declaration.blocks, self.voice);
+        let watch = |_: &Ledger, number: usize| {
+            voice.say(format!("one arm at a time: {} of {all} blocks", 2 * number));
+            ControlFlow::Continue(())
+        };
+        let kind = Kind {
+            name: "b",
+            order: Order::Blocks { requests, seed: declaration.seed },
+            rate: declaration.load.rate.0,
+            boundaries: block_boundaries(declaration),
+            stall: false,
+        };
+        let measured = self.bench.load(self.targets(), kind, watch).await?;
+        let next = self.account(&measured, [0, 1]);
+        self.found.blocks = of_blocks(&measured.ledger, requests, &measured.samples);
+        gate(&mut self.found.blocks, &declaration.validity, self.found.finest_ms);
+        Ok(next)
+    }
+
+    /// As `curl` in a loop would ask.
+    async fn visits(&mut self) -> Phase {
+        let declaration = self.declaration();
+        for arm in 0..2 {
+            if declaration.visits == 0 || self.bench.cancel.is_cancelled() {
+                break;
+            }
+            self.voice.say(format!("one request after the other to `{}`", declaration.arms[arm].name));
+            let (target, timeout) = (self.targets()[arm].clone(), declaration.load.timeout.0);
+            let run = format!("{}-v{arm}", self.bench.run);
+            self.found.visits[arm] = visits(target, run, declaration.visits, timeout, VISITS_TIME).await?;
+        }
+        Ok(self.unless_interrupted(self.bench.cancel.is_cancelled()))
+    }
+
+    /// Counts the requests of a load towards the arms that its targets are, and looks whether to go on.
+    fn account(&mut self, measured: &Measured, owners: [usize; 2]) -> ControlFlow<()> {
+        for entry in &measured.ledger.entries {
+            let owner = owners[usize::from(entry.target)];
+            self.found.arms[owner].add(entry.outcome.name(), entry.outcome.failed());
+        }
+        let most = self.declaration().validity.failed_share;
+        for (arm, tally) in self.declaration().arms.iter().zip(&self.found.arms) {
+            if tally.share() > most {
+                let (failed, all, name) = (tally.failed, tally.requests, &arm.name);
+                let (share, most) = (tally.share() * 100.0, most * 100.0);
+                let why = format!("arm `{name}` failed {failed} of {all} requests ({share:.1} %), {most} % may fail");
+                return self.stop(why);
+            }
+        }
+        self.unless_interrupted(measured.interrupted)
+    }
+
+    fn unless_interrupted(&mut self, interrupted: bool) -> ControlFlow<()> {
+        self.found.interrupted |= interrupted;
+        if interrupted { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+}
