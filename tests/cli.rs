@@ -149,7 +149,7 @@ fn hosts_that_cannot_be_reached_are_named_all_at_once() {
 
 #[test]
 fn schemas_completions_and_versions_are_printed() {
-    for of in ["profile", "scenario"] {
+    for of in ["profile", "scenario", "comparison", "comparison-result"] {
         let schema: serde_json::Value = serde_json::from_str(&hearth(&["schema", of]).out).unwrap();
         assert_eq!(schema["type"], "object", "{of}");
     }
@@ -157,6 +157,31 @@ fn schemas_completions_and_versions_are_printed() {
         assert!(hearth(&["completions", shell]).out.contains("hearth"), "{shell}");
     }
     assert!(hearth(&["version"]).out.starts_with("hearth "));
+}
+
+#[test]
+fn what_cannot_be_compared_is_refused_before_the_first_request() {
+    let compare = |arms: [&str; 2], more: &[&str]| {
+        let arms = ["compare", "--arm", arms[0], "--arm", arms[1]];
+        hearth(&arms.iter().chain(more).copied().collect::<Vec<_>>())
+    };
+    let told = |ran: Ran, code: i32, words: &str| {
+        assert_eq!(ran.code, Some(code), "{}", ran.err);
+        assert!(ran.err.contains(words), "{words}: {}", ran.err);
+    };
+    let (a, b) = ("a=http://127.0.0.1:9/", "b=http://127.0.0.1:10/");
+    told(compare([a, "b=http://127.0.0.1:9/"], &[]), 2, "both arms are the same address");
+    told(compare([a, "b=https://127.0.0.1/"], &[]), 2, "https is not measured");
+    told(compare([a, b], &["--windows", "3"]), 2, "6 are the fewest");
+    told(compare([a, b], &["--metric", "p99", "--rate", "5", "--quick"]), 2, "leave out quick");
+    told(compare([a, b], &["--metric", "p95"]), 2, "is no metric");
+    told(compare([a, b], &["--margin", "0.5"]), 2, "is not a margin");
+    told(hearth(&["compare"]), 2, "--arm");
+    // nothing listens on the discard port
+    let ran = compare([a, b], &["--quick", "-o", "json"]);
+    let error: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!((ran.code, error["code"].as_u64()), (Some(70), Some(70)), "{}", ran.err);
+    assert!(error["error"].as_str().unwrap().contains("arm `a` does not answer"), "{error}");
 }
 
 #[test]

@@ -1,23 +1,21 @@
 //! `hearth compare`: two arms measured against each other, and an exit code that is good news only when the verdict is.
 
+use std::io::Write;
 use std::path::Path;
 
 use super::args::CompareArgs;
-use super::{Context, UsageError};
+use super::{Context, UsageError, run};
 use crate::compare::{self, Comparison, Spec};
 use crate::engine::interrupt;
 use crate::error::{Family, Result};
-use crate::progress::{Progress, Said};
+use crate::event::{Event, Events, LogSink, RunOutcome};
+use crate::file::{self, Readers};
 use crate::report::terminal;
 use crate::state::RunId;
 
 pub async fn run(context: &Context, args: CompareArgs) -> Result<u8> {
     let (name, spec) = question(&args)?;
-    let printer = context.printer.clone();
-    let cancel = interrupt::install(move || printer.error("stopped at once"))
-        .map_err(|source| UsageError::Write { path: "signal handler".into(), source })?;
-    let within = compare::Context { run: RunId::new().to_string(), voice: voice(context), cancel };
-    let comparison = compare::run(&name, &spec, &within).await?;
+    let comparison = measure(context, name, &spec).await?;
     if let Some(dir) = &args.report_dir {
         write(dir, &comparison)?;
     }
@@ -27,6 +25,30 @@ pub async fn run(context: &Context, args: CompareArgs) -> Result<u8> {
         None => 0,
         Some(family) => family.code(),
     })
+}
+
+/// Runs the comparison as a run of its own: it changes nothing, so it needs no lock.
+async fn measure(context: &Context, name: String, spec: &Spec) -> Result<Comparison> {
+    let printer = context.printer.clone();
+    let cancel = interrupt::install(move || {
+        printer.abandon_display();
+        printer.error("stopped at once: there is no result");
+    })
+    .map_err(|source| UsageError::Write { path: "signal handler".into(), source })?;
+    let run_id = RunId::new().to_string();
+    let (events, sinks) = Events::open(&run_id, vec![run::display(context), Box::new(LogSink)]);
+    let (verb, started) = ("compare".to_owned(), jiff::Timestamp::now());
+    events.emit(Event::RunStarted { run_id: run_id.clone(), verb, name: name.clone(), started });
+    let within = compare::Context { run: run_id, events: events.clone(), cancel: cancel.token().clone() };
+    let done = compare::run(&name, spec, &within).await;
+    let outcome = match &done {
+        Ok(comparison) if comparison.incomplete => RunOutcome::Cancelled,
+        Ok(_) => RunOutcome::Completed,
+        Err(_) => RunOutcome::Failed,
+    };
+    events.emit(Event::RunFinished { outcome, seconds: events.elapsed() });
+    sinks.finish().await;
+    Ok(done?)
 }
 
 /// The file's question, or none, with what the command line says in place of it.
@@ -56,27 +78,10 @@ fn question(args: &CompareArgs) -> Result<(String, Spec)> {
     Ok((name, spec))
 }
 
-/// A line for each phase; its windows only for those who ask for more.
-fn voice(context: &Context) -> Progress {
-    let (printer, last) = (context.printer.clone(), std::sync::Mutex::new(String::new()));
-    Progress::new(move |said| {
-        let Said::Doing(text) = said else { return };
-        let phase = text.split(':').next().unwrap_or_default().to_owned();
-        let mut last = last.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if *last == phase {
-            printer.detail(format!("  {text}"))
-        } else {
-            printer.err(&text)
-        }
-        *last = phase;
-    })
-}
-
 fn write(dir: &Path, comparison: &Comparison) -> Result<()> {
     let path = dir.join("comparison.json");
     let failed = |source| UsageError::Write { path: path.display().to_string(), source };
-    std::fs::create_dir_all(dir).map_err(failed)?;
     let json = serde_json::to_string_pretty(comparison).map_err(|error| failed(error.into()))?;
-    std::fs::write(&path, json + "\n").map_err(failed)?;
+    file::replace(&path, Readers::Everybody, |file| writeln!(file, "{json}")).map_err(failed)?;
     Ok(())
 }

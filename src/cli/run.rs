@@ -59,11 +59,7 @@ pub async fn open<T>(
     let _already = context.log.set(dir.log());
     let (journal, entries) = Journal::open(&session.state.journal())?;
     let collector = Collector::default();
-    let display: Box<dyn Sink> = match context.output.log_format {
-        LogFormat::Text => Box::new(Display::new(context.printer.clone())),
-        LogFormat::Json => Box::new(JsonLines(context.printer.clone())),
-    };
-    let (events, sinks) = Events::open(id.as_str(), vec![display, Box::new(LogSink), Box::new(collector.clone())]);
+    let (events, sinks) = Events::open(id.as_str(), vec![display(context), Box::new(LogSink), Box::new(collector.clone())]);
     let name = session.profile.name.clone();
     events.emit(Event::RunStarted { run_id: id.to_string(), verb: verb.into(), name, started: jiff::Timestamp::now() });
     let run = Run { id, events, cancel, journal: Arc::new(journal) };
@@ -76,6 +72,14 @@ pub async fn open<T>(
     sinks.finish().await;
     summary(context, &collector);
     Ok((done?, lock))
+}
+
+/// What shows events as the user wants them.
+pub fn display(context: &Context) -> Box<dyn Sink> {
+    match context.output.log_format {
+        LogFormat::Text => Box::new(Display::new(context.printer.clone())),
+        LogFormat::Json => Box::new(JsonLines(context.printer.clone())),
+    }
 }
 
 impl Run {

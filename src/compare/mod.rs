@@ -44,15 +44,15 @@ pub use record::Comparison;
 pub use schema::Spec;
 pub use verdict::Verdict;
 
+use crate::event::{Event, Events};
 use crate::load::Stall;
-use crate::progress::Progress;
 
 /// What a comparison needs besides its question.
 pub struct Context {
     /// The run's name.
     pub run: String,
-    /// Hears what is being done.
-    pub voice: Progress,
+    /// Where what happens is sent.
+    pub events: Events,
     /// Stops it; the result so far is then marked incomplete.
     pub cancel: CancellationToken,
 }
@@ -71,14 +71,16 @@ async fn run_with(name: &str, spec: &Spec, context: &Context, stall: Stall) -> R
     let declaration = Declaration::of(spec).map_err(|flaws| CompareError::Flawed { flaws })?;
     let mut record = Comparison::begun(name, &context.run, Seal::now(declaration));
     let declaration = record.declaration.content.clone();
-    context.voice.say("asking both arms");
+    context.events.emit(Event::Measuring { what: "whether both arms answer, and answer alike".into() });
     let arms = arm::prepare(&declaration.arms, &declaration.expect, &context.run).await?;
     let body = arms[0].body.filter(|_| !declaration.expect.different_bodies);
     let bench = measure::Bench { declaration: &declaration, run: &context.run, body, cancel: &context.cancel, stall };
-    let experiment = run::Experiment { bench, arms: &arms, voice: &context.voice, found: run::Found::default() };
+    let experiment = run::Experiment { bench, arms: &arms, events: &context.events, found: run::Found::default() };
     let found = experiment.run().await?;
     conclude::conclude(&mut record, &found, &arms);
     record.finished = Timestamp::now();
+    let (comparison, verdict) = (name.to_owned(), record.verdict.name().to_owned());
+    context.events.emit(Event::ComparisonFinished { comparison, verdict });
     Ok(record)
 }
 

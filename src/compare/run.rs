@@ -10,8 +10,8 @@ use super::plan::Declaration;
 use super::record::WarmUp;
 use super::warm_up::warm_up;
 use super::window::{Window, block_boundaries, boundaries, gate, of_blocks, of_pairs};
+use crate::event::{Event, Events};
 use crate::load::{Arrivals, Calibration, Ledger, LoadError, Order, Target, Visit, calibrate, visits};
-use crate::progress::Progress;
 
 /// Runs of the calibration; the middle one counts, so that a moment of trouble spoils nothing.
 const CALIBRATIONS: usize = 3;
@@ -63,7 +63,7 @@ impl Tally {
 pub(super) struct Experiment<'a> {
     pub bench: Bench<'a>,
     pub arms: &'a [Ready],
-    pub voice: &'a Progress,
+    pub events: &'a Events,
     pub found: Found,
 }
 
@@ -105,6 +105,10 @@ impl<'a> Experiment<'a> {
         [&self.arms[0].target, &self.arms[1].target]
     }
 
+    fn measuring(&self, what: &str) {
+        self.events.emit(Event::Measuring { what: what.to_owned() });
+    }
+
     fn stop(&mut self, why: String) -> ControlFlow<()> {
         self.found.stopped = Some(why);
         ControlFlow::Break(())
@@ -112,7 +116,7 @@ impl<'a> Experiment<'a> {
 
     /// How finely this machine can measure, against a server that does nothing.
     async fn calibrate(&mut self) -> Phase {
-        self.voice.say("calibrating the load generator");
+        self.measuring("how finely this machine measures");
         let load = &self.declaration().load;
         let mut runs = Vec::new();
         for _ in 0..CALIBRATIONS {
@@ -130,7 +134,7 @@ impl<'a> Experiment<'a> {
     }
 
     async fn warm_up(&mut self) -> Phase {
-        self.voice.say("warming both arms up");
+        self.measuring("both arms until they are warm; this is thrown away");
         let (warm_up, measured) = warm_up(&self.bench, self.targets()).await?;
         self.found.warm_up = Some(warm_up);
         let next = self.account(&measured, [0, 1]);
@@ -154,13 +158,16 @@ impl<'a> Experiment<'a> {
     /// Both arms are the first one: whatever difference is found is the instrument's own.
     async fn same_arm(&mut self) -> Phase {
         let (target, windows) = (self.targets()[0], self.declaration().same_arm_windows);
-        let (found, next) = self.pairs("s", [target, target], windows, "A/A", [0, 0]).await?;
+        self.measuring(&format!("`{}` against itself, {windows} windows", self.declaration().arms[0].name));
+        let (found, next) = self.pairs("s", [target, target], windows, [0, 0]).await?;
         self.found.same_arm = found;
         Ok(next)
     }
 
     async fn duet(&mut self) -> Phase {
-        let (found, next) = self.pairs("d", self.targets(), self.declaration().windows, "duet", [0, 1]).await?;
+        let windows = self.declaration().windows;
+        self.measuring(&format!("both arms in pairs of requests, {windows} windows"));
+        let (found, next) = self.pairs("d", self.targets(), windows, [0, 1]).await?;
         self.found.duet = found;
         Ok(next)
     }
@@ -171,7 +178,6 @@ impl<'a> Experiment<'a> {
         name: &'static str,
         targets: [&Target; 2],
         windows: u32,
-        title: &str,
         owners: [usize; 2],
     ) -> Result<(Vec<Window>, ControlFlow<()>), LoadError> {
         if windows == 0 {
@@ -182,9 +188,9 @@ impl<'a> Experiment<'a> {
         let skip = (rate * SETTLE).ceil() as u32;
         // more failures than the whole phase may have: nothing can come of it
         let most = f64::from(pairs * windows) * declaration.validity.failed_share;
-        let voice = self.voice;
+        let events = self.events;
         let watch = |ledger: &Ledger, number: usize| {
-            voice.say(format!("{title}: {number} of {windows} windows"));
+            ended(events, ledger, number, windows);
             let failed = |arm| ledger.entries.iter().filter(|entry| entry.target == arm && entry.outcome.failed()).count();
             if failed(0).max(failed(1)) as f64 > most { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         };
@@ -208,9 +214,10 @@ impl<'a> Experiment<'a> {
         if declaration.blocks == 0 {
             return Ok(ControlFlow::Continue(()));
         }
-        let (requests, all, voice) = (declaration.requests_per_window, declaration.blocks, self.voice);
-        let watch = |_: &Ledger, number: usize| {
-            voice.say(format!("one arm at a time: {} of {all} blocks", 2 * number));
+        self.measuring(&format!("one arm at a time, {} blocks", declaration.blocks));
+        let (requests, events) = (declaration.requests_per_window, self.events);
+        let watch = |ledger: &Ledger, number: usize| {
+            ended(events, ledger, number, declaration.blocks / 2);
             ControlFlow::Continue(())
         };
         let kind = Kind {
@@ -234,7 +241,7 @@ impl<'a> Experiment<'a> {
             if declaration.visits == 0 || self.bench.cancel.is_cancelled() {
                 break;
             }
-            self.voice.say(format!("one request after the other to `{}`", declaration.arms[arm].name));
+            self.measuring(&format!("`{}`, one request after the other", declaration.arms[arm].name));
             let (target, timeout) = (self.targets()[arm].clone(), declaration.load.timeout.0);
             let run = format!("{}-v{arm}", self.bench.run);
             self.found.visits[arm] = visits(target, run, declaration.visits, timeout, VISITS_TIME).await?;
@@ -263,5 +270,13 @@ impl<'a> Experiment<'a> {
     fn unless_interrupted(&mut self, interrupted: bool) -> ControlFlow<()> {
         self.found.interrupted |= interrupted;
         if interrupted { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+}
+
+/// Tells that a window is over; boundary 0 is the begin of the first.
+fn ended(events: &Events, ledger: &Ledger, number: usize, of: u32) {
+    if number > 0 {
+        let (requests, failed) = (ledger.entries.len() as u64, ledger.failed());
+        events.emit(Event::WindowEnded { number: number as u32, of, requests, failed });
     }
 }

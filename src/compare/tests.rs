@@ -257,7 +257,7 @@ fn server(delay: u64) -> Server {
 }
 
 fn context() -> Context {
-    Context { run: "test".into(), voice: crate::progress::Progress::silent(), cancel: CancellationToken::new() }
+    Context { run: "test".into(), events: crate::event::Events::open("test", Vec::new()).0, cancel: CancellationToken::new() }
 }
 
 #[tokio::test]

@@ -177,6 +177,24 @@ pub enum Event {
         /// Milliseconds since the load began, or since the last fault.
         after_ms: f64,
     },
+    /// A window of a comparison is over.
+    WindowEnded {
+        /// Which one of its part, counted from 1.
+        number: u32,
+        /// How many the part has.
+        of: u32,
+        /// Requests of the part so far.
+        requests: u64,
+        /// Of them, failed ones.
+        failed: u64,
+    },
+    /// A comparison has ended.
+    ComparisonFinished {
+        /// Its name.
+        comparison: String,
+        /// What it found: `better`, `worse`, `equivalent`, `inconclusive` or `INVALID`.
+        verdict: String,
+    },
     /// A scenario has ended, clean-up included.
     ScenarioFinished {
         /// Its name.

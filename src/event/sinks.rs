@@ -44,6 +44,7 @@ impl Sink for LogSink {
             Event::PlanStopping { reason, running, .. } => tracing::warn!(reason, running, "stopping"),
             Event::PlanFinished { outcome, seconds } => tracing::info!(?outcome, seconds, "plan finished"),
             Event::Load { requests, failed } => tracing::trace!(requests, failed, "load"),
+            Event::WindowEnded { number, of, requests, failed } => tracing::debug!(number, of, requests, failed, "window"),
             Event::ScenarioFinished { scenario, verdict } => tracing::info!(scenario, ?verdict, "scenario finished"),
             // the rest is told in full by its own fields
             event => tracing::info!("{}", serde_json::to_string(event).unwrap_or_else(|error| error.to_string())),

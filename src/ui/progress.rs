@@ -207,6 +207,9 @@ impl Sink for Display {
             Event::PlanFinished { outcome, seconds } => self.finish(*outcome, *seconds),
             Event::RunStarted { .. } | Event::RunFinished { .. } => {}
             Event::Load { requests, failed } => self.printer.detail(format!("    {}", scenario::load(*requests, *failed))),
+            Event::WindowEnded { number, of, requests, failed } => {
+                self.printer.detail(format!("    {}", scenario::window(*number, *of, *requests, *failed)));
+            }
             event => {
                 if let Some(line) = scenario::line(event) {
                     self.printer.err(line);

@@ -1,4 +1,4 @@
-//! Scenarios as lines of talk.
+//! Scenarios and comparisons as lines of talk.
 
 use crate::event::{Event, Phase, Trial};
 
@@ -18,6 +18,7 @@ pub(super) fn line(event: &Event) -> Option<String> {
         Event::FaultRecovered { after_ms, .. } => format!("      back after {:.1} s", after_ms / 1000.0),
         Event::Steady { after_ms } => format!("      steady after {:.1} s", after_ms / 1000.0),
         Event::ScenarioFinished { verdict, .. } => format!("  {}", verdict.name()),
+        Event::ComparisonFinished { verdict, .. } => format!("  {verdict}"),
         _ => return None,
     })
 }
@@ -30,6 +31,11 @@ pub(super) fn phase_text(phase: Phase) -> &'static str {
         Phase::After => "waiting for the steady state to come back",
         Phase::Drain => "waiting for requests in flight",
     }
+}
+
+/// A window of a comparison, with the load so far.
+pub(super) fn window(number: u32, of: u32, requests: u64, failed: u64) -> String {
+    format!("window {number} of {of}, {}", load(requests, failed))
 }
 
 /// The load so far.
