@@ -28,6 +28,7 @@ pub mod graph;
 pub mod input;
 pub mod journal;
 pub mod load;
+pub mod look;
 pub mod plan;
 pub mod profile;
 pub mod progress;

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 const ARROWS: &[(&str, &[&str])] = &[
     ("error", &[]),
     ("file", &[]),
+    ("look", &["error"]),
     ("progress", &["error"]),
     ("statistics", &[]),
     ("quantity", &[]),
@@ -19,8 +20,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("state", &["error"]),
     ("artifact", &["error", "file", "profile", "progress"]),
     ("load", &["error"]),
-    ("provider", &["artifact", "error", "file", "profile", "progress"]),
-    ("cluster", &["error", "file", "profile", "progress", "provider", "yaml"]),
+    ("provider", &["artifact", "error", "file", "look", "profile", "progress"]),
+    ("cluster", &["error", "file", "look", "profile", "progress", "provider", "yaml"]),
     ("components", &["artifact", "error", "profile", "yaml"]),
     ("graph", &["error"]),
     ("event", &["graph", "progress"]),

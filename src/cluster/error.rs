@@ -21,6 +21,22 @@ pub enum ClusterError {
         #[source]
         source: rcgen::Error,
     },
+    /// A control plane has run and lacks what signs for it.
+    #[error("{node} is a control plane that lacks {missing}")]
+    AuthorityIncomplete {
+        /// The control plane.
+        node: String,
+        /// Paths.
+        missing: String,
+    },
+    /// A control plane has authorities that are not this run's.
+    #[error("{node} has other certificate authorities: {files} below /etc/kubernetes/pki")]
+    ForeignAuthority {
+        /// The control plane.
+        node: String,
+        /// File names.
+        files: String,
+    },
     /// A file could not be written as YAML.
     #[error(transparent)]
     Yaml(#[from] crate::yaml::SyntaxError),
@@ -92,6 +108,12 @@ impl Explain for ClusterError {
         match self {
             ClusterError::NotReady { .. } => {
                 Some("`hearth status` tells what is wrong; `hearth logs NODE` shows a node's log".into())
+            }
+            ClusterError::AuthorityIncomplete { .. } => {
+                Some("put the files back: without them nothing can be signed; `hearth down` removes the cluster instead".into())
+            }
+            ClusterError::ForeignAuthority { .. } => {
+                Some("run `hearth up` again: it reads what is there; `hearth down` removes the cluster".into())
             }
             ClusterError::Kubeconfig { .. } => Some("check the file's permissions, or name another with --kubeconfig".into()),
             _ => None,

@@ -5,15 +5,17 @@
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use k8s_openapi::api::rbac::v1::{ClusterRoleBinding, RoleRef, Subject};
+use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::api::rbac::v1::{ClusterRoleBinding, RoleBinding, RoleRef, Subject};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Client;
-use kube::api::{Api, PostParams};
+use kube::api::{Api, DeleteParams, PostParams};
 use serde_json::{Value, json};
 
 use super::{ClusterError, kubelet};
+use crate::error::Result;
 use crate::profile::Kubernetes;
-use crate::provider::{Command, FileSpec, Node, NodeError};
+use crate::provider::{Command, FileSpec, Node, NodeError, files};
 
 /// Where kind keeps the configuration; its node image reads it when a container restarts.
 const CONFIG: &str = "/kind/kubeadm.conf";
@@ -22,16 +24,23 @@ const BEFORE_API: &str = "certs,kubeconfig,etcd,control-plane/apiserver,kubelet-
 /// What pods wait for. The controller manager and the scheduler are among it: started together with etcd and the API
 /// server they would only slow them down, and then sit out the pauses after their failed first attempts.
 const FOR_PODS: &str = "control-plane/controller-manager,control-plane/scheduler,addon";
-/// What only later joins and upgrades need.
-const FOR_LATER: &str = "upload-config,mark-control-plane,bootstrap-token";
-/// What nobody needs: checks made for bare machines, waits that ours replace, and advice to a reader. The last phase makes the
-/// kubelet renew its certificate, which [`kubelet::credentials`] let it do from the start, and restarts it: containers that
-/// are being created then are lost, half made.
-const NEVER: &str = "preflight,wait-control-plane,upload-certs,show-join-command,kubelet-finalize";
+/// What only later upgrades need.
+const FOR_LATER: &str = "upload-config";
+/// What nobody needs: checks made for bare machines, waits that ours replace, and advice to a reader. Labels and taint of the
+/// control plane are registered with it ([`super::registration`]). Nothing joins by a token, so there is none for others to
+/// join by. The last phase makes the kubelet renew its certificate, which [`kubelet::client`] let it do from the start, and
+/// restarts it: containers that are being created then are lost, half made.
+const NEVER: &str =
+    "preflight,wait-control-plane,upload-certs,mark-control-plane,bootstrap-token,show-join-command,kubelet-finalize";
 /// The group of kubeadm's own kubeconfig, and the name of the binding that gives it its rights.
 const ADMINISTRATORS: &str = "kubeadm:cluster-admins";
-/// kind's fixed token; its joins use it, so a worker added by kind's way works too.
-const TOKEN: &str = "abcdef.0123456789abcdef";
+/// Lets kubelets renew their own certificates; named as kubeadm names it. (Source: kubeadm `phases/bootstraptoken/node`,
+/// AutoApproveNodeCertificateRotation; it comes with the tokens that we have none of.)
+const ROTATION: &str = "kubeadm:node-autoapprove-certificate-rotation";
+/// The last thing that kubeadm stores. (Source: kubeadm `phases/kubelet`, CreateConfigMap.)
+const STORED: &str = "kubeadm:kubelet-config";
+/// kind's fixed token, which everybody knows: Hearth once made clusters with it.
+const TOKEN: &str = "bootstrap-token-abcdef";
 
 /// What kubeadm needs to know.
 #[derive(Debug, Clone)]
@@ -75,7 +84,6 @@ pub fn config(settings: &Settings) -> Vec<Value> {
         }),
         json!({
             "apiVersion": "kubeadm.k8s.io/v1beta4", "kind": "InitConfiguration",
-            "bootstrapTokens": [{"token": TOKEN}],
             "localAPIEndpoint": {"advertiseAddress": address, "bindPort": 6443},
             "nodeRegistration": {
                 "criSocket": "unix:///run/containerd/containerd.sock",
@@ -97,13 +105,19 @@ pub fn config(settings: &Settings) -> Vec<Value> {
 /// The file that holds the configuration on a node.
 pub fn config_file(settings: &Settings) -> Result<FileSpec, ClusterError> {
     let documents = config(settings).iter().map(crate::yaml::to_string).collect::<Result<Vec<_>, _>>()?;
-    Ok(FileSpec { path: CONFIG.to_owned(), bytes: documents.join("---\n").into_bytes(), mode: 0o644 })
+    Ok(FileSpec { path: CONFIG.to_owned(), bytes: documents.join("---\n").into_bytes(), mode: 0o600 })
 }
 
-/// True when the control plane has its API server's static pod, and its kubelet runs.
-pub async fn is_started(node: &impl Node) -> Result<bool, NodeError> {
-    let look = "test -s /etc/kubernetes/manifests/kube-apiserver.yaml && systemctl is-active --quiet kubelet";
-    Ok(node.exec(Command::shell(look)).await?.success())
+/// Those of a control plane's manifests that a node lacks before the API server can answer.
+pub async fn manifests_missing(node: &impl Node) -> Result<Vec<&'static str>> {
+    const MANIFESTS: [&str; 2] = ["/etc/kubernetes/manifests/etcd.yaml", "/etc/kubernetes/manifests/kube-apiserver.yaml"];
+    let mut missing = Vec::new();
+    for (path, look) in MANIFESTS.into_iter().zip(files::read(node, &MANIFESTS).await?) {
+        if look.known()?.is_none_or(|file| file.bytes.is_empty()) {
+            missing.push(path);
+        }
+    }
+    Ok(missing)
 }
 
 /// Everything up to the start of the kubelet; the API answers some seconds later.
@@ -115,23 +129,28 @@ pub async fn start(node: &impl Node) -> Result<(), ClusterError> {
 /// server before that has taken them up, and fails; until it has started, these are. (Source: kubeadm
 /// `phases/kubeconfig`, EnsureAdminClusterRoleBinding.)
 pub async fn bind_administrators(client: &Client) -> Result<(), ClusterError> {
+    bind(client, ADMINISTRATORS, "cluster-admin", ADMINISTRATORS).await.map_err(ClusterError::api("give kubeadm its rights"))
+}
+
+/// Gives a group a cluster role; fine when it has it.
+async fn bind(client: &Client, name: &str, role: &str, group: &str) -> Result<(), kube::Error> {
     let binding = ClusterRoleBinding {
-        metadata: ObjectMeta { name: Some(ADMINISTRATORS.to_owned()), ..Default::default() },
+        metadata: ObjectMeta { name: Some(name.to_owned()), ..Default::default() },
         role_ref: RoleRef {
             api_group: Some("rbac.authorization.k8s.io".to_owned()),
             kind: "ClusterRole".to_owned(),
-            name: "cluster-admin".to_owned(),
+            name: role.to_owned(),
         },
         subjects: Some(vec![Subject {
             api_group: Some("rbac.authorization.k8s.io".to_owned()),
             kind: "Group".to_owned(),
-            name: ADMINISTRATORS.to_owned(),
+            name: group.to_owned(),
             ..Default::default()
         }]),
     };
     match Api::<ClusterRoleBinding>::all(client.clone()).create(&PostParams::default(), &binding).await {
         Err(kube::Error::Api(status)) if status.code == 409 => Ok(()),
-        created => created.map(drop).map_err(ClusterError::api("give kubeadm its rights")),
+        created => created.map(drop),
     }
 }
 
@@ -140,9 +159,32 @@ pub async fn install_services(node: &impl Node) -> Result<(), ClusterError> {
     init(node, &[NEVER, BEFORE_API, FOR_LATER], Duration::from_secs(180)).await
 }
 
-/// Stored configuration, bootstrap token rules, the control plane's labels and taint. Needs the API.
-pub async fn finish(node: &impl Node) -> Result<(), ClusterError> {
-    init(node, &[NEVER, BEFORE_API, FOR_PODS], Duration::from_secs(180)).await
+/// What [`finish`] has still to do, one line each; empty when it has nothing.
+pub async fn unfinished(client: &Client) -> Result<Vec<String>, ClusterError> {
+    let roles = Api::<RoleBinding>::namespaced(client.clone(), "kube-system");
+    let rights = Api::<ClusterRoleBinding>::all(client.clone());
+    let secrets = Api::<Secret>::namespaced(client.clone(), "kube-system");
+    let looks = tokio::try_join!(roles.get_opt(STORED), rights.get_opt(ROTATION), secrets.get_metadata_opt(TOKEN));
+    let (stored, rotation, token) = looks.map_err(ClusterError::api("look for the stored configuration"))?;
+    let wanted = [
+        (stored.is_none(), "the configuration is not stored"),
+        (rotation.is_none(), "kubelets may not renew their certificates"),
+        (token.is_some(), "a bootstrap token that everybody knows lets anybody join"),
+    ];
+    Ok(wanted.into_iter().filter(|(lacks, _)| *lacks).map(|(_, what)| what.to_owned()).collect())
+}
+
+/// Stores the configuration, lets kubelets renew their certificates, and takes away the token that Hearth once made. Needs
+/// the API.
+pub async fn finish(node: &impl Node, client: &Client) -> Result<(), ClusterError> {
+    init(node, &[NEVER, BEFORE_API, FOR_PODS], Duration::from_secs(180)).await?;
+    let role = "system:certificates.k8s.io:certificatesigningrequests:selfnodeclient";
+    let bound = bind(client, ROTATION, role, "system:nodes").await;
+    bound.map_err(ClusterError::api("let kubelets renew their certificates"))?;
+    match Api::<Secret>::namespaced(client.clone(), "kube-system").delete(TOKEN, &DeleteParams::default()).await {
+        Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
+        deleted => deleted.map(drop).map_err(ClusterError::api("remove the bootstrap token")),
+    }
 }
 
 /// Runs `kubeadm init` without some phases. A run of an earlier, killed Hearth may still be at it: two at once
@@ -164,4 +206,40 @@ fn without_advice(mut error: NodeError) -> NodeError {
         output.truncate(output[..advice].trim_end().len());
     }
     error
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::provider::fake::InMemory;
+
+    fn settings(kubernetes: &Kubernetes) -> Settings<'_> {
+        Settings {
+            cluster: "quick",
+            kubernetes,
+            endpoint: "quick-control-plane:6443",
+            name: "quick-control-plane",
+            address: Ipv4Addr::new(172, 18, 0, 2),
+            arguments: vec![("node-ip", "172.18.0.2".into())],
+            kubelet: kubelet::Quirks::default(),
+        }
+    }
+
+    #[tokio::test]
+    async fn nothing_secret_is_a_constant_and_no_token_is_made() {
+        let kubernetes = Kubernetes {
+            version: "v1.36.4".into(),
+            pod_subnet: "10.244.0.0/16".parse().unwrap(),
+            service_subnet: "10.96.0.0/16".parse().unwrap(),
+        };
+        let file = config_file(&settings(&kubernetes)).unwrap();
+        let text = String::from_utf8(file.bytes).unwrap();
+        assert!(!text.contains("oken"), "{text}");
+        assert_eq!(file.mode, 0o600, "it is nobody else's to read");
+        let node = InMemory::new("n1");
+        start(&node).await.unwrap();
+        install_services(&node).await.unwrap();
+        let asked = node.asked.lock().unwrap().clone();
+        assert!(asked.iter().all(|command| command.contains("bootstrap-token")), "a phase that is skipped: {asked:?}");
+    }
 }

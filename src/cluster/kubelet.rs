@@ -9,8 +9,9 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::{ClusterError, pki::Pki};
+use crate::error::Result;
 use crate::profile::Kubernetes;
-use crate::provider::{Command, FileSpec, Node};
+use crate::provider::{Command, FileSpec, Node, files};
 
 /// What differs between hosts.
 #[derive(Debug, Clone, Default)]
@@ -79,11 +80,19 @@ pub fn config(kubernetes: &Kubernetes, quirks: &Quirks) -> Value {
     config
 }
 
-/// What a kubelet is known by at the API server: its certificate, in the file where it renews it itself, and the kubeconfig
-/// that names both.
-pub fn credentials(node: &impl Node, pki: &Pki, endpoint: &str) -> Result<Vec<FileSpec>, ClusterError> {
-    const CLIENT: &str = "/var/lib/kubelet/pki/kubelet-client-current.pem";
+/// Where a kubelet's certificate is, and where it renews it itself.
+const CLIENT: &str = "/var/lib/kubelet/pki/kubelet-client-current.pem";
+/// The kubelet's arguments.
+const ARGUMENTS: &str = "/var/lib/kubelet/kubeadm-flags.env";
+
+/// What a kubelet is known by at the API server.
+pub fn client(node: &impl Node, pki: &Pki) -> Result<FileSpec, ClusterError> {
     let client = pki.client(&format!("system:node:{}", node.name()), "system:nodes")?;
+    Ok(file(CLIENT, format!("{}{}", client.certificate, client.key), 0o600))
+}
+
+/// The kubeconfig that names the API server and [`client`].
+pub fn kubeconfig(endpoint: &str) -> Result<FileSpec, ClusterError> {
     let kubeconfig = json!({
         "apiVersion": "v1", "kind": "Config", "current-context": "default",
         "clusters": [{"name": "default", "cluster": {
@@ -91,17 +100,14 @@ pub fn credentials(node: &impl Node, pki: &Pki, endpoint: &str) -> Result<Vec<Fi
         "users": [{"name": "default", "user": {"client-certificate": CLIENT, "client-key": CLIENT}}],
         "contexts": [{"name": "default", "context": {"cluster": "default", "user": "default"}}],
     });
-    Ok(vec![
-        file("/etc/kubernetes/kubelet.conf", crate::yaml::to_string(&kubeconfig)?, 0o600),
-        file(CLIENT, format!("{}{}", client.certificate, client.key), 0o600),
-    ])
+    Ok(file("/etc/kubernetes/kubelet.conf", crate::yaml::to_string(&kubeconfig)?, 0o600))
 }
 
 fn file(path: &str, text: String, mode: u32) -> FileSpec {
     FileSpec { path: path.to_owned(), bytes: text.into_bytes(), mode }
 }
 
-/// A worker's files.
+/// A worker's files, but for its [`client`].
 pub fn worker_files(
     node: &impl Node,
     pki: &Pki,
@@ -112,24 +118,100 @@ pub fn worker_files(
 ) -> Result<Vec<FileSpec>, ClusterError> {
     let arguments: Vec<String> =
         quirks.arguments(node, provider_id).iter().map(|(name, value)| format!("--{name}={value}")).collect();
-    let flags = format!("KUBELET_KUBEADM_ARGS=\"{}\"\n", arguments.join(" "));
-    let mut files = credentials(node, pki, endpoint)?;
-    files.extend([
+    let mut files = vec![
+        kubeconfig(endpoint)?,
         file("/etc/kubernetes/pki/ca.crt", pki.cluster.certificate.clone(), 0o644),
         file("/var/lib/kubelet/config.yaml", crate::yaml::to_string(&config(kubernetes, quirks))?, 0o644),
-        file("/var/lib/kubelet/kubeadm-flags.env", flags, 0o644),
-    ]);
+        file(ARGUMENTS, format!("KUBELET_KUBEADM_ARGS=\"{}\"\n", arguments.join(" ")), 0o644),
+    ];
     files.extend(quirks.files());
     Ok(files)
 }
 
-/// True when the kubelet runs.
-pub async fn is_running(node: &impl Node) -> Result<bool, ClusterError> {
-    Ok(node.exec(Command::new(["systemctl", "is-active", "--quiet", "kubelet"])).await?.success())
+/// What keeps a worker's kubelet from being as it should be, one line each: its files, its certificate, the service.
+pub async fn worker_problems(node: &impl Node, pki: &Pki, wanted: &[FileSpec]) -> Result<Vec<String>> {
+    let (differing, rest) = tokio::try_join!(files::differing(node, wanted), problems(node, pki, &[]))?;
+    Ok(differing.into_iter().map(|path| format!("{path} is another")).chain(rest).collect())
+}
+
+/// What keeps any kubelet from being as it should be, one line each. kubeadm writes the arguments of a control plane's among
+/// others of its own: `arguments` are those it must have.
+pub async fn problems(node: &impl Node, pki: &Pki, arguments: &[(&str, String)]) -> Result<Vec<String>> {
+    let active = Command::new(["systemctl", "is-active", "--quiet", "kubelet"]);
+    let (looks, active) = tokio::try_join!(files::read(node, &[CLIENT, ARGUMENTS]), node.exec(active))?;
+    let mut texts = Vec::new();
+    for look in looks {
+        texts.push(look.known()?.map(|file| String::from_utf8_lossy(&file.bytes).into_owned()).unwrap_or_default());
+    }
+    let mut problems: Vec<String> = pki.refuses(&texts[0]).map(|why| format!("its certificate {why}")).into_iter().collect();
+    let has = |argument: &String| texts[1].split(['"', ' ', '\n']).any(|one| one == argument);
+    let arguments = arguments.iter().map(|(name, value)| format!("--{name}={value}"));
+    problems.extend(arguments.filter(|argument| !has(argument)).map(|argument| format!("it does not have {argument}")));
+    if !active.success() {
+        problems.push("it does not run".to_owned());
+    }
+    Ok(problems)
 }
 
 /// Starts the kubelet, with whatever configuration the node has now.
 pub async fn start(node: &impl Node) -> Result<(), ClusterError> {
     node.run(Command::new(["systemctl", "restart", "kubelet"]).timeout(Duration::from_secs(60))).await?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::provider::fake::InMemory;
+
+    async fn worker(pki: &Pki) -> (InMemory, Vec<FileSpec>) {
+        let kubernetes = Kubernetes {
+            version: "v1.36.4".into(),
+            pod_subnet: "10.244.0.0/16".parse().unwrap(),
+            service_subnet: "10.96.0.0/16".parse().unwrap(),
+        };
+        let node = InMemory::new("n2");
+        let files = worker_files(&node, pki, "n1:6443", "kind://docker/q/n2", &kubernetes, &Quirks::default()).unwrap();
+        node.put(files.clone()).await.unwrap();
+        node.put(vec![client(&node, pki).unwrap()]).await.unwrap();
+        (node, files)
+    }
+
+    /// Every postcondition of a worker's kubelet, damaged alone.
+    #[tokio::test]
+    async fn whatever_is_wrong_with_a_kubelet_is_seen() {
+        let (pki, other) = (Pki::generate().unwrap(), Pki::generate().unwrap());
+        let (node, files) = worker(&pki).await;
+        assert!(worker_problems(&node, &pki, &files).await.unwrap().is_empty());
+        let seen = async |node: InMemory| worker_problems(&node, &pki, &files).await.unwrap().join("; ");
+
+        for file in &files {
+            let (node, _) = worker(&pki).await;
+            assert_eq!(seen(node.with(&file.path, "edited")).await, format!("{} is another", file.path));
+        }
+        let (node, _) = worker(&pki).await;
+        node.put(vec![client(&node, &other).unwrap()]).await.unwrap();
+        assert_eq!(seen(node.clone()).await, "its certificate is not signed by the cluster's authority");
+        assert_eq!(seen(node.with(CLIENT, "-----BEGIN")).await, "its certificate cannot be read");
+        let (node, _) = worker(&pki).await;
+        node.files.lock().unwrap().remove(CLIENT);
+        assert_eq!(seen(node).await, "its certificate is missing");
+        let (node, _) = worker(&pki).await;
+        assert_eq!(seen(node.answers("is-active", 3, "")).await, "it does not run");
+
+        // one that cannot be read is no answer
+        let (node, _) = worker(&pki).await;
+        assert!(worker_problems(&node.broken(CLIENT, "Input/output error"), &pki, &files).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_control_planes_kubelet_has_its_arguments_among_kubeadms() {
+        let pki = Pki::generate().unwrap();
+        let (node, _) = worker(&pki).await;
+        let node = node.with(ARGUMENTS, "KUBELET_KUBEADM_ARGS=\"--node-ip=172.18.0.2 --provider-id=x --v=2\"\n");
+        let asked = [("node-ip", "172.18.0.2".to_owned()), ("provider-id", "x".to_owned())];
+        assert!(problems(&node, &pki, &asked).await.unwrap().is_empty());
+        let asked = [("node-ip", "172.18.0.20".to_owned())];
+        assert_eq!(problems(&node, &pki, &asked).await.unwrap(), ["it does not have --node-ip=172.18.0.20"]);
+    }
 }

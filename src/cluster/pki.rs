@@ -2,6 +2,8 @@
 //! (kubeadm reference, "Certificate management": existing files are used as they are). Having the CA in hand
 //! is what lets workers start without a join.
 
+use std::time::Duration;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use rcgen::{
@@ -9,15 +11,27 @@ use rcgen::{
     KeyUsagePurpose,
 };
 use serde_json::json;
+use x509_parser::pem::{Pem, parse_x509_pem};
 
 use super::ClusterError;
-use crate::provider::{Command, FileSpec, Node};
+use crate::error::{BoxError, Result};
+use crate::look::Look;
+use crate::provider::{Command, FileSpec, Node, files};
 
 /// Where kubeadm keeps certificates.
 const DIRECTORY: &str = "/etc/kubernetes/pki";
+/// Where they lie until all are there: they come into place together, so that a run that is cut off leaves all or none.
+const PART: &str = "/etc/kubernetes/pki.part";
+/// What only a control plane has that has run, the one or the other of which outlives its certificates.
+const TRACES: [&str; 2] = ["/etc/kubernetes/manifests/kube-apiserver.yaml", "/var/lib/etcd/member/"];
+/// Brings [`PART`] into place, or finds these very files there; it prints those that are others.
+const INSTALL: &str = "cd /etc/kubernetes
+[ -n \"$(ls -A pki 2>/dev/null)\" ] || exec mv -T pki.part pki
+for file; do cmp -s pki.part/$file pki/$file || echo $file; done
+rm -rf pki.part";
 
 /// A certificate with its private key, both PEM.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyedCertificate {
     /// The certificate.
     pub certificate: String,
@@ -26,7 +40,7 @@ pub struct KeyedCertificate {
 }
 
 /// All that signs anything in a cluster.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pki {
     /// Signs the API server's and all clients' certificates.
     pub cluster: KeyedCertificate,
@@ -49,29 +63,60 @@ impl Pki {
         })
     }
 
-    /// The authorities that a control plane already has, or `None` on one that has none yet.
-    pub async fn read(control_plane: &impl Node) -> Result<Option<Self>, ClusterError> {
-        let script = format!("cd {DIRECTORY} 2>/dev/null || exit 0; for f in {}; do cat $f; echo =====; done", FILES.join(" "));
-        let output = control_plane.exec(Command::shell(script)).await?;
-        if !output.success() || output.stdout.is_empty() {
-            return Ok(None);
-        }
-        let text = output.text();
-        let parts: Vec<String> =
-            text.split("=====\n").map(|part| format!("{}\n", part.trim_end_matches("=====").trim())).collect();
-        let part = |index: usize| parts.get(index).cloned().unwrap_or_default();
-        let pair = |index: usize| KeyedCertificate { certificate: part(index), key: part(index + 1) };
-        Ok(Some(Pki {
-            cluster: pair(0),
-            front_proxy: pair(2),
-            etcd: pair(4),
-            service_account: part(6),
-            service_account_public: part(7),
-        }))
+    /// The authorities of a control plane. Absent means that there were never any: a control plane that lacks one of its
+    /// files, or all of them though it has run, is one that nothing may be signed for anew.
+    pub async fn look(control_plane: &impl Node) -> Look<Self> {
+        let read = async {
+            let paths: Vec<String> = FILES.iter().map(|name| format!("{DIRECTORY}/{name}")).collect();
+            let asked: Vec<&str> = paths.iter().map(String::as_str).chain(TRACES).collect();
+            let (mut parts, mut missing, mut has_run) = (Vec::new(), Vec::new(), false);
+            for (look, path) in files::read(control_plane, &asked).await?.into_iter().zip(&asked) {
+                match (look.known()?, TRACES.contains(path)) {
+                    (Some(file), false) => parts.push(format!("{}\n", String::from_utf8_lossy(&file.bytes).trim())),
+                    (None, false) => missing.push(*path),
+                    (trace, true) => has_run |= trace.is_some(),
+                }
+            }
+            if missing.is_empty() {
+                return Ok(Some(Pki::of(parts)));
+            }
+            if parts.is_empty() && !has_run {
+                return Ok(None);
+            }
+            let (node, missing) = (control_plane.name().to_owned(), missing.join(", "));
+            Err::<_, BoxError>(ClusterError::AuthorityIncomplete { node, missing }.into())
+        };
+        Look::from(read.await)
     }
 
-    /// The files a control plane needs before `kubeadm init`.
-    pub fn files(&self) -> Vec<FileSpec> {
+    /// Reads them in the order of [`FILES`].
+    fn of(parts: Vec<String>) -> Self {
+        let mut parts = parts.into_iter();
+        let mut next = || parts.next().unwrap_or_default();
+        let mut pair = || KeyedCertificate { certificate: next(), key: next() };
+        let (cluster, front_proxy, etcd) = (pair(), pair(), pair());
+        Pki { cluster, front_proxy, etcd, service_account: next(), service_account_public: next() }
+    }
+
+    /// Puts them onto a control plane that has none; fine when they are there already.
+    ///
+    /// # Errors
+    /// Others are there: nothing is written over them.
+    pub async fn install(&self, control_plane: &impl Node) -> Result<()> {
+        control_plane.put(self.files(PART)).await?;
+        let argv = ["sh", "-ec", INSTALL, "sh"].iter().chain(FILES).copied();
+        let others = control_plane.run(Command::new(argv)).await?.text();
+        match others.is_empty() {
+            true => Ok(()),
+            false => {
+                let files = others.lines().collect::<Vec<_>>().join(", ");
+                Err(ClusterError::ForeignAuthority { node: control_plane.name().to_owned(), files }.into())
+            }
+        }
+    }
+
+    /// The files a control plane needs before `kubeadm init`, in `folder`.
+    fn files(&self, folder: &str) -> Vec<FileSpec> {
         let contents = [
             &self.cluster.certificate,
             &self.cluster.key,
@@ -86,7 +131,7 @@ impl Pki {
             .iter()
             .zip(contents)
             .map(|(name, content)| FileSpec {
-                path: format!("{DIRECTORY}/{name}"),
+                path: format!("{folder}/{name}"),
                 bytes: content.clone().into_bytes(),
                 mode: if name.ends_with(".key") { 0o600 } else { 0o644 },
             })
@@ -105,6 +150,35 @@ impl Pki {
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
         let certificate = params.signed_by(&key, &issuer).map_err(failed(action()))?;
         Ok(KeyedCertificate { certificate: certificate.pem(), key: key.serialize_pem() })
+    }
+
+    /// Why a client's certificate, PEM, is not good: it is not signed by the cluster's authority, or is no longer or not yet
+    /// valid; `None` when it is good.
+    pub fn refuses(&self, certificate: &str) -> Option<&'static str> {
+        match self.expiry(certificate) {
+            Ok(remaining) if remaining.is_zero() => Some("is not valid now"),
+            Ok(_) => None,
+            Err(why) => Some(why),
+        }
+    }
+
+    /// How much longer a client's certificate, PEM, is good; nothing when it is not valid now.
+    ///
+    /// # Errors
+    /// Why it is not one of this cluster's.
+    pub fn expiry(&self, certificate: &str) -> Result<Duration, &'static str> {
+        if certificate.is_empty() {
+            return Err("is missing");
+        }
+        let unreadable = "cannot be read";
+        let (client, authority) = (pem(certificate).ok_or(unreadable)?, pem(&self.cluster.certificate).ok_or(unreadable)?);
+        let client = client.parse_x509().map_err(|_| unreadable)?;
+        let authority = authority.parse_x509().map_err(|_| unreadable)?;
+        if client.verify_signature(Some(authority.public_key())).is_err() {
+            return Err("is not signed by the cluster's authority");
+        }
+        let remaining = client.validity().time_to_expiration().map(|left| left.unsigned_abs());
+        Ok(remaining.unwrap_or_default())
     }
 
     /// A kubeconfig that carries its credentials. `name` names its cluster, user and context.
@@ -126,6 +200,11 @@ impl Pki {
 /// kubeadm's file names, in the order in which [`Pki`] reads and writes them.
 const FILES: &[&str] =
     &["ca.crt", "ca.key", "front-proxy-ca.crt", "front-proxy-ca.key", "etcd/ca.crt", "etcd/ca.key", "sa.key", "sa.pub"];
+
+/// The first block of a PEM text.
+fn pem(text: &str) -> Option<Pem> {
+    parse_x509_pem(text.as_bytes()).ok().map(|(_rest, block)| block)
+}
 
 fn authority(name: &str) -> Result<KeyedCertificate, ClusterError> {
     let action = || format!("make the authority {name}");
@@ -157,6 +236,7 @@ fn failed(action: impl Into<String>) -> impl FnOnce(rcgen::Error) -> ClusterErro
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::provider::fake::InMemory;
 
     #[test]
     fn clients_are_signed_by_the_cluster_authority() {
@@ -170,8 +250,56 @@ mod tests {
 
     #[test]
     fn keys_are_private() {
-        let files = Pki::generate().unwrap().files();
+        let files = Pki::generate().unwrap().files(DIRECTORY);
         assert_eq!(files.len(), FILES.len());
         assert!(files.iter().all(|file| file.path.ends_with(".key") == (file.mode == 0o600)));
+    }
+
+    async fn with_all(pki: &Pki) -> InMemory {
+        let node = InMemory::new("n1");
+        node.put(pki.files(DIRECTORY)).await.unwrap();
+        node
+    }
+
+    #[tokio::test]
+    async fn what_a_control_plane_has_is_read_back() {
+        let pki = Pki::generate().unwrap();
+        assert_eq!(Pki::look(&with_all(&pki).await).await.known().unwrap(), Some(pki));
+        assert!(matches!(Pki::look(&InMemory::new("n1")).await, Look::Absent));
+    }
+
+    #[tokio::test]
+    async fn a_missing_file_is_named_and_never_taken_for_a_new_cluster() {
+        let pki = Pki::generate().unwrap();
+        let node = with_all(&pki).await;
+        node.files.lock().unwrap().remove("/etc/kubernetes/pki/ca.key");
+        let told = Pki::look(&node).await.known().unwrap_err().to_string();
+        assert!(told.contains("n1") && told.contains("/etc/kubernetes/pki/ca.key") && !told.contains("ca.crt"), "{told}");
+
+        // all certificates are gone, but there was a cluster
+        for trace in ["/etc/kubernetes/manifests/kube-apiserver.yaml", "/var/lib/etcd/member/snap/db"] {
+            let told = Pki::look(&InMemory::new("n1").with(trace, "x")).await.known().unwrap_err().to_string();
+            assert!(told.contains("ca.crt") && told.contains("sa.key"), "{told}");
+        }
+        let broken = with_all(&pki).await.broken("/etc/kubernetes/pki/sa.pub", "Input/output error");
+        let told = Pki::look(&broken).await.known().unwrap_err().to_string();
+        assert!(told.contains("sa.pub") && told.contains("Input/output error"), "{told}");
+    }
+
+    /// The real script, on real files: others stay as they are.
+    #[test]
+    fn authorities_are_never_written_over_others() {
+        let folder = tempfile::tempdir().unwrap();
+        let install = INSTALL.replace("/etc/kubernetes", &folder.path().display().to_string());
+        let run = |with: &str| {
+            std::fs::create_dir_all(folder.path().join("pki.part/etcd")).unwrap();
+            FILES.iter().for_each(|name| std::fs::write(folder.path().join("pki.part").join(name), with).unwrap());
+            let output = std::process::Command::new("sh").args(["-ec", &install, "sh"]).args(FILES).output().unwrap();
+            assert!(output.status.success() && !folder.path().join("pki.part").exists());
+            String::from_utf8(output.stdout).unwrap()
+        };
+        assert_eq!((run("ours"), run("ours")), (String::new(), String::new()));
+        assert_eq!(run("others").lines().collect::<Vec<_>>(), FILES);
+        assert!(FILES.iter().all(|name| std::fs::read_to_string(folder.path().join("pki").join(name)).unwrap() == "ours"));
     }
 }

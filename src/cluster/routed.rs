@@ -1,97 +1,110 @@
 //! The `routed` pod network: each node hands out its podCIDR by the ptp and host-local plugins, and has a static
-//! route to every other node's. No daemon, ready at once, kept across reboots by a systemd unit. All nodes must
-//! share one layer 2 network.
+//! route to every other node's. A unit keeps the routes and the rules of address translation in place, whatever others do to
+//! them. All nodes must share one layer 2 network.
 
 use std::net::Ipv4Addr;
+use std::time::Duration;
 
 use ipnet::Ipv4Net;
 use serde_json::json;
+use tokio::time::{Instant, sleep};
 
 use super::ClusterError;
-use crate::provider::{Command, FileSpec, Node};
+use crate::error::Result;
+use crate::provider::{Command, FileSpec, Node, NodeError, files};
 
 const CONFLIST: &str = "/etc/cni/net.d/10-hearth.conflist";
 const SCRIPT: &str = "/usr/local/lib/hearth/routes.sh";
+const FACTS: &str = "/usr/local/lib/hearth/routes.conf";
 const UNIT: &str = "/etc/systemd/system/hearth-routes.service";
+const NETWORKD: &str = "/etc/systemd/networkd.conf.d/90-hearth.conf";
+/// Pause between two looks at routes that are being brought into place.
+const LOOK: Duration = Duration::from_millis(500);
+/// Longest wait for that: kube-proxy notices within 30 s that its rules are gone.
+const IN_PLACE: Duration = Duration::from_secs(60);
 
-/// One node's share of the pod network.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The pod network as one node has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PodNetwork {
+    /// Addresses of all pods.
+    pub subnet: Ipv4Net,
+    /// Those of the node's own.
+    pub own: Ipv4Net,
+    /// All other nodes.
+    pub others: Vec<Segment>,
+    /// The address of the service `kubernetes`: the first of the service subnet.
+    pub service: Ipv4Addr,
+    /// Where the API server listens on port 6443: an address, or a name that nodes can look up.
+    pub api_server: String,
+    /// True where the node is a machine, whose network others configure too.
+    pub machine: bool,
+}
+
+/// Another node's share of the pod network.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Segment {
-    /// The node's address.
-    pub address: Ipv4Addr,
+    /// The node's address, or a name that nodes can look up: containers come back with other addresses.
+    pub host: String,
     /// Its pods' addresses.
     pub cidr: Ipv4Net,
 }
 
-/// Where pods find the API server.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ApiService {
-    /// The address of the service `kubernetes`: the first of the service subnet.
-    pub service: Ipv4Addr,
-    /// The control plane's, where the API server listens on port 6443.
-    pub control_plane: Ipv4Addr,
-}
-
-/// The files of the node that owns `own`; `others` are all other nodes'.
-pub fn files(pod_subnet: Ipv4Net, own: Ipv4Net, others: &[Segment], api: ApiService) -> Vec<FileSpec> {
+/// What a node gets.
+pub fn node_files(network: &PodNetwork) -> Vec<FileSpec> {
+    let PodNetwork { subnet, own, others, service, api_server, machine } = network;
     let conflist = json!({"cniVersion": "1.0.0", "name": "hearth", "plugins": [
         {"type": "ptp", "ipMasq": false, "ipam": {
             "type": "host-local", "dataDir": "/run/cni-ipam-state",
             "routes": [{"dst": "0.0.0.0/0"}], "ranges": [[{"subnet": own}]]}},
         {"type": "portmap", "capabilities": {"portMappings": true}},
     ]});
-    let mut script = format!(
-        "#!/bin/sh\n# Written by Hearth: routes of the pod network.\nset -e\n\
-         # an address whose pod is gone is refused at once: without this, packets to it would leave by the default\n\
-         # route and every connection would wait for its timeout\n\
-         ip route replace unreachable {own}\n"
-    );
-    for Segment { address, cidr } in others {
-        script.push_str(&format!("ip route replace {cidr} via {address}\n"));
+    let mut facts = format!("# Written by Hearth.\nsubnet {subnet}\napi {service} {api_server}\n");
+    for Segment { host, cidr } in others {
+        facts.push_str(&format!("node {host} {cidr}\n"));
     }
-    // routes to nodes that have left the cluster
-    let kept: Vec<String> = others.iter().map(|segment| segment.cidr.to_string()).collect();
-    script.push_str(&format!(
-        "for old in $(ip -4 route show root {pod_subnet} | awk '/ via / {{print $1}}'); do\n\
-         case ' {} ' in *\" $old \"*) ;; *) ip route del \"$old\" ;; esac\ndone\n",
-        kept.join(" ")
-    ));
-    // until kube-proxy has written its rules, which come before these, pods would ask whoever has the service's address
-    // outside, fail, and come back only after their back-off
-    for chain in ["PREROUTING", "OUTPUT"] {
-        let ApiService { service, control_plane } = api;
-        let rule = format!(
-            "{chain} -d {service} -p tcp --dport 443 -m comment --comment hearth -j DNAT --to-destination {control_plane}:6443"
-        );
-        script.push_str(&format!("iptables -w -t nat -C {rule} 2>/dev/null || iptables -w -t nat -A {rule}\n"));
+    let file = |path: &str, text: &str, mode| FileSpec { path: path.to_owned(), bytes: text.as_bytes().to_vec(), mode };
+    let mut files = vec![
+        file(CONFLIST, &format!("{conflist:#}\n"), 0o644),
+        file(SCRIPT, include_str!("../../templates/network/routes.sh"), 0o755),
+        file(FACTS, &facts, 0o644),
+        file(UNIT, include_str!("../../templates/network/hearth-routes.service"), 0o644),
+    ];
+    if *machine {
+        files.push(file(NETWORKD, include_str!("../../templates/network/networkd.conf"), 0o644));
     }
-    let rule = format!(
-        "POSTROUTING -s {pod_subnet} ! -d {pod_subnet} -m addrtype ! --dst-type LOCAL -m comment --comment hearth -j MASQUERADE"
-    );
-    script.push_str(&format!("iptables -w -t nat -C {rule} 2>/dev/null || iptables -w -t nat -A {rule}\n"));
-    let unit = format!(
-        "[Unit]\nDescription=Routes of the pod network (Hearth)\nAfter=network.target\nBefore=kubelet.service\n\n\
-         [Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart={SCRIPT}\n\n[Install]\nWantedBy=multi-user.target\n"
-    );
-    let file = |path: &str, text: String, mode| FileSpec { path: path.to_owned(), bytes: text.into_bytes(), mode };
-    vec![file(CONFLIST, format!("{conflist:#}\n"), 0o644), file(SCRIPT, script, 0o755), file(UNIT, unit, 0o644)]
+    files
 }
 
-/// True when the node has these very files and its routes are in place.
-pub async fn is_applied(node: &impl Node, files: &[FileSpec]) -> Result<bool, ClusterError> {
-    let wanted: Vec<u8> = files.iter().flat_map(|file| file.bytes.clone()).collect();
-    let paths: Vec<&str> = files.iter().map(|file| file.path.as_str()).collect();
-    let script = format!("cat {} && ip route show type unreachable | grep -q . && echo routed >&2", paths.join(" "));
-    let output = node.exec(Command::shell(script)).await?;
-    Ok(output.success() && output.stdout == wanted)
+/// What of the pod network a node lacks, one line each: files, the unit that keeps it, routes with their next hop, rules of
+/// address translation, those of kube-proxy.
+pub async fn missing(node: &impl Node, wanted: &[FileSpec]) -> Result<Vec<String>> {
+    let differing = files::differing(node, wanted).await?;
+    if !differing.is_empty() {
+        return Ok(differing.into_iter().map(|path| format!("{path} is another")).collect());
+    }
+    const UNIT: &str = "systemctl is-active --quiet hearth-routes && systemctl is-enabled --quiet hearth-routes";
+    let look = format!("{UNIT} || echo unit hearth-routes\n{SCRIPT} verify");
+    let output = node.run(Command::shell(look)).await?;
+    let mut missing: Vec<String> = output.text().lines().map(str::to_owned).collect();
+    missing.dedup();
+    Ok(missing)
 }
 
-/// The share of the pod network that a node was given, as it says itself; none if it has none yet.
-pub async fn segment(node: &impl Node) -> Result<Option<Ipv4Net>, ClusterError> {
-    let output = node.exec(Command::shell(format!("cat {CONFLIST} 2>/dev/null || true"))).await?;
-    let conflist: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+/// The share of the pod network that a node was given, as it has it itself; none if it has none yet.
+///
+/// # Errors
+/// It may have one that cannot be read.
+pub async fn segment(node: &impl Node) -> Result<Option<Ipv4Net>> {
+    let look = files::read(node, &[CONFLIST]).await?.pop();
+    let Some(file) = look.map(|look| look.known()).transpose()?.flatten() else { return Ok(None) };
+    let conflist: serde_json::Value = serde_json::from_slice(&file.bytes).unwrap_or_default();
     let subnet = conflist.pointer("/plugins/0/ipam/ranges/0/0/subnet").and_then(|subnet| subnet.as_str());
-    Ok(subnet.and_then(|subnet| subnet.parse().ok()))
+    let unreadable = || NodeError::Unreadable {
+        node: node.name().to_owned(),
+        what: CONFLIST.to_owned(),
+        reason: "it names no pod subnet".to_owned(),
+    };
+    Ok(Some(subnet.and_then(|subnet| subnet.parse().ok()).ok_or_else(unreadable)?))
 }
 
 /// Gives every node that has no share the lowest /24 of the subnet that is free. The result only depends on who has
@@ -103,34 +116,85 @@ pub fn share(pod_subnet: Ipv4Net, nodes: &[(String, Option<Ipv4Net>)]) -> Result
     nodes.iter().map(|(node, segment)| segment.map_or_else(|| free.next().ok_or_else(|| full(node)), Ok)).collect()
 }
 
-/// Writes the files and brings routes up, now and at every boot.
-pub async fn apply(node: &impl Node, files: Vec<FileSpec>) -> Result<(), ClusterError> {
-    node.put(files).await?;
-    node.run(Command::shell(format!("{SCRIPT}; systemctl enable --quiet hearth-routes.service"))).await?;
-    Ok(())
+/// Writes the files, brings routes and rules into place, and has them kept there, now and after every boot.
+pub async fn apply(node: &impl Node, wanted: Vec<FileSpec>) -> Result<()> {
+    node.put(wanted.clone()).await?;
+    let start = "systemctl enable --quiet hearth-routes.service; systemctl restart --no-block hearth-routes.service";
+    node.run(Command::shell(format!("{SCRIPT} apply; {start}"))).await?;
+    let started = Instant::now();
+    loop {
+        let missing = missing(node, &wanted).await?;
+        if missing.is_empty() {
+            return Ok(());
+        }
+        if started.elapsed() > IN_PLACE {
+            let what = format!("the pod network of {}", node.name());
+            return Err(ClusterError::NotReady { what, limit: IN_PLACE, state: missing.join(", ") }.into());
+        }
+        sleep(LOOK).await;
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::provider::fake::InMemory;
+
+    fn net(text: &str) -> Ipv4Net {
+        text.parse().unwrap()
+    }
+
+    fn network(machine: bool) -> PodNetwork {
+        PodNetwork {
+            subnet: net("10.244.0.0/16"),
+            own: net("10.244.0.0/24"),
+            others: vec![Segment { host: "quick-worker".into(), cidr: net("10.244.1.0/24") }],
+            service: Ipv4Addr::new(10, 96, 0, 1),
+            api_server: "quick-control-plane".into(),
+            machine,
+        }
+    }
 
     #[test]
-    fn routes_lead_to_every_other_node() {
-        let net = |text: &str| text.parse().unwrap();
-        let others = [Segment { address: Ipv4Addr::new(172, 18, 0, 3), cidr: net("10.244.1.0/24") }];
-        let api = ApiService { service: Ipv4Addr::new(10, 96, 0, 1), control_plane: Ipv4Addr::new(172, 18, 0, 2) };
-        let files = files(net("10.244.0.0/16"), net("10.244.0.0/24"), &others, api);
-        let script = String::from_utf8(files[1].bytes.clone()).unwrap();
-        assert!(script.contains("ip route replace 10.244.1.0/24 via 172.18.0.3\n"));
-        assert!(script.contains("ip route replace unreachable 10.244.0.0/24\n"));
-        assert!(script.contains("case ' 10.244.1.0/24 ' in"), "{script}");
-        assert!(script.contains("-A OUTPUT -d 10.96.0.1 -p tcp --dport 443") && script.contains("172.18.0.2:6443"));
+    fn a_node_knows_every_other_by_name() {
+        let files = node_files(&network(false));
+        let facts = String::from_utf8(files[2].bytes.clone()).unwrap();
+        insta::assert_snapshot!(facts, @r"
+        # Written by Hearth.
+        subnet 10.244.0.0/16
+        api 10.96.0.1 quick-control-plane
+        node quick-worker 10.244.1.0/24
+        ");
         assert_eq!(files[1].mode, 0o755);
+        assert!(files.iter().all(|file| !file.path.contains("networkd")), "containers have no networkd");
+        assert!(node_files(&network(true)).iter().any(|file| file.path.contains("networkd")));
+    }
+
+    #[tokio::test]
+    async fn what_the_node_misses_is_named() {
+        let wanted = node_files(&network(false));
+        let node = InMemory::new("n1");
+        node.put(wanted.clone()).await.unwrap();
+        assert!(missing(&node, &wanted).await.unwrap().is_empty());
+        let lost = "route 10.244.1.0/24 via 172.18.0.3\nthe rules of kube-proxy";
+        let damaged = node.clone().answers("routes.sh verify", 0, lost);
+        assert_eq!(missing(&damaged, &wanted).await.unwrap(), ["route 10.244.1.0/24 via 172.18.0.3", "the rules of kube-proxy"]);
+        let edited = node.with(FACTS, "subnet 10.0.0.0/8\n");
+        assert_eq!(missing(&edited, &wanted).await.unwrap(), [format!("{FACTS} is another")]);
+    }
+
+    #[tokio::test]
+    async fn a_share_that_cannot_be_read_is_not_none() {
+        assert_eq!(segment(&InMemory::new("n1")).await.unwrap(), None);
+        let node = InMemory::new("n1");
+        node.put(node_files(&network(false))).await.unwrap();
+        assert_eq!(segment(&node).await.unwrap(), Some(net("10.244.0.0/24")));
+        assert!(segment(&node.clone().broken(CONFLIST, "Input/output error")).await.is_err());
+        assert!(segment(&node.with(CONFLIST, "{}")).await.is_err());
     }
 
     #[test]
     fn shares_are_kept_and_gaps_are_filled() {
-        let net = |text: &str| text.parse::<Ipv4Net>().unwrap();
         let nodes = |third| [("a".to_owned(), Some(net("10.244.0.0/24"))), ("d".to_owned(), None), ("c".to_owned(), third)];
         let shared = share(net("10.244.0.0/16"), &nodes(Some(net("10.244.2.0/24")))).unwrap();
         assert_eq!(shared, [net("10.244.0.0/24"), net("10.244.1.0/24"), net("10.244.2.0/24")]);

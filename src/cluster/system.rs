@@ -2,7 +2,6 @@
 //! components are judged: the objects that they take are here.
 
 use k8s_openapi::api::apps::v1::{DaemonSet, Deployment};
-use k8s_openapi::api::rbac::v1::RoleBinding;
 use k8s_openapi::api::storage::v1::StorageClass;
 use kube::Client;
 use kube::api::Api;
@@ -23,14 +22,6 @@ pub async fn has_services(client: &Client) -> Result<bool, ClusterError> {
     let deployments = Api::<Deployment>::namespaced(client.clone(), "kube-system");
     let (proxy, dns) = tokio::try_join!(daemon_sets.get_opt("kube-proxy"), deployments.get_opt("coredns")).map_err(read)?;
     Ok(proxy.is_some() && dns.is_some())
-}
-
-/// True when what later joins and upgrades need is stored: the last of these phases leaves this binding last. (Source: kubeadm
-/// `phases/bootstraptoken/clusterinfo`, CreateClusterInfoRBACRules.)
-pub async fn has_configuration(client: &Client) -> Result<bool, ClusterError> {
-    let bindings = Api::<RoleBinding>::namespaced(client.clone(), "kube-public");
-    let last = bindings.get_opt("kubeadm:bootstrap-signer-clusterinfo").await;
-    Ok(last.map_err(ClusterError::api("look for the stored configuration"))?.is_some())
 }
 
 /// True when the storage class that the node image brings is there.

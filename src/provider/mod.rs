@@ -4,6 +4,9 @@
 mod any;
 mod archive;
 pub mod docker;
+#[cfg(test)]
+pub mod fake;
+pub mod files;
 pub mod machine;
 pub mod runtime;
 pub mod ssh;
@@ -79,8 +82,8 @@ impl Output {
     }
 }
 
-/// A file to write on a node.
-#[derive(Debug, Clone)]
+/// A file of a node.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileSpec {
     /// Absolute path; missing folders are made with mode 0755.
     pub path: String,
@@ -144,6 +147,16 @@ pub enum NodeError {
         /// The limit.
         limit: Duration,
     },
+    /// Something of a node could not be looked at, so that neither its presence nor its absence is certain.
+    #[error("{node}: cannot look at {what}: {reason}")]
+    Unreadable {
+        /// Node name.
+        node: String,
+        /// What was looked at.
+        what: String,
+        /// What the node said.
+        reason: String,
+    },
     /// The connection to the node failed.
     #[error("{node}: {action} failed")]
     Transport {
@@ -160,7 +173,7 @@ pub enum NodeError {
 impl Explain for NodeError {
     fn family(&self) -> Family {
         match self {
-            NodeError::Failed { .. } | NodeError::Timeout { .. } => Family::Kubeadm,
+            NodeError::Failed { .. } | NodeError::Timeout { .. } | NodeError::Unreadable { .. } => Family::Kubeadm,
             NodeError::Transport { source, .. } if source.is::<bollard::errors::Error>() => Family::Docker,
             NodeError::Transport { .. } => Family::Ssh,
         }

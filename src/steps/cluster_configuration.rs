@@ -1,9 +1,10 @@
-//! What kubeadm keeps in the cluster for later joins and upgrades.
+//! What kubeadm keeps in the cluster for later upgrades, the right of kubelets to renew their certificates, and no token that
+//! others could join by.
 
 use serde::{Deserialize, Serialize};
 
-use super::{Act, Session, Stage, goes_with_its_nodes, there};
-use crate::cluster::{kubeadm, system};
+use super::{Act, Session, Stage, goes_with_its_nodes, needs};
+use crate::cluster::kubeadm;
 use crate::error::Result;
 use crate::graph::{Check, Class, StepLimits};
 use crate::progress::Progress;
@@ -27,11 +28,11 @@ impl Act for ClusterConfiguration {
     }
 
     async fn check(&self, session: &Session) -> Result<Check> {
-        Ok(there(system::has_configuration(session.client().await?).await?))
+        Ok(needs(&kubeadm::unfinished(session.client().await?).await?, "", "; "))
     }
 
     async fn apply(&self, session: &Session, _: &Progress) -> Result<()> {
-        Ok(kubeadm::finish(&session.control_plane().await?).await?)
+        Ok(kubeadm::finish(&session.control_plane().await?, session.client().await?).await?)
     }
 
     goes_with_its_nodes!();

@@ -2,12 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Act, Session, Stage, goes_with_its_nodes, there};
+use super::{Act, Session, Stage, goes_with_its_nodes, needs};
 use crate::cluster::{kubeadm, kubelet};
 use crate::error::Result;
 use crate::graph::{Check, Class, StepLimits};
 use crate::progress::Progress;
-use crate::provider::Node;
+use crate::provider::{AnyNode, Node};
 
 /// The control plane runs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -32,34 +32,41 @@ impl Act for ControlPlane {
 
     async fn check(&self, session: &Session) -> Result<Check> {
         let node = session.provider.node(&self.node).await?;
-        // the next step needs the certificates: they are read meanwhile, and missing ones are its error
-        let (started, _read) = tokio::join!(kubeadm::is_started(&node), session.pki());
-        Ok(there(started?))
+        let arguments = arguments(session, &node).await?;
+        let pki = session.pki().await?;
+        let (missing, kubelet) = tokio::try_join!(kubeadm::manifests_missing(&node), kubelet::problems(&node, pki, &arguments))?;
+        let missing = missing.into_iter().map(|path| format!("{path} is missing"));
+        let problems: Vec<String> = missing.chain(kubelet.into_iter().map(|problem| format!("kubelet: {problem}"))).collect();
+        Ok(needs(&problems, "", "; "))
     }
 
     async fn apply(&self, session: &Session, _: &Progress) -> Result<()> {
         let node = session.provider.node(&self.node).await?;
         let endpoint = session.endpoint().await?;
         let quirks = session.quirks(node.name()).await?;
-        let mut arguments = quirks.arguments(&node, &session.provider_id(node.name()));
-        // kubeadm gives this one itself
-        arguments.retain(|(name, _)| *name != "hostname-override");
         let settings = kubeadm::Settings {
             cluster: &session.profile.name,
             kubernetes: &session.profile.kubernetes,
             endpoint: &endpoint,
             name: node.name(),
             address: node.address(),
-            arguments,
+            arguments: arguments(session, &node).await?,
             kubelet: quirks.clone(),
         };
-        let mut files = session.pki().await?.files();
-        files.extend(kubelet::credentials(&node, session.pki().await?, &endpoint)?);
-        files.push(kubeadm::config_file(&settings)?);
+        let pki = session.pki().await?;
+        pki.install(&node).await?;
+        let mut files = vec![kubelet::kubeconfig(&endpoint)?, kubelet::client(&node, pki)?, kubeadm::config_file(&settings)?];
         files.extend(quirks.files());
         node.put(files).await?;
         Ok(kubeadm::start(&node).await?)
     }
 
     goes_with_its_nodes!();
+}
+
+/// The arguments of its kubelet; kubeadm gives it its name itself.
+async fn arguments(session: &Session, node: &AnyNode) -> Result<Vec<(&'static str, String)>> {
+    let mut arguments = session.quirks(node.name()).await?.arguments(node, &session.provider_id(node.name()));
+    arguments.retain(|(name, _)| *name != "hostname-override");
+    Ok(arguments)
 }

@@ -31,6 +31,14 @@ pub enum SessionError {
         /// Which.
         wants: &'static str,
     },
+    /// What the control plane has can only be told when it runs.
+    #[error("control plane `{node}` does not run: {status}")]
+    ControlPlaneStopped {
+        /// Its name.
+        node: String,
+        /// Its state in words.
+        status: String,
+    },
     /// A blocking task was dropped.
     #[error("interrupted")]
     Interrupted,
@@ -56,6 +64,7 @@ impl Explain for SessionError {
             SessionError::Interrupted => Family::Interrupted,
             SessionError::OtherProvider { .. } => Family::Internal,
             SessionError::Left { .. } => Family::Leftover,
+            SessionError::ControlPlaneStopped { .. } => Family::NotReady,
             _ => Family::Preflight,
         }
     }

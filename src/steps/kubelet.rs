@@ -2,14 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Act, Session, Stage, goes_with_its_nodes, there};
+use super::{Act, Session, Stage, goes_with_its_nodes, needs};
 use crate::cluster::kubelet;
 use crate::error::Result;
 use crate::graph::{Check, Class, StepLimits};
 use crate::progress::Progress;
-use crate::provider::Node;
+use crate::provider::{AnyNode, FileSpec, Node};
 
-/// The kubelet of a worker runs.
+/// The kubelet of a worker runs, with the arguments, the certificate and the authority that it should have.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Kubelet {
     /// The worker.
@@ -31,17 +31,25 @@ impl Act for Kubelet {
     }
 
     async fn check(&self, session: &Session) -> Result<Check> {
-        Ok(there(kubelet::is_running(&session.provider.node(&self.node).await?).await?))
+        let node = session.provider.node(&self.node).await?;
+        let problems = kubelet::worker_problems(&node, session.pki().await?, &files(session, &node).await?).await?;
+        Ok(needs(&problems, "", "; "))
     }
 
     async fn apply(&self, session: &Session, _: &Progress) -> Result<()> {
         let node = session.provider.node(&self.node).await?;
-        let quirks = session.quirks(&self.node).await?;
-        let (endpoint, id) = (session.endpoint().await?, session.provider_id(&self.node));
-        let kubernetes = &session.profile.kubernetes;
-        node.put(kubelet::worker_files(&node, session.pki().await?, &endpoint, &id, kubernetes, &quirks)?).await?;
+        let mut files = files(session, &node).await?;
+        files.push(kubelet::client(&node, session.pki().await?)?);
+        node.put(files).await?;
         Ok(kubelet::start(&node).await?)
     }
 
     goes_with_its_nodes!();
+}
+
+/// A worker's files.
+async fn files(session: &Session, node: &AnyNode) -> Result<Vec<FileSpec>> {
+    let quirks = session.quirks(node.name()).await?;
+    let (endpoint, id) = (session.endpoint().await?, session.provider_id(node.name()));
+    Ok(kubelet::worker_files(node, session.pki().await?, &endpoint, &id, &session.profile.kubernetes, &quirks)?)
 }

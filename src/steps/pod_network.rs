@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Act, Session, Stage, goes_with_its_nodes, there};
+use super::{Act, Session, Stage, goes_with_its_nodes, needs};
 use crate::cluster::routed;
 use crate::error::Result;
 use crate::graph::{Check, Class, StepLimits};
@@ -31,12 +31,12 @@ impl Act for PodNetwork {
 
     async fn check(&self, session: &Session) -> Result<Check> {
         let node = session.provider.node(&self.node).await?;
-        Ok(there(routed::is_applied(&node, &session.pod_network(&self.node).await?).await?))
+        Ok(needs(&routed::missing(&node, &session.pod_network(&self.node).await?).await?, "missing: ", ", "))
     }
 
     async fn apply(&self, session: &Session, _: &Progress) -> Result<()> {
         let node = session.provider.node(&self.node).await?;
-        Ok(routed::apply(&node, session.pod_network(&self.node).await?).await?)
+        routed::apply(&node, session.pod_network(&self.node).await?).await
     }
 
     goes_with_its_nodes!();

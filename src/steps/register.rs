@@ -2,13 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Act, Session, Stage, goes_with_its_nodes, there};
+use super::{Act, Session, Stage, goes_with_its_nodes, needs};
 use crate::cluster::registration;
 use crate::error::Result;
 use crate::graph::{Check, Class, StepLimits};
 use crate::progress::Progress;
 
-/// The Node object is there, with its share of the pod subnet.
+/// The Node object is there, with its share of the pod subnet and the marks of what it is for.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Register {
     /// The node.
@@ -30,14 +30,16 @@ impl Act for Register {
     }
 
     async fn check(&self, session: &Session) -> Result<Check> {
-        Ok(there(registration::is_registered(session.client().await?, &self.node).await?))
+        let missing = registration::missing(session.client().await?, &self.node, session.purpose(&self.node)).await?;
+        Ok(needs(&missing, "", "; "))
     }
 
     async fn apply(&self, session: &Session, _: &Progress) -> Result<()> {
         let cidr = session.segment(&self.node).await?.cidr;
         let capacity = session.capacity(&self.node).await?;
         let id = session.provider_id(&self.node);
-        Ok(registration::register(session.client().await?, &self.node, cidr, capacity, &id).await?)
+        let purpose = session.purpose(&self.node);
+        Ok(registration::register(session.client().await?, &self.node, purpose, cidr, capacity, &id).await?)
     }
 
     goes_with_its_nodes!();

@@ -139,18 +139,21 @@ impl Session {
         Ok(leaving)
     }
 
-    /// The cluster's authorities: those on its control plane, else new ones.
+    /// The cluster's authorities: those on its control plane, or new ones where it has never had any.
+    ///
+    /// # Errors
+    /// It may have some: it does not run, or they cannot be read.
     pub async fn pki(&self) -> Result<&Pki> {
-        self.pki
-            .get_or_try_init(|| async {
-                let existing = self.provider.existing(&self.profile.name).await?;
-                let found = match existing.iter().find(|node| node.role == Role::ControlPlane && node.running) {
-                    Some(node) => Pki::read(&self.provider.node(&node.name).await?).await?,
-                    None => None,
-                };
-                found.map_or_else(|| Ok(Pki::generate()?), Ok)
-            })
-            .await
+        let pki = self.pki.get_or_try_init(|| async {
+            let existing = self.provider.existing(&self.profile.name).await?;
+            let Some(node) = existing.iter().find(|node| node.role == Role::ControlPlane) else { return Ok(Pki::generate()?) };
+            if !node.running {
+                return Err(SessionError::ControlPlaneStopped { node: node.name.clone(), status: node.status.clone() }.into());
+            }
+            let found = Pki::look(&self.provider.node(&node.name).await?).await.known()?;
+            found.map_or_else(|| Ok::<_, BoxError>(Pki::generate()?), Ok)
+        });
+        pki.await
     }
 
     /// Where this machine reaches the API server.
@@ -201,6 +204,14 @@ impl Session {
         Ok(registration::Capacity { cpus: facts.cpus, memory: facts.memory })
     }
 
+    /// What a node is for.
+    pub fn purpose(&self, node: &str) -> registration::Purpose {
+        match self.profile.nodes().control_planes().any(|spec| spec.name == node) {
+            true => registration::Purpose::ControlPlane { schedulable: self.profile.nodes().workers().next().is_none() },
+            false => registration::Purpose::Worker,
+        }
+    }
+
     /// A node's `spec.providerID`: in kind's form where kind is to know it.
     pub fn provider_id(&self, node: &str) -> String {
         match &self.provider {
@@ -217,7 +228,11 @@ impl Session {
                 nodes.iter().map(|node| async { Ok::<_, BoxError>((node.name().to_owned(), routed::segment(node).await?)) });
             let had = futures_util::future::try_join_all(had).await?;
             let shares = routed::share(self.profile.kubernetes.pod_subnet, &had)?;
-            let segments = nodes.iter().zip(shares).map(|(node, cidr)| routed::Segment { address: node.address(), cidr });
+            let host = |node: &AnyNode| match self.provider {
+                AnyProvider::Docker(_) => node.name().to_owned(),
+                AnyProvider::Ssh(_) => node.address().to_string(),
+            };
+            let segments = nodes.iter().zip(shares).map(|(node, cidr)| routed::Segment { host: host(node), cidr });
             Ok::<_, BoxError>(segments.collect())
         });
         segments.await.map(Vec::as_slice)
@@ -230,17 +245,22 @@ impl Session {
 
     /// One node's share of the pod subnet.
     pub async fn segment(&self, node: &str) -> Result<routed::Segment> {
-        Ok(self.segments().await?[self.position(node)])
+        Ok(self.segments().await?[self.position(node)].clone())
     }
 
     /// The pod network's files of one node.
     pub async fn pod_network(&self, node: &str) -> Result<Vec<crate::provider::FileSpec>> {
         let segments = self.segments().await?;
         let index = self.position(node);
-        let others: Vec<routed::Segment> = segments.iter().enumerate().filter(|(at, _)| *at != index).map(|(_, s)| *s).collect();
-        let service = self.profile.kubernetes.service_subnet.hosts().next().unwrap_or(Ipv4Addr::UNSPECIFIED);
-        let api = routed::ApiService { service, control_plane: segments[0].address };
-        Ok(routed::files(self.profile.kubernetes.pod_subnet, segments[index].cidr, &others, api))
+        let others = segments.iter().enumerate().filter(|(at, _)| *at != index);
+        Ok(routed::node_files(&routed::PodNetwork {
+            subnet: self.profile.kubernetes.pod_subnet,
+            own: segments[index].cidr,
+            others: others.map(|(_, segment)| segment.clone()).collect(),
+            service: self.profile.kubernetes.service_subnet.hosts().next().unwrap_or(Ipv4Addr::UNSPECIFIED),
+            api_server: segments[0].host.clone(),
+            machine: matches!(self.provider, AnyProvider::Ssh(_)),
+        }))
     }
 
     /// The address pool: the profile's, or the one recorded on the control plane, or one planned now.

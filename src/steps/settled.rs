@@ -7,12 +7,13 @@ use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, sleep};
 
 use super::{Act, Session, Stage, goes_with_its_nodes, needs, patience};
-use crate::cluster::{ClusterError, ready};
+use crate::cluster::{ClusterError, ready, routed};
 use crate::components::{PartId, answer, catalogue, health};
-use crate::error::Result;
+use crate::error::{BoxError, Result, chain};
 use crate::graph::{Check, Class, StepLimits};
+use crate::profile::Cni;
 use crate::progress::Progress;
-use crate::provider::AnyNode;
+use crate::provider::{AnyNode, Node};
 
 /// Pause between two looks.
 const LOOK: Duration = Duration::from_millis(250);
@@ -36,13 +37,13 @@ impl Act for Settled {
     }
 
     async fn check(&self, session: &Session) -> Result<Check> {
-        Ok(needs(&unsettled(session).await?, "", "; "))
+        Ok(needs(&unsettled(session).await, "", "; "))
     }
 
     async fn apply(&self, session: &Session, _: &Progress) -> Result<()> {
         let (start, limit) = (Instant::now(), patience::<Self>());
         loop {
-            let found = unsettled(session).await?;
+            let found = unsettled(session).await;
             if found.is_empty() {
                 return Ok(());
             }
@@ -74,6 +75,7 @@ impl Look {
             look.parts.push((part.id, unhealthy.is_empty()));
             look.problems.extend(unhealthy.into_iter().map(|one| format!("{}: {}: {}", part.id, one.object, one.why)));
         }
+        look.problems.extend(pod_network_problems(session, nodes).await?);
         if session.profile.components.workloads.is_some() {
             let vip = session.vip().await?;
             if !answer::is_given(vip).await {
@@ -84,11 +86,30 @@ impl Look {
     }
 }
 
-/// What does not work, one line each; empty when everything does.
-async fn unsettled(session: &Session) -> Result<Vec<String>> {
-    let nodes = session.nodes().await?;
-    let problems = ready::node_problems(session.client().await?, &session.profile.nodes().names()).await?;
-    let mut found: Vec<String> = problems.into_iter().map(|problem| format!("node {problem}")).collect();
-    found.extend(Look::at(session, &nodes).await?.problems);
-    Ok(found)
+/// What of the pod network is missing on these nodes, one line each.
+async fn pod_network_problems(session: &Session, nodes: &[AnyNode]) -> Result<Vec<String>> {
+    // which routes a node must have is only known when all nodes can be asked for their shares; one that cannot is a problem
+    // of its own
+    if session.profile.cni == Cni::None || nodes.len() < session.profile.nodes().count() {
+        return Ok(Vec::new());
+    }
+    let looks = nodes.iter().map(|node| async move {
+        let missing = routed::missing(node, &session.pod_network(node.name()).await?).await?;
+        let name = node.name();
+        Ok::<_, BoxError>(missing.into_iter().map(move |what| format!("pod network of {name}: {what} is missing")))
+    });
+    Ok(futures_util::future::try_join_all(looks).await?.into_iter().flatten().collect())
+}
+
+/// What does not work, one line each; empty when everything does. A node or an API server that fails to answer once does not
+/// work now, and no more than that.
+async fn unsettled(session: &Session) -> Vec<String> {
+    let found = async {
+        let nodes = session.nodes().await?;
+        let problems = ready::node_problems(session.client().await?, &session.profile.nodes().names()).await?;
+        let mut found: Vec<String> = problems.into_iter().map(|problem| format!("node {problem}")).collect();
+        found.extend(Look::at(session, &nodes).await?.problems);
+        Ok::<_, BoxError>(found)
+    };
+    found.await.unwrap_or_else(|error| vec![chain(&*error)])
 }
