@@ -39,8 +39,8 @@ pub enum ComponentError {
         /// Its kind.
         kind: String,
     },
-    /// Certificates for the mesh could not be made.
-    #[error("cannot make the mesh's certificate authority")]
+    /// A certificate could not be made.
+    #[error("cannot make a certificate")]
     Certificate(#[source] rcgen::Error),
     /// The API refused.
     #[error("cannot {action} {object}")]

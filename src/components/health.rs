@@ -30,6 +30,13 @@ pub enum Ready {
     Served,
     /// Its services of type LoadBalancer have an address.
     Address,
+    /// Its objects of a kind have a condition that is True.
+    Condition {
+        /// The kind.
+        kind: &'static str,
+        /// The condition's type.
+        condition: &'static str,
+    },
     /// Its webhooks change pods: one with this label, created as a trial, gets this container.
     Injects {
         /// Key and value.
@@ -47,6 +54,7 @@ impl Ready {
             Ready::Rollout => ["Deployment", "StatefulSet", "DaemonSet"].contains(&kind),
             Ready::Served => kind == "CustomResourceDefinition",
             Ready::Address => kind == "Service" && object["spec"]["type"] == "LoadBalancer",
+            Ready::Condition { kind: conditional, .. } => kind == conditional,
             Ready::Injects { .. } => kind == "MutatingWebhookConfiguration",
         }
     }
@@ -101,7 +109,7 @@ async fn wait_one(client: &Client, ready: Ready, object: &Value) -> Result<(), C
             }
             ask(|| async { injects(client, label, container).await.is_none() }).await;
         }
-        Ready::Rollout | Ready::Address => {
+        Ready::Rollout | Ready::Address | Ready::Condition { .. } => {
             let api = reference.api(client)?;
             let healthy = |live: Option<&DynamicObject>| live.is_some_and(|live| trouble(ready, &reference.kind, live).is_none());
             watch_until(&reference, || await_condition(api.clone(), &reference.name, healthy)).await?;
@@ -177,14 +185,16 @@ pub async fn unhealthy(client: &Client, ready: &[Ready], objects: &[Value]) -> R
         let why = match ready {
             Ready::Served => served(client, object).await,
             Ready::Injects { label, container } => injects(client, label, container).await,
-            Ready::Rollout | Ready::Address => match reference.api(client)?.get_opt(&reference.name).await {
-                Ok(None) => Some("does not exist".to_owned()),
-                Ok(Some(live)) => trouble(ready, &reference.kind, &live),
-                Err(source) => {
-                    let source = Box::new(source);
-                    return Err(ComponentError::Api { action: "read", object: Box::new(reference), source });
+            Ready::Rollout | Ready::Address | Ready::Condition { .. } => {
+                match reference.api(client)?.get_opt(&reference.name).await {
+                    Ok(None) => Some("does not exist".to_owned()),
+                    Ok(Some(live)) => trouble(ready, &reference.kind, &live),
+                    Err(source) => {
+                        let source = Box::new(source);
+                        return Err(ComponentError::Api { action: "read", object: Box::new(reference), source });
+                    }
                 }
-            },
+            }
         };
         Ok(why.map(|why| Unhealthy { object: reference, why }))
     });
@@ -197,12 +207,25 @@ pub async fn unhealthy(client: &Client, ready: &[Ready], objects: &[Value]) -> R
 /// Why an object is not ready, from its own status. (Objects out of a list do not carry their kind.)
 fn trouble(ready: Ready, kind: &str, live: &DynamicObject) -> Option<String> {
     match ready {
+        Ready::Rollout => rolling_out(kind, live),
         Ready::Address => {
             let address = live.data.pointer("/status/loadBalancer/ingress/0");
             address.is_none().then(|| "has no address".to_owned())
         }
-        _ => rolling_out(kind, live),
+        Ready::Condition { condition, .. } => unmet(condition, live),
+        Ready::Served | Ready::Injects { .. } => None,
     }
+}
+
+/// Why a condition is not True, in the words of whoever sets it.
+fn unmet(condition: &str, live: &DynamicObject) -> Option<String> {
+    let conditions = live.data.pointer("/status/conditions").and_then(Value::as_array);
+    let Some(found) = conditions.into_iter().flatten().find(|one| one["type"] == condition) else {
+        return Some(format!("nothing is known of {condition} yet"));
+    };
+    let text = |key: &str| found[key].as_str().filter(|text| !text.is_empty());
+    let why = [text("reason"), text("message")].into_iter().flatten().collect::<Vec<_>>().join(": ");
+    (found["status"] != "True").then(|| format!("not {condition}: {why}"))
 }
 
 /// Why a rollout is not complete.
@@ -297,6 +320,17 @@ mod tests {
         let why = |status: Value| trouble(Ready::Address, "Service", &live("Service", json!({"status": status})));
         assert!(why(json!({"loadBalancer": {}})).is_some());
         assert_eq!(why(json!({"loadBalancer": {"ingress": [{"ip": "10.0.0.1"}]}})), None);
+    }
+
+    #[test]
+    fn a_condition_is_met_when_it_is_true_and_otherwise_tells_why() {
+        let ready = Ready::Condition { kind: "APIService", condition: "Available" };
+        let why =
+            |conditions: Value| trouble(ready, "APIService", &live("APIService", json!({"status": {"conditions": conditions}})));
+        assert_eq!(why(json!([])).as_deref(), Some("nothing is known of Available yet"));
+        let failing = json!([{"type": "Available", "status": "False", "reason": "MissingEndpoints", "message": "no endpoints"}]);
+        assert_eq!(why(failing).as_deref(), Some("not Available: MissingEndpoints: no endpoints"));
+        assert_eq!(why(json!([{"type": "Other", "status": "False"}, {"type": "Available", "status": "True"}])), None);
     }
 
     #[test]

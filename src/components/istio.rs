@@ -3,11 +3,11 @@
 
 use std::net::Ipv4Addr;
 
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, KeyPair, KeyUsagePurpose};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, KeyUsagePurpose};
 use serde_json::{Value, json};
 
 use super::manifest::{Kind, Turn};
-use super::secrets::SecretSpec;
+use super::secrets::{SecretSpec, signed_by_itself};
 use super::{Component, ComponentError, Image, Need, On, Part, PartId, Ready, Which, workloads};
 use crate::artifact::pins;
 use crate::profile::Profile;
@@ -100,20 +100,12 @@ fn variables(profile: &Profile) -> Value {
     json!({"istiod_address": address})
 }
 
-/// A root certificate of the mesh, which signs proxies' and istiod's, and its key, both PEM: ECDSA P-256, valid for ten
-/// years.
+/// A root certificate of the mesh, which signs proxies' and istiod's, and its key.
 fn mesh_authority() -> Result<Vec<String>, ComponentError> {
-    let key = KeyPair::generate().map_err(ComponentError::Certificate)?;
     let mut params = CertificateParams::default();
     params.distinguished_name.push(DnType::OrganizationName, "cluster.local");
     params.distinguished_name.push(DnType::CommonName, "hearth mesh");
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign, KeyUsagePurpose::DigitalSignature];
-    let today = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date();
-    let date = |date: jiff::civil::Date| rcgen::date_time_ymd(date.year().into(), date.month() as u8, date.day() as u8);
-    // a day back: the clocks of the nodes may differ
-    params.not_before = date(today.yesterday().unwrap_or(today));
-    params.not_after = date(today.saturating_add(jiff::Span::new().years(10)));
-    let certificate = params.self_signed(&key).map_err(ComponentError::Certificate)?;
-    Ok(vec![certificate.pem(), key.serialize_pem()])
+    signed_by_itself(params)
 }

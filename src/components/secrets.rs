@@ -8,6 +8,7 @@ use k8s_openapi::api::core::v1::Secret;
 use kube::{Api, Client};
 use rand::RngExt as _;
 use rand::distr::Alphanumeric;
+use rcgen::{CertificateParams, DnType, ExtendedKeyUsagePurpose, KeyPair};
 
 use super::{ComponentError, ObjectRef, catalogue};
 use crate::profile::Profile;
@@ -95,6 +96,27 @@ async fn read(client: &Client, spec: &SecretSpec) -> Result<Option<Vec<String>>,
 /// A random text of letters and digits.
 pub(super) fn letters(length: usize) -> String {
     rand::rng().sample_iter(Alphanumeric).take(length).map(char::from).collect()
+}
+
+/// A certificate that a service of the cluster shows to the API server, and its key, both PEM. It signs itself: what the API
+/// server is told to trust is the certificate.
+pub(super) fn serving_certificate(host: &str) -> Result<Vec<String>, ComponentError> {
+    let mut params = CertificateParams::new([host.to_owned()]).map_err(ComponentError::Certificate)?;
+    params.distinguished_name.push(DnType::CommonName, host);
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    signed_by_itself(params)
+}
+
+/// The certificate and its key, both PEM: ECDSA P-256, valid for ten years.
+pub(super) fn signed_by_itself(mut params: CertificateParams) -> Result<Vec<String>, ComponentError> {
+    let today = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date();
+    let date = |date: jiff::civil::Date| rcgen::date_time_ymd(date.year().into(), date.month() as u8, date.day() as u8);
+    // a day back: the clocks of the nodes may differ
+    params.not_before = date(today.yesterday().unwrap_or(today));
+    params.not_after = date(today.saturating_add(jiff::Span::new().years(10)));
+    let key = KeyPair::generate().map_err(ComponentError::Certificate)?;
+    let certificate = params.self_signed(&key).map_err(ComponentError::Certificate)?;
+    Ok(vec![certificate.pem(), key.serialize_pem()])
 }
 
 #[cfg(test)]

@@ -16,10 +16,13 @@ use super::values::{self, Complaint};
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Components {
     /// Addresses for services of type LoadBalancer.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub metallb: Option<Metallb>,
     /// Service mesh with an ingress gateway; needs metallb.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub istio: Option<Istio>,
     /// Sample web, WAS and MySQL; needs istio.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub workloads: Option<Workloads>,
 }
 
