@@ -40,4 +40,10 @@ pub use render::Decided;
 pub use secrets::Secrets;
 
 /// Every component. Their images are brought to nodes in this order: what the first answer waits for longest comes first.
-pub const ALL: &[Component] = &[istio::COMPONENT, metallb::COMPONENT, workloads::COMPONENT, storage::COMPONENT, probe::COMPONENT];
+pub const ALL: &[Component] = &[
+    istio::COMPONENT,
+    metallb::COMPONENT,
+    workloads::COMPONENT,
+    probe::COMPONENT, // no profile asks for it
+    storage::COMPONENT,
+];
