@@ -129,6 +129,24 @@ fn ten_times_up_and_down_leave_nothing() {
     }
 }
 
+#[test]
+fn metrics_are_served_while_they_are_asked_for() {
+    let world = World::new();
+    let up = ["up", "-f", "profiles/minimal.yaml", "--name", "e2e-top", "--yes", "-o", "json"];
+    let asked = [&up[..], &["--set", "spec.components.metricsServer={}"]].concat();
+    world.hearth(&asked).expect(0);
+    let kubectl = |args: &str| sh(&format!("docker exec e2e-top-control-plane kubectl {args} 2>&1"));
+    let nodes = kubectl("top nodes --no-headers");
+    assert!(nodes.lines().count() == 2 && nodes.lines().all(|line| line.contains("m ") && line.contains("Mi ")), "{nodes}");
+    let pods = kubectl("top pods --all-namespaces --no-headers");
+    assert!(pods.contains("kube-apiserver-e2e-top-control-plane") && pods.contains("metrics-server-"), "{pods}");
+    assert_eq!(world.hearth(&asked).expect(0).json()["changed"], false);
+    world.hearth(&up).expect(0);
+    assert!(kubectl("get apiservice v1beta1.metrics.k8s.io").contains("NotFound"));
+    world.hearth(&["down", "--name", "e2e-top", "--yes"]).expect(0);
+    world.nothing_is_left();
+}
+
 /// What kind removes, Hearth takes note of.
 #[test]
 fn kind_deletes_our_cluster() {

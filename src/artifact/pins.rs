@@ -49,6 +49,8 @@ images! {
     LOCAL_PATH = "local_path", "docker.io/rancher/local-path-provisioner:v0.0.30";
     /// What the provisioner makes and removes directories with.
     BUSYBOX = "busybox", "docker.io/library/busybox:1.37";
+    /// metrics-server.
+    METRICS_SERVER = "metrics_server", "registry.k8s.io/metrics-server/metrics-server:v0.9.0";
 }
 
 /// The images that Kubernetes itself runs on a node, in the order of their need. Those whose version kubeadm decides are

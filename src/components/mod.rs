@@ -23,6 +23,7 @@ pub mod health;
 pub mod istio;
 pub mod manifest;
 pub mod metallb;
+pub mod metrics_server;
 pub mod probe;
 pub mod render;
 mod secrets;
@@ -46,4 +47,5 @@ pub const ALL: &[Component] = &[
     workloads::COMPONENT,
     probe::COMPONENT, // no profile asks for it
     storage::COMPONENT,
+    metrics_server::COMPONENT,
 ];

@@ -24,6 +24,9 @@ pub struct Components {
     /// Sample web, WAS and MySQL; needs istio.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub workloads: Option<Workloads>,
+    /// What `kubectl top` and autoscalers ask: CPU and memory of nodes and pods, every 10 s.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub metrics_server: Option<MetricsServer>,
 }
 
 /// MetalLB in layer 2 mode.
@@ -158,6 +161,11 @@ impl Default for Mysql {
         Mysql { storage: "1Gi".to_owned() }
     }
 }
+
+/// metrics-server: has no settings.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MetricsServer {}
 
 impl TryFrom<String> for Pool {
     type Error = Complaint;
