@@ -37,3 +37,11 @@ test-e2e: engine ## the real binary on a real cluster
 test-hosts: engine ## the real binary on three bare hosts over SSH
 	scripts/lab hosts up
 	HEARTH_HOSTS_KEY=$$(scripts/lab key) cargo test --release --test hosts -- --test-threads=1 --nocapture
+
+PAGE := target/page/node
+test-page: ## the report's page in headless Chromium, at every width, light and dark
+	@command -v node npm pdftotext >/dev/null && { command -v chromium || command -v google-chrome; } >/dev/null || \
+		{ apt-get update && apt-get install -y --no-install-recommends chromium nodejs npm poppler-utils fonts-dejavu-core fonts-liberation; }
+	mkdir -p $(PAGE) && cp tests/page/package.json tests/page/package-lock.json $(PAGE)/
+	cd $(PAGE) && npm ci --no-audit --no-fund --ignore-scripts --silent
+	cargo test --release --test page -- --nocapture

@@ -34,7 +34,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("plan", &["artifact", "components", "graph", "profile", "steps"]),
     ("scenario", &["error", "event", "input", "journal", "load", "provider", "quantity", "statistics"]),
     ("compare", &["error", "event", "input", "load", "quantity", "statistics"]),
-    ("report", &["compare", "error", "file", "load", "scenario"]),
+    ("report", &["compare", "error", "file", "load", "scenario", "statistics"]),
     ("doctor", &["components", "error", "profile", "provider", "state"]),
     ("ui", &["error", "event", "graph"]),
     ("was", &["error"]),

@@ -6,10 +6,12 @@
 
 mod csv;
 mod environment;
+mod html;
 mod junit;
 mod markdown;
 pub mod model;
 pub mod number;
+mod seen;
 pub mod sentence;
 mod story;
 mod summary;
@@ -47,6 +49,8 @@ pub struct About {
 pub struct Paths {
     /// For machines.
     pub json: PathBuf,
+    /// The page.
+    pub html: PathBuf,
     /// For a job's summary.
     pub markdown: PathBuf,
     /// For CI systems that list cases.
@@ -103,6 +107,11 @@ impl Report {
         self
     }
 
+    /// As a page that holds all it shows.
+    pub fn to_html(&self) -> String {
+        html::render(self)
+    }
+
     /// As Markdown.
     pub fn to_markdown(&self) -> String {
         markdown::render(self)
@@ -151,11 +160,18 @@ pub fn write(dir: &Path, report: &Report) -> Result<Paths, ReportError> {
     };
     std::fs::create_dir_all(dir).map_err(failed(dir))?;
     let at = |name: &str| dir.join(name);
-    let paths = Paths { json: at("report.json"), markdown: at("report.md"), junit: at("junit.xml"), csv: at("report.csv") };
+    let paths = Paths {
+        json: at("report.json"),
+        html: at("report.html"),
+        markdown: at("report.md"),
+        junit: at("junit.xml"),
+        csv: at("report.csv"),
+    };
     let mut json = serde_json::to_string_pretty(report).map_err(|error| failed(&paths.json)(error.into()))?;
     json.push('\n');
     let files = [
         (&paths.json, json),
+        (&paths.html, report.to_html()),
         (&paths.markdown, report.to_markdown()),
         (&paths.junit, report.to_junit()),
         (&paths.csv, report.to_csv()),

@@ -131,6 +131,18 @@ pub fn three_digits(value: f64) -> String {
     fixed(value, decimals)
 }
 
+/// A range of times in the unit of its upper end: `7.10 to 9.82 s`.
+pub fn times(low_ms: f64, high_ms: f64) -> String {
+    let unit = Unit::of(high_ms);
+    format!("{} to {}{SPACE}{}", time_in(low_ms, unit), time_in(high_ms, unit), unit.name())
+}
+
+/// A time that people wrote, as they would: `30 s`, `0.5 ms`.
+pub fn limit_time(ms: f64) -> String {
+    let unit = Unit::of(ms);
+    format!("{}{SPACE}{}", plain(ms / unit.ms()), unit.name())
+}
+
 /// A plain number of seconds with one decimal, as on a time axis: `6.4 s`.
 pub fn seconds(ms: f64) -> String {
     format!("{}{SPACE}s", fixed(ms / 1e3, 1))
@@ -185,6 +197,32 @@ pub fn amount(value: f64, unit: &str) -> String {
         "ratio" => share(value),
         unit => format!("{}{SPACE}{unit}", plain(value)),
     }
+}
+
+/// A number and a unit that people wrote.
+pub fn limit(value: f64, unit: &str) -> String {
+    if unit == "ms" { limit_time(value) } else { amount(value, unit) }
+}
+
+/// A sentence from a record with the space of print between each number and its unit: `20ms` and `50 %` alike.
+pub fn typeset(text: &str) -> String {
+    const UNITS: [&str; 8] = ["%", "ms", "us", "µs", "s", "min", "req", "ppm"];
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(|c: char| c.is_ascii_digit()) {
+        let end = rest[at..].find(|c: char| !c.is_ascii_digit() && c != '.').map_or(rest.len(), |end| at + end);
+        out.push_str(&rest[..end]);
+        let free = at == 0 || !rest[..at].ends_with(|c: char| c.is_alphanumeric() || c == '-');
+        rest = &rest[end..];
+        let behind = rest.strip_prefix(' ').unwrap_or(rest);
+        let word = behind.find(|c: char| !c.is_alphanumeric() && c != '%').unwrap_or(behind.len());
+        if free && UNITS.contains(&&behind[..word]) {
+            out.push(SPACE);
+            rest = behind;
+        }
+    }
+    out.push_str(rest);
+    out
 }
 
 /// `26 Nov 2026, 18:56 UTC`.
@@ -255,6 +293,20 @@ mod tests {
             ["99.99\u{202f}%", "100\u{202f}%", "29\u{202f}%"]
         );
         assert_eq!([share(0.995), share(0.2)], ["99.5\u{202f}%", "20\u{202f}%"]);
+    }
+
+    #[test]
+    fn sentences_of_records_get_the_space_of_print() {
+        let text = "later than 20ms in 10 of 30 seconds, 20 % may be; pod was-7s-1 after 1.5 s.";
+        assert_eq!(
+            typeset(text).replace(SPACE, "_"),
+            "later than 20_ms in 10 of 30 seconds, 20_% may be; pod was-7s-1 after 1.5_s."
+        );
+        assert_eq!(times(7_100.0, 9_820.0), "7.10 to 9.82\u{202f}s");
+        assert_eq!(
+            [limit(30_000.0, "ms"), limit(0.5, "ms"), limit(0.0, "req")].map(|s| s.replace(SPACE, " ")),
+            ["30 s", "500 µs", "0 req"]
+        );
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What a scenario's record comes to, in sentences: the verdict, what may be relied on, and the number that decided.
 
 use super::model::{Kind, Line, Verdict};
-use super::number::{amount, below, count, words};
+use super::number::{amount, below, count, limit, typeset, words};
 use super::sentence::{self, capital, of, plural};
 use crate::scenario::record::{AssertionRecord, Cleanup, ControlRecord, TrialRecord};
 use crate::scenario::{self, RunRecord};
@@ -56,7 +56,8 @@ fn numbers(trial: &TrialRecord, control: Option<&ControlRecord>) -> (String, Str
 
 /// The whole in one sentence.
 fn sentence(run: &RunRecord) -> String {
-    let reason = || run.reasons.first().map_or("no reason is known", |reason| first_line(reason));
+    let reason = typeset(run.reasons.first().map_or("no reason is known", |reason| first_line(reason)));
+    let reason = || reason.as_str();
     match (verdict(run), &run.trial) {
         (Verdict::Pass, Some(trial)) => held(trial),
         (Verdict::Fail, Some(trial)) => failed(trial).unwrap_or_else(|| capital(reason())),
@@ -104,7 +105,7 @@ fn counts_lost(assertion: &AssertionRecord, trial: &TrialRecord) -> bool {
     limits && trial.failed > 0 && measured.is_some_and(|measured| measured.value == trial.failed as f64)
 }
 
-/// `exactly 0 req`, `at most 30.0 s`.
+/// `exactly 0 req`, `at most 30 s`.
 pub fn bound(assertion: &AssertionRecord) -> String {
     let words = match assertion.comparison.as_str() {
         "==" => "exactly",
@@ -112,15 +113,17 @@ pub fn bound(assertion: &AssertionRecord) -> String {
         "<=" => "at most",
         other => other,
     };
-    format!("{words} {}", amount(assertion.bound.value, &assertion.bound.unit))
+    format!("{words} {}", limit(assertion.bound.value, &assertion.bound.unit))
 }
 
-/// The faults of a trial in two clauses.
+/// The faults of a trial in three clauses.
 pub struct Faults {
     /// `five WAS pods were killed`.
     pub were: String,
     /// `WAS pods died`.
     pub when: String,
+    /// `WAS pods die`.
+    pub whenever: String,
 }
 
 /// What was done to the system; none when nothing was.
@@ -130,7 +133,8 @@ pub fn faults(trial: &TrialRecord) -> Option<Faults> {
     let same = trial.kills.iter().all(|kill| workload(&kill.pod) == first);
     let of = if same { format!("{} ", display_name(first)) } else { String::new() };
     let were = format!("{} {of}{} killed", words(kills), plural(kills, "pod was", "pods were"));
-    Some(Faults { were, when: format!("{} died", plural(kills, &format!("a {of}pod"), &format!("{of}pods"))) })
+    let pods = plural(kills, &format!("a {of}pod"), &format!("{of}pods")).to_owned();
+    Some(Faults { were, when: format!("{pods} died"), whenever: format!("{pods} {}", plural(kills, "dies", "die")) })
 }
 
 /// The workload's name in a pod's: without the replica set's and the pod's own part.
@@ -168,7 +172,7 @@ fn more(run: &RunRecord) -> Vec<String> {
             lines.push(sentence::TOOL_FAILED.to_owned());
             lines.push(restored(&run.cleanup));
         }
-        _ => lines.extend(run.reasons.iter().skip(1).map(|reason| format!("{}.", capital(first_line(reason))))),
+        _ => lines.extend(run.reasons.iter().skip(1).map(|reason| format!("{}.", capital(&typeset(first_line(reason)))))),
     }
     lines
 }
@@ -197,7 +201,7 @@ fn restored(cleanup: &Cleanup) -> String {
 
 fn headline(run: &RunRecord) -> String {
     let trial = run.trial.as_ref();
-    let when = trial.and_then(faults).map(|clause| format!("When {}, ", clause.when)).unwrap_or_default();
+    let when = trial.and_then(faults).map(|clause| format!("When {}, ", clause.whenever)).unwrap_or_default();
     match (verdict(run), trial) {
         (Verdict::Pass, Some(trial)) if trial.failed == 0 && trial.requests > 0 => capital(&format!("{when}no request is lost")),
         (Verdict::Fail, Some(trial)) if trial.failed > 0 => {

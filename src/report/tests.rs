@@ -167,7 +167,7 @@ fn the_worst_comes_first_and_the_headline_counts() {
         of.results.iter().map(|line| line.verdict).collect::<Vec<_>>(),
         [Standing::Fail, Standing::Skipped, Standing::Pass]
     );
-    assert_eq!(of.headline, "When a WAS pod died, three requests are lost. One of three results holds.");
+    assert_eq!(of.headline, "When a WAS pod dies, three requests are lost. One of three results holds.");
     assert_eq!(of.results[0].sentence, "3 of 2,000 requests failed when a WAS pod died; none was allowed to.");
     assert_eq!(
         of.results[2].sentence,
@@ -194,7 +194,7 @@ fn files_appear_whole_even_when_nothing_ran_and_read_back() {
     let json = std::fs::read_to_string(&paths.json).expect("there");
     let back: Report = serde_json::from_str(&json).expect("its own format");
     assert_eq!(back.scenarios[0].trial.as_ref().map(|trial| trial.requests), Some(2000));
-    assert_eq!(std::fs::read_dir(&dir).expect("there").count(), 4);
+    assert_eq!(std::fs::read_dir(&dir).expect("there").count(), 5);
 }
 
 #[test]

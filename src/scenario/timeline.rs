@@ -53,7 +53,7 @@ pub struct Tally {
 
 impl Timeline {
     /// Out of the ledger, in the order of due times.
-    pub(super) fn of(ledger: &Ledger) -> Self {
+    pub fn of(ledger: &Ledger) -> Self {
         let good = || ledger.entries.iter().filter(|entry| !entry.outcome.failed());
         let median = Distribution::of(good().map(|entry| entry.latency(0))).quantile_ms(0.5);
         let mut cells: BTreeMap<(u32, i32), u32> = BTreeMap::new();

@@ -1,0 +1,83 @@
+//! Figures: each states its finding, says in a line how it is read, and has its numbers in a table. A figure without
+//! data keeps its place and says why.
+
+pub mod checks;
+pub mod counters;
+pub mod expectations;
+pub mod faults;
+pub mod ledger;
+pub mod phases;
+pub mod timeline;
+
+use maud::{Markup, html};
+
+use super::Page;
+
+/// What stands above a figure.
+pub struct Head<'a> {
+    /// Its anchor; unique on the page.
+    pub id: &'a str,
+    /// What it shows, as a statement where one can be made.
+    pub finding: &'a str,
+    /// How it is read.
+    pub reading: &'a str,
+}
+
+/// A drawing with its heading.
+pub fn figure(page: &Page, head: &Head, body: Markup) -> Markup {
+    html! {
+        figure.fig.voided[page.void.is_some()] id=(head.id) {
+            figcaption { (stamp(page)) h3 { (head.finding) } p { (head.reading) } }
+            (voided(page, body))
+        }
+    }
+}
+
+/// A figure that is a table.
+pub fn block(page: &Page, head: &Head, body: Markup) -> Markup {
+    html! {
+        div.blk.voided[page.void.is_some()] id=(head.id) {
+            (stamp(page)) h3 { (head.finding) } p { (head.reading) }
+            (voided(page, body))
+        }
+    }
+}
+
+/// A figure that has no data: what is missing, and why.
+pub fn missing(page: &Page, head: &Head, what: &str, why: &str) -> Markup {
+    let hole = html! { div.hole { span { b { (what) } } span { (why) } } };
+    figure(&Page { void: None, ..*page }, head, hole)
+}
+
+/// What does not count is hatched and named.
+fn voided(page: &Page, body: Markup) -> Markup {
+    match page.void {
+        Some(why) => html! { p.void-name { "INVALID. " (why) } div.body { (body) } },
+        None => body,
+    }
+}
+
+/// The mark on figures whose numbers were not measured.
+fn stamp(page: &Page) -> Markup {
+    html! { @if let Some(stamp) = page.stamp { span.stamp { (stamp) } } }
+}
+
+/// What a scrubber stops at: percent of the plot's width, and what is to be read there.
+pub type Stop = (f64, String);
+
+/// A slider below a plot that reads it out, for pointer, touch and keys. `left` and `right` are the plot's margins.
+pub fn scrubber(id: &str, label: &str, (left, right): (u32, u32), stops: &[Stop]) -> Markup {
+    let steps = serde_json::to_string(&stops.iter().map(|(x, text)| ((x * 100.0).round() / 100.0, text)).collect::<Vec<_>>());
+    let last = stops.len().saturating_sub(1);
+    let count = stops.len().max(1);
+    html! {
+        @if stops.len() > 1 {
+            // numbers and strings can always be written as JSON
+            div.scrub style=(format!("--l:{left}px;--r:{right}px")) data-steps=(steps.unwrap_or_default()) {
+                input type="range" id=(id) min="0" max=(last) step="1" value="0" aria-label=(label)
+                    style=(format!("margin-left:calc(50%/{count} - 8px);width:calc(100% - 100%/{count} + 16px)"));
+                output for=(id) { (label) ": drag, or use the arrow keys." }
+            }
+        }
+    }
+}

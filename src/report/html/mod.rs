@@ -1,0 +1,131 @@
+//! The page: one file that holds all it shows and asks the network for nothing. The same report leads to the same bytes.
+
+mod badge;
+mod closing;
+mod figure;
+mod frame;
+mod plain;
+mod scale;
+mod scenario;
+mod summary;
+mod svg;
+mod table;
+mod validity;
+
+use maud::{DOCTYPE, Markup, html};
+
+use super::model::{Kind, Line, Report};
+
+/// What every figure of a part of the page has to know.
+#[derive(Debug, Clone, Copy)]
+struct Page<'a> {
+    /// Put on every figure when its numbers were not measured.
+    stamp: Option<&'a str>,
+    /// Why the result does not count, if so: its figures are hatched and have no good or bad.
+    void: Option<&'a str>,
+}
+
+/// Which heading a result's sentence is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Heading {
+    /// The page's own, for a result that is alone.
+    First,
+    /// That of a part.
+    Second,
+}
+
+/// A key number: what it is, the number, its unit or whole, and up to two lines below.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Key {
+    name: String,
+    number: String,
+    unit: String,
+    lines: Vec<String>,
+}
+
+impl Key {
+    fn new(name: &str, number: String, unit: String, lines: Vec<String>) -> Key {
+        Key { name: name.to_owned(), number, unit, lines }
+    }
+}
+
+/// The page as HTML.
+pub(super) fn render(report: &Report) -> String {
+    let report = &plain::text_only(report);
+    let page = Page { stamp: report.stamp.as_deref(), void: None };
+    let results = &report.summary.results;
+    let alone = results.len() == 1 && report.problem.is_none();
+    let page = html! {
+        (DOCTYPE)
+        html lang="en" {
+            (frame::head(report))
+            body {
+                a.skip href="#summary" { "Skip to the verdict" }
+                (frame::symbols())
+                (frame::masthead(report))
+                (frame::contents(results, alone))
+                main {
+                    (summary::part(report, alone))
+                    @for line in results { (part(&page, report, line, alone)) }
+                    (closing::part(report))
+                }
+                (frame::footer(report))
+                (frame::script())
+            }
+        }
+    };
+    page.into_string()
+}
+
+fn part(page: &Page, report: &Report, line: &Line, alone: bool) -> Markup {
+    match line.kind {
+        Kind::Scenario => html! {
+            @if let Some(run) = report.scenarios.get(line.index) { (scenario::section(page, line, run, alone)) }
+        },
+        Kind::Comparison => html! {},
+    }
+}
+
+/// The head of a result: badge, sentence, what follows it, key numbers.
+fn header(line: &Line, heading: Heading, more: &[String], besides: Option<&str>, keys: &[Key]) -> Markup {
+    let kind = match line.kind {
+        Kind::Comparison => "Comparison",
+        Kind::Scenario => "Scenario",
+    };
+    let id = format!("{}-h", line.id);
+    html! {
+        header {
+            div.hl { (badge::big(line.verdict)) p.eyebrow { (kind) " · " (line.name) } }
+            @match heading {
+                Heading::First => h1 id=(id) { (line.sentence) },
+                Heading::Second => h2 id=(id) { (line.sentence) },
+            }
+            @if !more.is_empty() || besides.is_some() {
+                p.dek {
+                    @for (at, sentence) in more.iter().enumerate() { @if at > 0 { " " } (code_spans(sentence)) }
+                    @if let Some(besides) = besides { " " b { "Seen besides:" } " " (besides) }
+                }
+            }
+            @if !keys.is_empty() {
+                dl.keys {
+                    @for key in keys {
+                        div {
+                            dt { (key.name) }
+                            dd.n { (key.number) @if !key.unit.is_empty() { " " small { (key.unit) } } }
+                            dd.s { @for (at, line) in key.lines.iter().enumerate() { @if at > 0 { br; } (line) } }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Text whose parts in backticks are code.
+fn code_spans(text: &str) -> Markup {
+    html! {
+        @for (at, part) in text.split('`').enumerate() {
+            @if at % 2 == 1 { code { (part) } } @else { (part) }
+        }
+    }
+}
