@@ -24,7 +24,7 @@ pub struct Components {
     /// Sample web, WAS and MySQL; needs istio.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub workloads: Option<Workloads>,
-    /// What `kubectl top` and autoscalers ask: CPU and memory of nodes and pods, every 10 s.
+    /// What `kubectl top` and autoscalers ask: CPU and memory of nodes and pods, every 15 s.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub metrics_server: Option<MetricsServer>,
 }
