@@ -232,9 +232,9 @@ pub struct TestArgs {
 
 /// `hearth compare`
 #[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("question").args(["file", "arm"]).required(true))]
 pub struct CompareArgs {
     /// Comparison file; what else is said here takes the place of what it says
-    #[arg(required_unless_present = "arm", conflicts_with = "arm")]
     pub file: Option<PathBuf>,
     /// An arm; two of them, before and after: every difference is the second less the first
     #[arg(long, value_name = "NAME=URL")]
