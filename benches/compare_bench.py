@@ -70,6 +70,7 @@ def row(seed, result):
     estimate = result.get("estimate") or {}
     return {"seed": seed, "verdict": result["verdict"], "estimate": estimate.get("value"), "low": estimate.get("low"),
             "high": estimate.get("high"), "void": result["void"]["windows"], "windows": result["void"]["of"],
+            "autocorrelation": (result["metrics"] or [{}])[0].get("autocorrelation"),
             "sameArm": (result.get("sameArm") or {}).get("estimate"), "reasons": result["reasons"]}
 
 

@@ -6,8 +6,8 @@ use super::record::{Estimate, MetricRecord, PhaseRecord, ShiftRecord, tidy};
 use super::verdict::{decide, decide_adjusted};
 use super::window::{Sent, Window};
 use crate::statistics::{
-    Interval, SignedRank, autocorrelation, batch_size, cliffs_delta, detectable, effective_size, holm, nested_bootstrap,
-    standard_error, units_needed,
+    Interval, SignedRank, autocorrelation, batch_size, cliffs_delta, detectable, effective_size, holm, likely_correlation,
+    nested_bootstrap, standard_error, units_needed,
 };
 
 /// Batches are not made larger than leaves this many.
@@ -144,8 +144,8 @@ fn assess(metric: Metric, units: &Units, declaration: &Declaration) -> MetricRec
         p_difference_holm: None,
         p_equivalence_holm: None,
         units: units.len() as u64,
-        autocorrelation: correlation,
-        effective_units: effective_size(units.len(), correlation),
+        autocorrelation: tidy(correlation),
+        effective_units: tidy(effective_size(units.len(), likely_correlation(&differences))),
         detectable_ms: None,
         windows_needed: None,
         verdict: None,
@@ -156,7 +156,7 @@ fn assess(metric: Metric, units: &Units, declaration: &Declaration) -> MetricRec
         return record;
     }
     (record.a_ms, record.b_ms) = (units.median(0, figure), units.median(1, figure));
-    let paired = SignedRank::of(&differences);
+    let paired = SignedRank::of_series(&differences);
     let (level, narrow) = (1.0 - declaration.alpha, 1.0 - 2.0 * declaration.alpha);
     let (wide, inside, value) = (paired.interval(level), paired.interval(narrow), paired.estimate());
     let of = |interval, level| Some(estimate(metric.name(), "ms", value, interval, level));
@@ -180,7 +180,7 @@ fn assess(metric: Metric, units: &Units, declaration: &Declaration) -> MetricRec
 pub(super) fn phase(windows: &[Window], declaration: &Declaration, level: f64) -> PhaseRecord {
     let units = Units::of(windows.iter().map(|window| (0, window)), declaration);
     let differences = units.differences(declaration.metric);
-    let paired = SignedRank::of(&differences);
+    let paired = SignedRank::of_series(&differences);
     // blocks leave their begin out and may have fewer requests than a window: that is weighed by the interval
     let some = !differences.is_empty();
     PhaseRecord {
@@ -197,7 +197,7 @@ pub(super) fn shift(units: &Units, declaration: &Declaration) -> Vec<ShiftRecord
     let enough = |share: &f64| units.len() > 0 && units.requests() >= crate::statistics::requests_needed(*share, 0.95);
     let at = |share: f64| {
         let figure = move |sent: &Sent| crate::statistics::quantile(&sent.good, sent.failed, share);
-        let paired = SignedRank::of(&units.differences_of(figure));
+        let paired = SignedRank::of_series(&units.differences_of(figure));
         let of = format!("latency.p{}", (share * 100.0).round());
         ShiftRecord {
             quantile: share,
@@ -215,6 +215,6 @@ pub(super) fn dominance(units: &Units, declaration: &Declaration) -> Option<Esti
         runs.chain((sent.failed > 0).then_some((f64::INFINITY, sent.failed as u64))).collect()
     };
     let deltas: Vec<f64> = units.units.iter().map(|(_, [a, b])| cliffs_delta(&counted(a), &counted(b))).collect();
-    let (paired, level) = (SignedRank::of(&deltas), 1.0 - declaration.alpha);
+    let (paired, level) = (SignedRank::of_series(&deltas), 1.0 - declaration.alpha);
     (!deltas.is_empty()).then(|| estimate("cliffs-delta", "", paired.estimate(), paired.interval(level), level))
 }

@@ -215,11 +215,12 @@ pub struct MetricRecord {
     pub a_ms: Option<f64>,
     /// Median over the windows, second arm.
     pub b_ms: Option<f64>,
-    /// Hodges-Lehmann estimate of the difference, and the interval by inverting the sign-flip test.
+    /// Hodges-Lehmann estimate of the difference, and the interval by inverting the sign-flip test, wider as far as
+    /// neighbouring units resemble each other.
     pub estimate: Option<Estimate>,
     /// The estimate with the interval that is held against the margin (two one-sided tests).
     pub equivalence: Option<Estimate>,
-    /// The estimate with the interval of the nested bootstrap: the second opinion.
+    /// The estimate with the interval of the nested bootstrap, which takes units for independent: the second opinion.
     pub bootstrap: Option<Estimate>,
     /// The difference as a share of the first arm's value.
     pub relative: Option<f64>,
@@ -237,7 +238,7 @@ pub struct MetricRecord {
     pub units: u64,
     /// Correlation of the difference of one unit with the next.
     pub autocorrelation: f64,
-    /// How many independent units tell as much.
+    /// How many independent units tell as much; the interval is wider by the root of what is missing.
     pub effective_units: f64,
     /// The smallest difference that a run like this finds in 4 of 5 cases.
     pub detectable_ms: Option<f64>,

@@ -22,6 +22,22 @@ pub fn effective_size(count: usize, correlation: f64) -> f64 {
     (count * (1.0 - correlation) / (1.0 + correlation)).clamp(count.min(1.0), count)
 }
 
+/// The correlation of neighbours that a series of this length most likely comes from, 0 to 0.9: the one that is seen is too
+/// small on the average, by (1 + 4 r) / n (Marriott and Pope, Biometrika 41, 1954). Below zero it is taken for none, since
+/// nothing should look surer for it.
+pub fn likely_correlation(series: &[f64]) -> f64 {
+    let seen = autocorrelation(series);
+    (seen + (1.0 + 4.0 * seen) / series.len().max(1) as f64).clamp(0.0, 0.9)
+}
+
+/// How much wider an interval for the centre of this series has to be than one that takes its values for independent.
+pub(super) fn widening(series: &[f64]) -> f64 {
+    if series.len() < 3 {
+        return 1.0;
+    }
+    (series.len() as f64 / effective_size(series.len(), likely_correlation(series))).sqrt()
+}
+
 /// How many neighbours to put together so that the batches no longer resemble each other: 1, 2, 4 …, the first at which the
 /// correlation of neighbouring batch means is not above what independent ones show in 1 of 20 cases (1.645 / √n, Bartlett,
 /// Supplement to the Journal of the Royal Statistical Society 8, 1946). Stops before fewer than `least` batches remain.

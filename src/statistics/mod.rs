@@ -16,7 +16,7 @@ mod trend;
 
 pub use binomial::{clopper_pearson, wilson, zero_failures_upper_95};
 pub use bootstrap::nested_bootstrap;
-pub use dependence::{autocorrelation, batch_size, effective_size};
+pub use dependence::{autocorrelation, batch_size, effective_size, likely_correlation};
 pub use dominance::cliffs_delta;
 pub use holm::holm;
 pub use power::{detectable, standard_error, units_needed};

@@ -31,6 +31,18 @@ impl SignedRank {
         SignedRank { walsh, chances: rank_sums(differences.len()) }
     }
 
+    /// The differences in the order of time. As far as neighbours resemble each other they tell less than as many independent
+    /// ones: their distances from the estimate are stretched by the root of how much less, and with them every interval,
+    /// while the estimate stays where it is.
+    pub fn of_series(differences: &[f64]) -> Self {
+        let plain = Self::of(differences);
+        let (factor, centre) = (super::dependence::widening(differences), plain.estimate());
+        if factor <= 1.0 {
+            return plain;
+        }
+        Self::of(&differences.iter().map(|value| centre + factor * (value - centre)).collect::<Vec<f64>>())
+    }
+
     /// The Hodges-Lehmann estimate of the centre; NaN without any difference.
     pub fn estimate(&self) -> f64 {
         let count = self.walsh.len();

@@ -77,6 +77,27 @@ fn batches_bring_back_what_dependent_windows_lose() {
 }
 
 #[test]
+fn neighbours_that_resemble_each_other_widen_the_interval() {
+    let mut draw = generator(10);
+    let mut wrong = |correlation: f64| {
+        let (mut plain, mut series) = (0, 0);
+        for _ in 0..RUNS {
+            let differences = process(&mut draw, 13, correlation);
+            plain += usize::from(SignedRank::of(&differences).interval(0.95).excludes_zero());
+            series += usize::from(SignedRank::of_series(&differences).interval(0.95).excludes_zero());
+        }
+        (plain as f64 / RUNS as f64, series as f64 / RUNS as f64)
+    };
+    let (plain, series) = wrong(0.4);
+    assert!(plain > 0.14 && series < 0.12 && series < 0.65 * plain, "{plain} {series}");
+    let (plain, series) = wrong(0.0);
+    assert!(series <= plain && series < 0.05 + 0.01, "{plain} {series}");
+    let slow: Vec<f64> = (0..12).map(|at| f64::from(at % 6)).collect();
+    assert_eq!(SignedRank::of_series(&slow).estimate(), SignedRank::of(&slow).estimate());
+    assert!(likely_correlation(&slow) > autocorrelation(&slow) && likely_correlation(&[1.0, -1.0, 1.0, -1.0]) == 0.0);
+}
+
+#[test]
 fn independent_windows_stay_as_they_are() {
     let mut draw = generator(5);
     let kept = share(|| batch_size(&process(&mut draw, 40, 0.0), 10) == 1);
