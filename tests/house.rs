@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 const ARROWS: &[(&str, &[&str])] = &[
     ("error", &[]),
     ("file", &[]),
+    ("decision", &[]),
     ("look", &["error"]),
     ("progress", &["error"]),
     ("statistics", &[]),
@@ -20,18 +21,31 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("state", &["error"]),
     ("artifact", &["error", "file", "profile", "progress"]),
     ("load", &["error"]),
-    ("provider", &["artifact", "error", "file", "look", "profile", "progress"]),
+    ("provider", &["artifact", "decision", "error", "file", "look", "profile", "progress"]),
     ("cluster", &["error", "file", "look", "profile", "progress", "provider", "yaml"]),
-    ("components", &["artifact", "error", "profile", "yaml"]),
+    ("components", &["artifact", "decision", "error", "profile", "yaml"]),
     ("graph", &["error"]),
     ("event", &["graph", "progress"]),
     ("journal", &["error", "file", "graph"]),
     ("engine", &["error", "event", "graph", "journal", "progress"]),
     (
         "steps",
-        &["artifact", "cluster", "components", "engine", "error", "graph", "profile", "progress", "provider", "state", "yaml"],
+        &[
+            "artifact",
+            "cluster",
+            "components",
+            "decision",
+            "engine",
+            "error",
+            "graph",
+            "profile",
+            "progress",
+            "provider",
+            "state",
+            "yaml",
+        ],
     ),
-    ("plan", &["artifact", "components", "graph", "profile", "steps"]),
+    ("plan", &["artifact", "cluster", "components", "decision", "error", "graph", "profile", "provider", "steps"]),
     ("scenario", &["error", "event", "input", "journal", "load", "provider", "quantity", "statistics"]),
     ("compare", &["error", "event", "input", "load", "quantity", "statistics"]),
     ("report", &["compare", "error", "file", "load", "scenario", "statistics"]),
@@ -180,6 +194,27 @@ fn every_arrow_is_in_the_table_and_every_one_there_is_used() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// How many lines outside of the rooms of providers and profiles may name one provider.
+const MOST_PROVIDERS: usize = 10;
+
+#[test]
+fn few_ask_which_provider_it_is_and_all_by_exhaustive_matches() {
+    let names = ["Provider::Docker", "Provider::Ssh", "AnyProvider::Docker", "AnyProvider::Ssh", "DockerProvider", "SshProvider"];
+    let mut asking = Vec::new();
+    for path in sources() {
+        let elsewhere = room(&path).is_some_and(|room| !["provider", "profile"].contains(&room.as_str()));
+        if !elsewhere || path.ends_with("tests.rs") {
+            continue;
+        }
+        let text = code(&std::fs::read_to_string(&path).expect("readable"));
+        let lines = text.lines().filter(|line| names.iter().any(|name| line.contains(name)));
+        asking.extend(lines.map(|line| format!("{}: {}", path.display(), line.trim())));
+    }
+    let lenient = |line: &&String| ["if let ", "let else", " else {", "matches!("].iter().any(|form| line.contains(form));
+    assert_eq!(asking.iter().filter(lenient).collect::<Vec<_>>(), Vec::<&String>::new());
+    assert!(asking.len() <= MOST_PROVIDERS, "{}", asking.join("\n"));
+}
+
 #[test]
 fn files_and_functions_are_short() {
     let mut wrong = Vec::new();
@@ -202,7 +237,9 @@ fn files_and_functions_are_short() {
             // rustfmt closes a function at the indentation it was opened with
             let close = format!("{}}}", " ".repeat(line.len() - body.len()));
             let length = lines[at..].iter().position(|line| **line == close).map_or(0, |end| end + 1);
-            let one_line = line.ends_with('}') || line.ends_with(';');
+            // a declaration in a trait has no body, over however many lines it goes
+            let first_end = lines[at..].iter().find(|line| line.ends_with(['{', '}', ';']));
+            let one_line = first_end.is_some_and(|line| !line.ends_with('{'));
             if !one_line && length > LONGEST_FUNCTION && !TABLES.contains(&format!("{} {name}", path.display()).as_str()) {
                 wrong.push(format!("{} {name}: {length} lines", path.display()));
             }

@@ -8,10 +8,8 @@ use super::UsageError;
 use super::args::{BundleArgs, ProfileArgs};
 use crate::artifact::{Bundle, Store};
 use crate::error::Result;
-use crate::profile::{self, Profile, Provider, Source};
+use crate::profile::{self, Profile, Source};
 use crate::provider::AnyProvider;
-use crate::provider::docker::DockerProvider;
-use crate::provider::ssh::SshProvider;
 use crate::state::State;
 use crate::steps::Session;
 
@@ -55,7 +53,7 @@ pub fn existing(args: &ProfileArgs) -> Result<Profile> {
         (None, several) => return Err(UsageError::Several { names: several.join(", ") }.into()),
     };
     // a cluster whose state is lost can still be looked at and removed
-    Ok(match Profile::kept(&State::of(&name)?.profile()) {
+    Ok(match Profile::kept(&State::of(&name)?.profile())? {
         Some(profile) => profile,
         None => Profile::of_name(&name)?,
     })
@@ -64,13 +62,8 @@ pub fn existing(args: &ProfileArgs) -> Result<Profile> {
 /// Everything a run on this profile shares.
 pub fn session(profile: Profile, bundle: Option<&BundleArgs>, merge_into: Option<PathBuf>) -> Result<Arc<Session>> {
     let state = State::of(&profile.name)?;
-    let provider = match &profile.provider {
-        Provider::Docker(nodes) => AnyProvider::Docker(DockerProvider::new(&profile.name, nodes)?),
-        Provider::Ssh(hosts) => {
-            let hosts = hosts.with_former(Profile::kept(&state.profile()).as_ref());
-            AnyProvider::Ssh(SshProvider::new(&hosts, state.known_hosts()))
-        }
-    };
+    let former = Profile::kept(&state.profile())?;
+    let provider = AnyProvider::of(&profile, former.as_ref(), state.known_hosts())?;
     // an empty HEARTH_BUNDLE means none
     let named = bundle.and_then(|args| args.bundle.as_ref()).filter(|path| !path.as_os_str().is_empty());
     let bundle = named.map(Bundle::open).transpose()?;

@@ -11,9 +11,9 @@ use crate::event::Direction;
 use crate::graph::Kind;
 use crate::plan::build;
 use crate::profile::NodeSpec;
-use crate::provider::AnyProvider;
+use crate::provider::Provider;
 use crate::state::RunId;
-use crate::steps::Session;
+use crate::steps::kubeconfig as step;
 
 /// Something of the cluster is still there.
 #[derive(Debug, thiserror::Error)]
@@ -36,12 +36,10 @@ pub async fn run(context: &Context, args: DownArgs) -> Result<u8> {
     let profile = cluster::existing(&args.profile)?;
     let name = profile.name.clone();
     let session = cluster::session(profile, None, args.kubeconfig.clone())?;
-    let existing = session.provider.existing(&name).await?;
+    let existing = session.provider.existing().await?;
     let nodes: Vec<_> = existing.into_iter().map(|node| NodeSpec { name: node.name, role: node.role }).collect();
-    let (plan, volumes) = match &session.provider {
-        AnyProvider::Docker(docker) => (build::down(&name, &nodes)?, docker.volumes().await?),
-        AnyProvider::Ssh(_) => (build::down_hosts(&name, &nodes)?, Vec::new()),
-    };
+    let plan = build::down(&session.profile, &nodes)?;
+    let before = session.provider.holdings().await?;
     if args.dry_run {
         let sentences: Vec<String> = plan.steps().iter().rev().map(|step| step.kind.undo_sentence()).collect();
         context.result(&json!({"name": name, "steps": sentences}), || sentences.join("\n"))?;
@@ -54,16 +52,17 @@ pub async fn run(context: &Context, args: DownArgs) -> Result<u8> {
     if !args.yes {
         up::confirm(context, &format!("This removes cluster `{name}` with {} nodes and all their data. Go on?", nodes.len()))?;
     }
-    let with = if volumes.is_empty() { ": it is a plain host again" } else { " and its volume" };
+    let with = if before.volumes.is_empty() { ": it is a plain host again" } else { " and its volume" };
     let mut removed: Vec<String> = nodes.iter().map(|node| format!("node {}{with}", node.name)).collect();
     let opening = Opening { id: RunId::new(), verb: "down", wait: args.wait, last_words: "run `hearth down` again to go on" };
     let (left, lock) = run::open(context, &session, opening, async |running| {
-        let network = has_network(&session).await?;
         running.execute(&session, &plan, Direction::Undo, 16, args.timeout).await.into_result()?;
-        if network && !has_network(&session).await? {
-            removed.push("network kind".into());
+        if let (Some(network), None) = (&before.network, session.provider.holdings().await?.network) {
+            removed.push(format!("network {network}"));
         }
-        running.unless_stopped(session.leftovers(&volumes)).await?
+        let mut left = running.unless_stopped(session.provider.leftovers(&before)).await??;
+        left.extend(step::leftovers(&session)?);
+        Ok(left)
     })
     .await?;
     if !left.is_empty() {
@@ -77,12 +76,4 @@ pub async fn run(context: &Context, args: DownArgs) -> Result<u8> {
         format!("Cluster `{name}` is gone. Removed:\n{}\nNothing of it is left", list.join("\n"))
     })?;
     Ok(0)
-}
-
-/// True when the nodes' Docker network exists.
-async fn has_network(session: &Session) -> Result<bool> {
-    Ok(match &session.provider {
-        AnyProvider::Docker(docker) => docker.has_network().await?,
-        AnyProvider::Ssh(_) => false,
-    })
 }

@@ -7,7 +7,7 @@ use super::args::LogsArgs;
 use super::{Context, cluster};
 use crate::cluster::ClusterError;
 use crate::error::Result;
-use crate::provider::{Command, Node};
+use crate::provider::{Command, Node, Provider};
 
 pub async fn run(context: &Context, args: LogsArgs) -> Result<u8> {
     let session = cluster::session(cluster::existing(&args.profile)?, None, None)?;

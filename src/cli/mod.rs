@@ -117,8 +117,6 @@ enum UsageError {
     NoProfile,
     #[error("several clusters are up ({names}): which one?")]
     Several { names: String },
-    #[error("the nodes of `{name}` are containers, {what}")]
-    Containers { name: String, what: &'static str },
     #[error("there is no cluster named `{name}`")]
     NoCluster { name: String },
     #[error("nobody is there to say yes")]
@@ -156,7 +154,6 @@ impl Explain for UsageError {
             UsageError::NoProfile => "name one with -f FILE, or write one with `hearth init`".into(),
             UsageError::Several { .. } => "say --name NAME or -f FILE".into(),
             UsageError::NoCluster { .. } => "`hearth up -f FILE` makes one".into(),
-            UsageError::Containers { .. } => "`docker exec -it NODE bash` opens a shell on one".into(),
             UsageError::NotATerminal => "say --yes".into(),
             UsageError::Exists { .. } => "say --force to overwrite it".into(),
             _ => return None,

@@ -4,23 +4,27 @@ use super::args::{Format, PlanArgs};
 use super::{Context, cluster};
 use crate::engine::{self, Check, Options};
 use crate::error::Result;
-use crate::graph::{Plan, StepId, render};
-use crate::plan::build;
+use crate::graph::{self, Plan, StepId};
+use crate::plan::decide::{Seen, decide};
+use crate::plan::{build, render};
+use crate::provider::Provider;
 use crate::steps::{StepKind, Steps};
 
 pub async fn run(context: &Context, args: PlanArgs) -> Result<u8> {
     let profile = cluster::load(&args.profile)?;
-    let mut plan = build::up(&profile, &[])?;
+    let mut decisions = decide(&profile, None);
+    let mut plan = build::up(&profile, &[], &decisions)?;
     if args.dot {
-        context.printer.raw(&render::dot(&plan));
+        context.printer.raw(&graph::render::dot(&plan));
         return Ok(0);
     }
     let mut checks = Vec::new();
     if !args.offline {
         let session = cluster::session(profile, Some(&args.bundle), None)?;
-        match session.reachable().await {
+        match session.provider.reachable().await {
             Ok(()) => {
-                plan = build::up(&session.profile, &session.leaving().await?)?;
+                decisions = decide(&session.profile, Some(&Seen::of(&session).await?));
+                plan = build::up(&session.profile, &session.leaving().await?, &decisions)?;
                 checks = engine::check_all(&plan, &std::sync::Arc::new(Steps(session)), &Options::default()).await;
             }
             Err(error) => context.printer.err(format!("not checked against the live world: {error}")),
@@ -28,9 +32,9 @@ pub async fn run(context: &Context, args: PlanArgs) -> Result<u8> {
     }
     unknown_yet(&plan, &mut checks);
     match context.output.output {
-        Format::Text => context.printer.raw(&render::text(&plan, &checks)),
-        Format::Json => context.printer.json(&render::json(&plan, &checks)),
-        Format::Yaml => context.printer.raw(&crate::yaml::to_string(&render::json(&plan, &checks))?),
+        Format::Text => context.printer.raw(&render::text(&plan, &checks, &decisions)),
+        Format::Json => context.printer.json(&render::json(&plan, &checks, &decisions)),
+        Format::Yaml => context.printer.raw(&crate::yaml::to_string(&render::json(&plan, &checks, &decisions))?),
     }
     let changes = checks.iter().any(|(_, check)| !matches!(check, Ok(Check::Satisfied))) || checks.is_empty();
     Ok(if args.detailed_exitcode && changes { 2 } else { 0 })

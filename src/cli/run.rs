@@ -12,8 +12,9 @@ use crate::event::{Collector, Direction, Event, Events, LogSink, RunOutcome, Sin
 use crate::graph::Plan;
 use crate::journal::Journal;
 use crate::journal::steps::{Phase, StepEntry, cut_off};
+use crate::provider::Leases;
 use crate::state::{Lock, RunId};
-use crate::steps::{Leases, Session, StepKind, Steps};
+use crate::steps::{Session, StepKind, Steps};
 use crate::ui::{Display, JsonLines, logging, timing_table};
 
 /// A run that holds the cluster's lock.

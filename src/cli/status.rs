@@ -8,7 +8,7 @@ use super::{Context, UsageError, cluster};
 use crate::cluster::ready;
 use crate::error::{Explain, Family, Result};
 use crate::profile::NodeSpec;
-use crate::provider::{AnyProvider, NodeView};
+use crate::provider::{NodeView, Provider};
 use crate::steps::Session;
 use crate::steps::settled::Look;
 use std::sync::Arc;
@@ -69,7 +69,7 @@ pub async fn run(context: &Context, args: StatusArgs) -> Result<u8> {
 }
 
 async fn look(session: &Arc<Session>) -> Result<Status> {
-    let existing = session.provider.existing(&session.profile.name).await?;
+    let existing = session.provider.existing().await?;
     if existing.is_empty() {
         return Err(UsageError::NoCluster { name: session.profile.name.clone() }.into());
     }
@@ -79,12 +79,8 @@ async fn look(session: &Arc<Session>) -> Result<Status> {
     for NodeSpec { name, .. } in wanted.iter().filter(|spec| existing.iter().all(|node| node.name != spec.name)) {
         status.problems.push(format!("node {name}: does not exist"));
     }
-    let stopped = match session.provider {
-        AnyProvider::Docker(_) => "its container is stopped: ",
-        AnyProvider::Ssh(_) => "",
-    };
     for node in existing.iter().filter(|node| !node.running) {
-        status.problems.push(format!("node {}: {stopped}{}", node.name, node.status));
+        status.problems.push(format!("node {}: {}", node.name, node.problem));
     }
     let names: Vec<String> = existing.iter().filter(|node| node.running).map(|node| node.name.clone()).collect();
     let not_ready = match session.client().await {
@@ -99,8 +95,7 @@ async fn look(session: &Arc<Session>) -> Result<Status> {
     for node in &existing {
         let problem = not_ready.iter().find(|problem| problem.starts_with(&format!("{}:", node.name)));
         let state = match (node.running, problem) {
-            (false, _) if stopped.is_empty() => node.status.clone(),
-            (false, _) => format!("stopped: {}", node.status),
+            (false, _) => node.status.clone(),
             (true, Some(_)) => "not Ready".into(),
             (true, None) if reachable => "Ready".into(),
             (true, None) => "running".into(),

@@ -9,7 +9,7 @@ use super::run::{self, Opening, Run};
 use super::{Context, UsageError, cluster};
 use crate::engine::Stopped;
 use crate::error::{Explain, Family, Result, chain};
-use crate::profile::Provider;
+use crate::provider::Provider;
 use crate::report::{self, About, Digest, Place, Report};
 use crate::scenario::{self, RunRecord, Scenario};
 use crate::state::RunId;
@@ -69,14 +69,10 @@ fn about(args: &TestArgs, session: &Session, run: &RunId) -> About {
     let files: Vec<String> = args.scenarios.iter().map(|path| path.display().to_string()).collect();
     let profile: String = args.profile.file.iter().map(|file| format!(" -f {file}")).collect();
     let digests = files.iter().filter_map(|file| Some(Digest::of("scenario", file, &std::fs::read(file).ok()?)));
-    let provider = match &session.profile.provider {
-        Provider::Docker(_) => "docker",
-        Provider::Ssh(_) => "ssh",
-    };
     About {
         run: run.to_string(),
         place: Place {
-            provider: Some(provider.to_owned()),
+            provider: Some(session.profile.provider.name().to_owned()),
             nodes: Some(session.profile.nodes().count() as u32),
             load: "this machine, through the gateway's address".to_owned(),
         },
@@ -98,7 +94,7 @@ async fn measure(
     scenarios: &[Scenario],
     records: &mut Vec<RunRecord>,
 ) -> Result<()> {
-    if session.provider.existing(&session.profile.name).await?.is_empty() {
+    if session.provider.existing().await?.is_empty() {
         return Err(UsageError::NoCluster { name: session.profile.name.clone() }.into());
     }
     let last_words = "the next `hearth test` takes back what this one changed";

@@ -4,19 +4,13 @@ use futures_util::future::try_join_all;
 use serde_json::json;
 
 use super::args::UnlockArgs;
-use super::{Context, UsageError, cluster, up};
-use crate::error::{BoxError, Result};
-use crate::provider::{AnyProvider, Node, machine::lease};
+use super::{Context, cluster, up};
+use crate::error::Result;
+use crate::provider::{Node, Provider};
 
 pub async fn run(context: &Context, args: UnlockArgs) -> Result<u8> {
     let session = cluster::session(cluster::existing(&args.profile)?, None, None)?;
-    if let AnyProvider::Docker(_) = session.provider {
-        let what = "which have no lease: the lock of a run ends with its process";
-        return Err(UsageError::Containers { name: session.profile.name.clone(), what }.into());
-    }
-    let nodes = session.nodes().await?;
-    let looks = nodes.iter().map(|node| async move { Ok::<_, BoxError>((node, lease::holder(node).await?)) });
-    let held: Vec<_> = try_join_all(looks).await?.into_iter().filter_map(|(node, holder)| Some((node, holder?))).collect();
+    let held = session.provider.leases().await?;
     let list: Vec<_> = held.iter().map(|(node, holder)| json!({"host": node.name(), "holder": holder})).collect();
     let lines: Vec<String> = held
         .iter()
@@ -33,7 +27,7 @@ pub async fn run(context: &Context, args: UnlockArgs) -> Result<u8> {
     if !args.yes {
         up::confirm(context, "Take these leases away? A run that still works would meet others on its hosts.")?;
     }
-    try_join_all(held.iter().map(|(node, _)| lease::release(*node, None))).await?;
+    try_join_all(held.iter().map(|(node, _)| session.provider.end_lease(node))).await?;
     context.printer.err("taken away");
     Ok(0)
 }

@@ -11,12 +11,12 @@ use super::run::{self, Opening};
 use super::{Context, UsageError, cluster};
 use crate::cluster::kubeconfig;
 use crate::components::render;
-use crate::doctor::{self, Findings};
+use crate::doctor;
 use crate::engine::Outcome;
 use crate::error::Result;
 use crate::event::Direction;
 use crate::plan::build;
-use crate::provider::AnyProvider;
+use crate::plan::decide::{Seen, decide};
 use crate::state::RunId;
 use crate::steps::Session;
 
@@ -36,11 +36,13 @@ pub async fn run(context: &Context, args: UpArgs) -> Result<u8> {
     let session = cluster::session(profile, Some(&args.bundle), merge_into)?;
     render::trial(&session.profile)?;
     let missing = session.nowhere().await.unwrap_or_default();
-    for finding in preflight(&session, &missing).await?.iter() {
+    let findings = doctor::preflight(&session.profile, &session.provider, &missing, session.merge_into.as_deref()).await?;
+    for finding in findings.iter() {
         context.printer.detail(finding);
     }
     let leaving = session.leaving().await?;
-    let plan = build::up(&session.profile, &leaving)?;
+    let decisions = decide(&session.profile, Some(&Seen::of(&session).await?));
+    let plan = build::up(&session.profile, &leaving, &decisions)?;
     if !args.yes {
         let gone: Vec<String> = leaving.iter().map(|node| format!(" node {} will be removed;", node.name)).collect();
         confirm(context, &format!("{} steps;{} go on?", plan.steps().len(), gone.concat()))?;
@@ -87,18 +89,6 @@ fn arrived(context: &Context, session: &Session, steps: usize, applied: usize, v
             text
         },
     )
-}
-
-/// Looks whether the profile can be brought up; changes nothing.
-async fn preflight(session: &Session, missing: &[String]) -> Result<Findings> {
-    let (profile, merge_into) = (&session.profile, session.merge_into.as_deref());
-    match &session.provider {
-        AnyProvider::Docker(_) => doctor::preflight(profile, missing, merge_into).await,
-        AnyProvider::Ssh(_) => {
-            let (facts, unreached) = session.look_at_hosts().await;
-            Ok(doctor::machines(profile, &facts, &unreached, missing, merge_into).await.into_result()?)
-        }
-    }
 }
 
 /// Asks on the terminal; without one, asking is an error.

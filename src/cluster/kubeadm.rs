@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use super::{ClusterError, kubelet};
 use crate::error::Result;
 use crate::profile::Kubernetes;
-use crate::provider::{Command, FileSpec, Node, NodeError, files};
+use crate::provider::{Command, FileSpec, Node, NodeError, Quirks, files};
 
 /// Where kind keeps the configuration; its node image reads it when a container restarts.
 const CONFIG: &str = "/kind/kubeadm.conf";
@@ -58,7 +58,7 @@ pub struct Settings<'a> {
     /// Arguments of its kubelet.
     pub arguments: Vec<(&'static str, String)>,
     /// What differs between hosts for kubelets.
-    pub kubelet: kubelet::Quirks,
+    pub kubelet: Quirks,
 }
 
 /// kubeadm's configuration documents.
@@ -221,7 +221,7 @@ mod tests {
             name: "quick-control-plane",
             address: Ipv4Addr::new(172, 18, 0, 2),
             arguments: vec![("node-ip", "172.18.0.2".into())],
-            kubelet: kubelet::Quirks::default(),
+            kubelet: Quirks::default(),
         }
     }
 

@@ -3,7 +3,6 @@
 //! A worker gets exactly the files that `kubeadm join` leaves behind (kubeadm `cmd/phases/join/kubelet.go`),
 //! with a client certificate signed beforehand instead of one asked for with a bootstrap token.
 
-use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -11,22 +10,7 @@ use serde_json::{Value, json};
 use super::{ClusterError, pki::Pki};
 use crate::error::Result;
 use crate::profile::Kubernetes;
-use crate::provider::{Command, FileSpec, Node, files};
-
-/// What differs between hosts.
-#[derive(Debug, Clone, Default)]
-pub struct Quirks {
-    /// The host has cgroup v1, which kubelets from 1.35 on refuse unless told otherwise.
-    pub cgroup_v1: bool,
-    /// Nodes are containers: kubelets live below `/kubelet`, as the node image prepares it.
-    pub in_container: bool,
-    /// The node's name where the host calls itself otherwise.
-    pub name: Option<String>,
-    /// The file that names the host's DNS servers; none: the kubelet's own choice.
-    pub resolver: Option<String>,
-    /// A DNS server for pods where the host's own only listens on its loopback: pods would ask themselves.
-    pub nameserver: Option<Ipv4Addr>,
-}
+use crate::provider::{Command, FileSpec, Node, Quirks, files};
 
 /// Where pods find their DNS servers on hosts whose own file does not serve them.
 const RESOLVER: &str = "/etc/kubernetes/resolv.conf";

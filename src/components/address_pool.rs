@@ -6,6 +6,7 @@ use std::net::Ipv4Addr;
 
 use ipnet::Ipv4Net;
 
+use crate::decision::Choice;
 use crate::error::{Explain, Family};
 use crate::profile::AddressRange;
 
@@ -14,15 +15,6 @@ const PREFERRED: u32 = 200;
 
 /// How many addresses a pool has that is chosen for the user.
 pub const AUTOMATIC_SIZE: u32 = 50;
-
-/// A pool that was chosen, and why this one.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct Planned {
-    /// The pool.
-    pub range: AddressRange,
-    /// One sentence for `plan`.
-    pub reason: String,
-}
 
 /// A network has no place for a pool, or a given pool does not fit it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -105,7 +97,7 @@ impl Explain for PoolError {
 /// # Errors
 /// [`PoolError::Full`] when there is no such range; also for a `size` of 0, and for /31 and /32 networks, which have
 /// no addresses besides the two they keep for themselves.
-pub fn plan(network: Ipv4Net, used: &[Ipv4Addr], taken: &[AddressRange], size: u32) -> Result<Planned, PoolError> {
+pub fn plan(network: Ipv4Net, used: &[Ipv4Addr], taken: &[AddressRange], size: u32) -> Result<Choice<AddressRange>, PoolError> {
     let gaps = gaps(network, used, taken);
     let longest = gaps.iter().map(AddressRange::size).max().unwrap_or(0);
     if size == 0 || longest < u64::from(size) {
@@ -116,17 +108,14 @@ pub fn plan(network: Ipv4Net, used: &[Ipv4Addr], taken: &[AddressRange], size: u
         let first = (broadcast & !0xff) + PREFERRED;
         let preferred = AddressRange { first: first.into(), last: first.saturating_add(size - 1).into() };
         if gaps.iter().any(|gap| gap.first <= preferred.first && preferred.last <= gap.last) {
-            return Ok(Planned {
-                range: preferred,
-                reason: format!("near the top of {network}, where nothing else hands out addresses"),
-            });
+            return Ok(Choice::new(preferred, format!("near the top of {network}, where nothing else hands out addresses")));
         }
     }
     let gap = gaps.iter().rev().find(|gap| gap.size() >= u64::from(size));
     // `longest` says that there is one.
     let Some(gap) = gap else { return Err(PoolError::Full { network, wanted: size, longest }) };
     let range = AddressRange { first: (u32::from(gap.last) - (size - 1)).into(), last: gap.last };
-    Ok(Planned { range, reason: format!("the topmost {size} free addresses in a row of {network}") })
+    Ok(Choice::new(range, format!("the topmost {size} free addresses in a row of {network}")))
 }
 
 /// Holds a pool that the profile gives against the live network; `needed` is the number of addresses that will be
@@ -199,7 +188,7 @@ mod tests {
     fn planned(network: &str, used: &[&str], taken: &[&str], size: u32) -> String {
         let used: Vec<_> = used.iter().map(|text| address(text)).collect();
         let taken: Vec<_> = taken.iter().map(|text| range(text)).collect();
-        plan(net(network), &used, &taken, size).expect("room").range.to_string()
+        plan(net(network), &used, &taken, size).expect("room").value.to_string()
     }
 
     #[test]
@@ -254,9 +243,9 @@ mod tests {
                         };
                         match plan(network, &used, &taken, size) {
                             Ok(planned) => {
-                                assert_eq!(planned.range.size(), u64::from(size));
-                                assert_eq!(check(planned.range, network, &used, &taken, size), Ok(()), "{planned:?}");
-                                let above = u32::from(planned.range.first) + 1;
+                                assert_eq!(planned.value.size(), u64::from(size));
+                                assert_eq!(check(planned.value, network, &used, &taken, size), Ok(()), "{planned:?}");
+                                let above = u32::from(planned.value.first) + 1;
                                 assert!(!(above..base + count).any(free), "{planned:?} is not the topmost");
                             }
                             Err(error) => assert!(!(base..base + count).any(free), "{error}"),

@@ -1,16 +1,11 @@
 //! The Docker engine, and whether this cluster can be had from it.
 
-use std::error::Error;
-use std::io;
-
-use bollard::errors::Error as EngineError;
-
 use super::facts::{Engine, Facts};
 use super::finding::Finding;
 use crate::components::address_pool;
 use crate::error::{Explain, Family, chain};
 use crate::profile::{DockerNodes, Pool, Profile};
-use crate::provider::docker::DockerError;
+use crate::provider::docker::{DockerError, Unreachable};
 
 /// Addresses that the profile's components ask of a pool that it gives itself: the gateway's.
 const SERVICES: u32 = 1;
@@ -19,11 +14,11 @@ const SERVICES: u32 = 1;
 pub(super) fn unreachable(error: &DockerError) -> Finding {
     let hint = error.hint().unwrap_or_else(|| "look at the engine's log: journalctl -u docker".to_owned());
     let finding = match error {
-        DockerError::Absent { source: EngineError::UnsupportedURISchemeError { .. }, .. } => {
+        DockerError::Absent { source: Unreachable::Address(_), .. } => {
             Finding::error("engine-address", "DOCKER_HOST names a kind of connection that Hearth does not speak")
                 .fix("set DOCKER_HOST to a unix:// or tcp:// address")
         }
-        DockerError::Absent { .. } if is_forbidden(error) => {
+        DockerError::Absent { source: Unreachable::Forbidden(_), .. } => {
             Finding::error("engine-not-permitted", "You may not use the Docker engine")
                 .fix("run `sudo usermod -aG docker $USER`, then log out and in again")
         }
@@ -35,23 +30,6 @@ pub(super) fn unreachable(error: &DockerError) -> Finding {
         _ => Finding::error("engine-failed", "The Docker engine answers with errors").fix(hint),
     };
     finding.family(error.family()).evidence(chain(error))
-}
-
-/// True when the system refused the connection for lack of rights.
-fn is_forbidden(error: &DockerError) -> bool {
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        // the engine client's own wrapper passes for the error within, and so hides it from this walk
-        let wrapped = match inner.downcast_ref::<EngineError>() {
-            Some(EngineError::IOError { err }) => Some(err),
-            _ => inner.downcast_ref::<io::Error>(),
-        };
-        if wrapped.is_some_and(|error| error.kind() == io::ErrorKind::PermissionDenied) {
-            return true;
-        }
-        cause = inner.source();
-    }
-    false
 }
 
 /// Engines whose containers cannot be nodes.
@@ -113,7 +91,7 @@ pub(super) fn port_taken(facts: &Facts, engine: &Engine, docker: &DockerNodes) -
 /// The pool does not fit the network as it is now. While there is no network, there is nothing to hold it against.
 pub(super) fn pool(profile: &Profile, engine: &Engine) -> Option<Finding> {
     let pool = profile.components.metallb.as_ref()?.pool;
-    let view = engine.network.as_ref()?;
+    let view = &engine.network.as_ref()?.view;
     let checked = match (pool, view.own) {
         (Pool::Range(range), _) => address_pool::check(range, view.subnet, &view.used, &view.taken, SERVICES),
         (Pool::Auto, Some(_)) => Ok(()),

@@ -5,13 +5,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use std::{fs, io};
 
-use bollard::errors::Error as EngineError;
 use ipnet::Ipv4Net;
 use rustix::fs::{Access, Mode, OFlags, access, open, statvfs};
 use rustix::io::Errno;
 
-use crate::profile::{DockerNodes, Profile, Provider};
-use crate::provider::docker::{Container, DockerError, DockerProvider, EngineInfo, NetworkView, Owned, engine_address};
+use super::OnEngine;
+use crate::provider::docker::{self, Container, DockerError, EngineInfo, NodeNetwork, Owned, Unreachable, engine_address};
 use crate::state::State;
 
 /// What a run writes at most, in bytes: journal, debug log, kubeconfig.
@@ -38,7 +37,7 @@ pub struct Engine {
     /// Containers that claim to belong to the profile's cluster.
     pub containers: Vec<Container>,
     /// The nodes' network, if it exists.
-    pub network: Option<NetworkView>,
+    pub network: Option<NodeNetwork>,
     /// True when that network is there for nothing.
     pub network_unused: bool,
     /// Containers that Hearth made, of all clusters.
@@ -100,21 +99,15 @@ pub struct Unwritable {
 
 impl Facts {
     /// Asks the engine and reads the machine at the same time; changes nothing.
-    pub async fn gather(profile: Option<&Profile>, merge_into: Option<&Path>) -> Facts {
-        let docker = profile.and_then(|profile| match &profile.provider {
-            Provider::Docker(nodes) => Some(nodes.clone()),
-            Provider::Ssh(_) => None,
-        });
-        let name = profile.map(|profile| profile.name.clone()).unwrap_or_default();
-        let port = docker.as_ref().and_then(|docker| docker.api_port);
+    pub async fn gather(asked: OnEngine<'_>, merge_into: Option<&Path>) -> Facts {
+        let name = asked.map(|(profile, _)| profile.name.clone()).unwrap_or_default();
+        let port = asked.and_then(|(_, nodes)| nodes.api_port);
         let (state, kubeconfig) = (name.clone(), merge_into.map(Path::to_owned));
         let host = tokio::task::spawn_blocking(move || Host::read(&state, port, kubeconfig.as_deref()));
-        let nodes =
-            docker.unwrap_or_else(|| DockerNodes { image: String::new(), workers: 0, api_port: None, keep_node_image: false });
-        let engine = tokio::time::timeout(PATIENCE, Engine::ask(&name, &nodes));
+        let engine = tokio::time::timeout(PATIENCE, Engine::ask(&name));
         let (host, engine) = tokio::join!(host, engine);
         let address = engine_address();
-        let silent = |_| Err(DockerError::Absent { address: address.clone(), source: EngineError::RequestTimeoutError });
+        let silent = |_| Err(DockerError::Absent { address: address.clone(), source: Unreachable::Silent(PATIENCE) });
         let mut facts = Facts { engine: engine.unwrap_or_else(silent), address, host: host.unwrap_or_default() };
         if facts.engine_is_here()
             && let Ok(engine) = &mut facts.engine
@@ -138,15 +131,15 @@ impl Facts {
 }
 
 impl Engine {
-    async fn ask(cluster: &str, nodes: &DockerNodes) -> Result<Engine, DockerError> {
-        let provider = DockerProvider::new(cluster, nodes)?;
-        // first of all, so that an engine that is too old is told as such
-        let info = provider.info().await?;
+    async fn ask(cluster: &str) -> Result<Engine, DockerError> {
+        let engine = docker::Engine::connect()?;
+        // first of all, so that an engine that is too old is known as such
+        let info = engine.info().await?;
         let (containers, network, network_unused, owned) = tokio::try_join!(
-            provider.containers(),
-            provider.network_view(),
-            provider.network_is_ours_and_unused(),
-            provider.owned(),
+            engine.containers(cluster),
+            engine.node_network(cluster),
+            engine.network_is_ours_and_unused(),
+            engine.owned(),
         )?;
         Ok(Engine { info, containers, network, network_unused, owned, disk_free: None })
     }

@@ -97,7 +97,7 @@ pub(super) fn overlay(host: &Host) -> Option<Finding> {
 pub(super) fn route_taken(host: &Host, engine: &Engine) -> Option<Finding> {
     let network = engine.network.as_ref()?;
     // of several routes to the same network, the kernel lists the one it uses first
-    let route = host.routes.iter().find(|route| route.network == network.subnet)?;
+    let route = host.routes.iter().find(|route| route.network == network.view.subnet)?;
     if route.interface == network.bridge {
         return None;
     }
@@ -109,7 +109,7 @@ pub(super) fn route_taken(host: &Host, engine: &Engine) -> Option<Finding> {
     };
     Some(
         Finding::error("route-taken", "The nodes' network is hidden by another interface")
-            .evidence(format!("{} leads to {}, network `kind` is on {}", network.subnet, route.interface, network.bridge))
+            .evidence(format!("{} leads to {}, network `kind` is on {}", network.view.subnet, route.interface, network.bridge))
             .fix(fix),
     )
 }

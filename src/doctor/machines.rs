@@ -211,9 +211,9 @@ mod tests {
 
     use insta::assert_snapshot;
 
-    use super::super::{Findings, machines};
+    use super::super::{Findings, on_machines};
     use crate::error::{Explain, Family};
-    use crate::profile::{Role, Source, load};
+    use crate::profile::{Provider, Role, Source, load};
     use crate::provider::{self, Node};
 
     /// A transport that answers what it is told to.
@@ -278,7 +278,11 @@ mod tests {
         for node in &nodes {
             facts.push(provider::machine::facts::gather(node, &all).await.expect("answers"));
         }
-        machines(&profile, &facts, &[], &[], None).await
+        let hosts = match &profile.provider {
+            Provider::Ssh(hosts) => hosts,
+            Provider::Docker(_) => panic!("the profile is of hosts"),
+        };
+        Findings::new(on_machines(&profile.name, hosts, &(facts, Vec::new()), &[], None))
     }
 
     #[tokio::test]

@@ -15,62 +15,98 @@ use std::path::Path;
 
 pub use finding::{Finding, Findings, PreflightError, Severity};
 
-use crate::error::{BoxError, Result};
-use crate::profile::{Profile, Provider};
-use crate::provider::machine::facts::Facts as Machine;
+use crate::error::Result;
+use crate::profile::{DockerNodes, Profile, Provider, SshHosts};
+use crate::provider::AnyProvider;
+use crate::provider::machine::Looks;
 use facts::Facts;
 use needs::Needs;
 
 /// Workers that limits are held against when no profile says how many.
 const USUAL_WORKERS: u32 = 2;
 
-/// Looks whether the machine can take the profile; changes nothing. Gives warnings and infos. `missing` are
-/// images and files that neither the engine nor a bundle has and that cannot be pulled, `merge_into` is a kubeconfig of the
-/// user's that entries are going to be merged into.
+/// A profile whose nodes are containers.
+type OnEngine<'a> = Option<(&'a Profile, &'a DockerNodes)>;
+
+/// Looks whether the profile can be brought up; changes nothing. Gives warnings and infos. `missing` are images and
+/// files that are nowhere to be had, `merge_into` is a kubeconfig of the user's that entries are going to be merged into.
 ///
 /// # Errors
 /// [`PreflightError`] with everything that was found, if an error is among it.
-pub async fn preflight(profile: &Profile, missing: &[String], merge_into: Option<&Path>) -> Result<Findings> {
-    let findings = found(&Facts::gather(Some(profile), merge_into).await, Some(profile), missing);
-    Ok(Findings::new(findings).into_result()?)
-}
-
-/// Whether hosts can become the profile's cluster: `facts` are of those that could be asked, `unreached` names the others
-/// with the reason.
-pub async fn machines(
+pub async fn preflight(
     profile: &Profile,
-    facts: &[Machine],
-    unreached: &[(String, BoxError)],
+    provider: &AnyProvider,
     missing: &[String],
     merge_into: Option<&Path>,
-) -> Findings {
-    let mut findings: Vec<Finding> = unreached.iter().map(|(host, error)| machines::unreached(host, error)).collect();
-    if let Provider::Ssh(ssh) = &profile.provider {
-        findings.extend(machines::all(facts, &profile.name, ssh));
-    }
-    findings.extend(local::unwritable(&facts::Host::of_places(&profile.name, merge_into)));
-    findings.extend(engine::missing(missing));
-    Findings::new(findings)
+) -> Result<Findings> {
+    Ok(Findings::new(look(profile, provider, missing, merge_into, Leftovers::Left).await).into_result()?)
 }
 
 /// Looks for trouble and for what earlier runs left behind; with a profile, also whether it fits. Never fails:
 /// what cannot be asked is a finding.
-pub async fn examine(profile: Option<&Profile>) -> Findings {
-    let facts = Facts::gather(profile, None).await;
-    let mut findings = found(&facts, profile, &[]);
-    if let Ok(engine) = &facts.engine {
-        findings.extend(leftover::all(&facts.host, engine, profile.map(|profile| profile.name.as_str())));
+pub async fn examine(asked: Option<(&Profile, &AnyProvider)>) -> Findings {
+    Findings::new(match asked {
+        Some((profile, provider)) => look(profile, provider, &[], None, Leftovers::Found).await,
+        None => on_engine(None, &[], None, Leftovers::Found).await,
+    })
+}
+
+/// Whether what earlier runs left behind is looked for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Leftovers {
+    /// No: it stands in nobody's way.
+    Left,
+    /// Yes.
+    Found,
+}
+
+async fn look(
+    profile: &Profile,
+    provider: &AnyProvider,
+    missing: &[String],
+    merge_into: Option<&Path>,
+    leftovers: Leftovers,
+) -> Vec<Finding> {
+    match &profile.provider {
+        Provider::Docker(nodes) => on_engine(Some((profile, nodes)), missing, merge_into, leftovers).await,
+        Provider::Ssh(hosts) => {
+            let looks = match provider.machines() {
+                Ok(machines) => machines.look().await,
+                Err(error) => (Vec::new(), vec![(profile.name.clone(), error.into())]),
+            };
+            on_machines(&profile.name, hosts, &looks, missing, merge_into)
+        }
     }
-    Findings::new(findings)
+}
+
+/// What is wrong with hosts, as far as they could be asked, and with this machine.
+fn on_machines(
+    cluster: &str,
+    hosts: &SshHosts,
+    (facts, unreached): &Looks,
+    missing: &[String],
+    merge_into: Option<&Path>,
+) -> Vec<Finding> {
+    let mut findings: Vec<Finding> = unreached.iter().map(|(host, error)| machines::unreached(host, error)).collect();
+    findings.extend(machines::all(facts, cluster, hosts));
+    findings.extend(local::unwritable(&facts::Host::of_places(cluster, merge_into)));
+    findings.extend(engine::missing(missing));
+    findings
+}
+
+/// What is wrong with the engine and this machine, and what is left on both.
+async fn on_engine(asked: OnEngine<'_>, missing: &[String], merge_into: Option<&Path>, leftovers: Leftovers) -> Vec<Finding> {
+    let facts = Facts::gather(asked, merge_into).await;
+    let mut findings = found(&facts, asked, missing);
+    if let (Ok(engine), Leftovers::Found) = (&facts.engine, leftovers) {
+        findings.extend(leftover::all(&facts.host, engine, asked.map(|(profile, _)| profile.name.as_str())));
+    }
+    findings
 }
 
 /// Everything but leftovers, in the order of the exit codes that errors would lead to when several are found:
 /// the engine, the machine, the images.
-fn found(facts: &Facts, profile: Option<&Profile>, missing: &[String]) -> Vec<Finding> {
-    let docker = profile.and_then(|profile| match &profile.provider {
-        Provider::Docker(docker) => Some((profile, docker)),
-        Provider::Ssh(_) => None,
-    });
+fn found(facts: &Facts, docker: OnEngine<'_>, missing: &[String]) -> Vec<Finding> {
     let mut findings = Vec::new();
     match &facts.engine {
         Err(error) => findings.push(engine::unreachable(error)),

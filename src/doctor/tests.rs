@@ -4,14 +4,14 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use std::{fs, io};
 
-use bollard::errors::Error as EngineError;
 use insta::assert_snapshot;
 
 use super::facts::{Engine, Facts, Host, Route, Unwritable, refusal, routes};
 use super::*;
 use crate::error::{BoxError, Explain, Family};
 use crate::profile::{Role, Source, load};
-use crate::provider::docker::{Container, DockerError, EngineInfo, NetworkView, Owned};
+use crate::provider::Network;
+use crate::provider::docker::{Container, DockerError, EngineInfo, NodeNetwork, Owned, Unreachable};
 
 const GIB: u64 = 1 << 30;
 
@@ -67,7 +67,7 @@ fn with_host(change: impl FnOnce(&mut Host)) -> Facts {
 
 /// What is found, with the exit code `up` would end with.
 fn told(facts: &Facts, profile: &Profile) -> String {
-    let findings = Findings::new(found(facts, Some(profile), &[]));
+    let findings = Findings::new(found(facts, on(profile), &[]));
     let code = findings.family().map_or(0, Family::code);
     format!("{findings}\nexit {code}")
 }
@@ -80,13 +80,21 @@ fn nodes(cluster: &str, ours: bool, running: bool) -> Vec<Container> {
     crate::profile::Nodes::of_kind(cluster, 2).iter().map(|spec| node((spec.name.clone(), spec.role))).collect()
 }
 
-fn network(taken: &[&str]) -> NetworkView {
-    NetworkView {
+fn network(taken: &[&str]) -> NodeNetwork {
+    let view = Network {
         subnet: "172.18.0.0/16".parse().expect("a subnet"),
-        bridge: "br-0123456789ab".into(),
         used: vec!["172.18.0.1".parse().expect("an address")],
         taken: taken.iter().map(|text| text.parse().expect("a range")).collect(),
         own: None,
+    };
+    NodeNetwork { bridge: "br-0123456789ab".into(), view }
+}
+
+/// A profile as the checks of engines take it.
+fn on(profile: &Profile) -> OnEngine<'_> {
+    match &profile.provider {
+        Provider::Docker(nodes) => Some((profile, nodes)),
+        Provider::Ssh(_) => None,
     }
 }
 
@@ -101,7 +109,7 @@ fn a_machine_without_trouble_is_told_so() {
 #[test]
 fn engines_that_cannot_be_asked() {
     let absent = |source| Facts { engine: Err(DockerError::Absent { address: facts().address, source }), ..facts() };
-    let missing = absent(EngineError::SocketNotFoundError("/var/run/docker.sock".into()));
+    let missing = absent(Unreachable::Other("Socket not found: /var/run/docker.sock".into()));
     assert_snapshot!(told(&missing, &quick(&[])), @r"
     ✗ engine-absent  No Docker engine answers
         seen: no Docker engine answers at unix:///var/run/docker.sock
@@ -109,7 +117,7 @@ fn engines_that_cannot_be_asked() {
         fix:  install Docker, start it (sudo systemctl start docker), or point DOCKER_HOST at an engine
     exit 30
     ");
-    let forbidden = absent(EngineError::IOError { err: io::ErrorKind::PermissionDenied.into() });
+    let forbidden = absent(Unreachable::Forbidden(io::Error::from(io::ErrorKind::PermissionDenied).into()));
     assert_snapshot!(told(&forbidden, &quick(&[])), @r"
     ✗ engine-not-permitted  You may not use the Docker engine
         seen: no Docker engine answers at unix:///var/run/docker.sock
@@ -117,7 +125,7 @@ fn engines_that_cannot_be_asked() {
         fix:  run `sudo usermod -aG docker $USER`, then log out and in again
     exit 30
     ");
-    let strange = absent(EngineError::UnsupportedURISchemeError { uri: "ssh://home".into() });
+    let strange = absent(Unreachable::Address("URI scheme is not supported: ssh://home".into()));
     assert_snapshot!(told(&strange, &quick(&[])), @r"
     ✗ engine-address  DOCKER_HOST names a kind of connection that Hearth does not speak
         seen: no Docker engine answers at unix:///var/run/docker.sock
@@ -208,7 +216,7 @@ fn the_api_port_may_be_held_by_our_own_control_plane_only() {
     exit 20
     ");
     facts.engine.as_mut().expect("made up").containers = nodes("quick", true, true);
-    assert!(found(&facts, Some(&profile), &[]).is_empty());
+    assert!(found(&facts, on(&profile), &[]).is_empty());
 }
 
 #[test]
@@ -256,13 +264,13 @@ fn memory_and_disk_are_warned_of_below_the_estimate_and_refused_below_half() {
     exit 20
     ");
     let bare = quick(&["spec.components=null"]);
-    assert!(found(&short(5 * GIB / 2, 7 * GIB), Some(&bare), &[]).is_empty());
+    assert!(found(&short(5 * GIB / 2, 7 * GIB), on(&bare), &[]).is_empty());
     // nodes that exist have their disk, nodes that run have their memory
     let mut running = short(0, GIB);
     running.engine.as_mut().expect("made up").containers = nodes("quick", true, true);
-    assert!(found(&running, Some(&quick(&[])), &[]).is_empty());
+    assert!(found(&running, on(&quick(&[])), &[]).is_empty());
     running.engine.as_mut().expect("made up").containers = nodes("quick", true, false);
-    assert_eq!(found(&running, Some(&quick(&[])), &[]).iter().map(|f| f.id).collect::<Vec<_>>(), ["memory-short"]);
+    assert_eq!(found(&running, on(&quick(&[])), &[]).iter().map(|f| f.id).collect::<Vec<_>>(), ["memory-short"]);
 }
 
 #[test]
@@ -311,7 +319,7 @@ fn what_hearth_copes_with_is_mentioned() {
 
 #[test]
 fn the_kernel_uses_the_first_of_two_routes_to_the_nodes() {
-    let route = |interface: &str| Route { interface: interface.into(), network: network(&[]).subnet };
+    let route = |interface: &str| Route { interface: interface.into(), network: network(&[]).view.subnet };
     let routed = |interfaces: &[&str]| {
         let mut facts = with_engine(|engine| engine.network = Some(network(&[])));
         facts.host.routes = interfaces.iter().map(|interface| route(interface)).collect();
@@ -401,7 +409,7 @@ fn errors_come_together_and_first() {
     let missing = ["docker.io/library/mysql:9.7".to_owned(), "quay.io/metallb/controller:v0.16.1".to_owned()];
     let mut facts = with_engine(|engine| engine.info.cgroup_v1 = true);
     facts.host.inotify_instances = 128;
-    let images = Findings::new(found(&facts, Some(&quick(&[])), &missing)).into_result().expect_err("refused");
+    let images = Findings::new(found(&facts, on(&quick(&[])), &missing)).into_result().expect_err("refused");
     let images: BoxError = images.into();
     assert_eq!(images.family(), Family::Artifact);
     assert_snapshot!(images, @r"
@@ -418,7 +426,7 @@ fn errors_come_together_and_first() {
         fix:  nothing to do: kubelets get failCgroupV1: false; boot with cgroup v2 before Kubernetes drops v1
     ");
     facts.host.overlay = false;
-    let both = Findings::new(found(&facts, Some(&quick(&[])), &missing)).into_result().expect_err("refused");
+    let both = Findings::new(found(&facts, on(&quick(&[])), &missing)).into_result().expect_err("refused");
     assert_eq!(both.family(), Family::Preflight);
     let json = serde_json::to_value(&both.0).expect("serialisable");
     let head = &json[0];
@@ -434,16 +442,17 @@ async fn the_real_machine_has_no_error() {
     let scratch = tempfile::tempdir().expect("scratch");
     let kubeconfig = scratch.path().join("config");
     let profile = quick(&["metadata.name=doctor-looks"]);
-    preflight(&profile, &[], Some(&kubeconfig)).await.expect("no error");
+    let provider = AnyProvider::of(&profile, None, scratch.path().join("known_hosts")).expect("an address");
+    preflight(&profile, &provider, &[], Some(&kubeconfig)).await.expect("no error");
     let mut shortest = Duration::MAX;
     for _ in 0..3 {
         let started = Instant::now();
-        let findings = examine(Some(&profile)).await;
+        let findings = examine(Some((&profile, &provider))).await;
         shortest = shortest.min(started.elapsed());
         assert_eq!(findings.family(), None, "{findings}");
     }
     assert!(shortest < Duration::from_millis(200), "nobody waits for a look: {shortest:?}");
-    let refused = preflight(&profile, &[], Some(Path::new("/dev/null/config"))).await.expect_err("no directory");
+    let refused = preflight(&profile, &provider, &[], Some(Path::new("/dev/null/config"))).await.expect_err("no directory");
     assert!(refused.to_string().contains("/dev/null/config: not a directory"), "{refused}");
     assert!(!kubeconfig.exists(), "nothing was made");
 }

@@ -15,17 +15,22 @@ const DIM: Style = Style::new().dimmed();
 const BOLD: Style = Style::new().bold();
 
 /// Checks of a plan's steps; a step that is missing was not checked.
-type Checks = [(StepId, Result<Check>)];
+pub type Checks = [(StepId, Result<Check>)];
 
 /// Numbered sentences under their stages, with a mark each: `+` to do, `=` as wanted already, `?` not
 /// checked, `!` check failed. Contains ANSI styles, which the printer strips where they are not wanted.
 pub fn text<K: Kind>(plan: &Plan<K>, checks: &Checks) -> String {
+    headline(plan, checks) + &stages(plan, checks)
+}
+
+/// The steps under their stages, an empty line before each.
+pub fn stages<K: Kind>(plan: &Plan<K>, checks: &Checks) -> String {
     let found = index(checks);
     let number: HashMap<&StepId, usize> = plan.steps().iter().zip(1..).map(|(step, number)| (&step.id, number)).collect();
     let digits = plan.steps().len().to_string().len();
     let sentences: Vec<String> = plan.steps().iter().map(|step| step.kind.sentence()).collect();
     let width = sentences.iter().map(|sentence| sentence.chars().count()).max().unwrap_or(0);
-    let mut text = headline(plan, checks);
+    let mut text = String::new();
     let mut stage = "";
     for ((step, sentence), at) in plan.steps().iter().zip(&sentences).zip(1..) {
         if step.kind.stage() != stage {
@@ -48,7 +53,8 @@ pub fn text<K: Kind>(plan: &Plan<K>, checks: &Checks) -> String {
     text
 }
 
-fn headline<K: Kind>(plan: &Plan<K>, checks: &Checks) -> String {
+/// How many steps there are, and how many of them have something to do.
+pub fn headline<K: Kind>(plan: &Plan<K>, checks: &Checks) -> String {
     let steps = plan.steps().len();
     let to_do = checks.iter().filter(|(_, check)| !matches!(check, Ok(Check::Satisfied))).count();
     match (checks.is_empty(), to_do) {

@@ -1,33 +1,31 @@
-//! The whole bring-up, read aloud: every ordering rule of Hearth stands in this file and nowhere else.
+//! The whole bring-up, read aloud: every ordering rule that holds for nodes of any kind. How nodes come to be is their
+//! provider's fragment.
 
-use std::collections::BTreeMap;
-
-use crate::artifact::pins::kubernetes_images;
+use super::decide::Decisions;
+use super::fragment_of;
 use crate::components::{Image, Need, PartId, catalogue, istio, metallb, workloads};
 use crate::graph::{Plan, PlanBuilder, PlanError, StepId};
-use crate::profile::{Cni, DockerNodes, NodeSpec, Nodes, Profile, Provider, Role};
+use crate::profile::{Cni, NodeSpec, Profile, Role};
 use crate::steps::{
-    ApiServer, Apply, ClusterConfiguration, ClusterServices, Connectivity, ControlPlane, Gateway, Healthy, HostImages, Images,
-    Install, Kubeconfig, Kubelet, Leave, LoadImage, Network, Node, NodeImage, NodesReady, PodNetwork, Prune, Register,
-    ServiceNetwork, Settled, StepKind, Stock, Storage, Tools, WasImage,
+    ApiServer, Apply, ClusterConfiguration, ClusterServices, Connectivity, ControlPlane, Gateway, Healthy, Kubeconfig, Kubelet,
+    Leave, LoadImage, NodesReady, PodNetwork, Prune, Register, ServiceNetwork, Settled, StepKind, WasImage,
 };
 
-/// The plan that brings `profile` up. `leaving` are nodes of the cluster that the profile no longer asks for.
-pub fn up(profile: &Profile, leaving: &[NodeSpec]) -> Result<Plan<StepKind>, PlanError> {
+/// The plan that brings `profile` up, as it was decided. `leaving` are nodes of the cluster that the profile no longer asks for.
+pub fn up(profile: &Profile, leaving: &[NodeSpec], decisions: &Decisions) -> Result<Plan<StepKind>, PlanError> {
     let mut plan = Plan::builder(&profile.name);
     let nodes = profile.nodes();
     let control_plane = nodes.first_control_plane().name.clone();
 
     let was = plan.add("was-image", WasImage, []);
-    let (booted, for_services) = match &profile.provider {
-        Provider::Docker(docker) => (containers(&mut plan, profile, docker, &nodes), None),
-        Provider::Ssh(_) => machines(&mut plan, profile, &nodes),
-    };
-    let mut all_nodes: Vec<&StepId> = booted.values().collect();
+    let provider = fragment_of(&profile.provider);
+    let booted = provider.boot(&mut plan, profile, decisions);
+    let mut all_nodes: Vec<&StepId> = booted.nodes.values().collect();
 
-    let control = plan.add("control-plane", ControlPlane { node: control_plane.clone() }, [&booted[&control_plane]]);
+    let first = std::iter::once(&booted.nodes[&control_plane]).chain(&booted.control_plane);
+    let control = plan.add("control-plane", ControlPlane { node: control_plane.clone() }, first);
     let api = plan.add("api", ApiServer, [&control]);
-    let services = plan.add("cluster-services", ClusterServices, std::iter::once(&api).chain(&for_services));
+    let services = plan.add("cluster-services", ClusterServices, std::iter::once(&api).chain(&booted.services));
     let configuration = plan.add("cluster-configuration", ClusterConfiguration, [&services]);
     let mut left = Vec::new();
     for NodeSpec { name, role } in leaving {
@@ -44,7 +42,7 @@ pub fn up(profile: &Profile, leaving: &[NodeSpec]) -> Result<Plan<StepKind>, Pla
             after.push(plan.add(format!("pod-network/{name}"), kind, all_nodes.iter().copied().chain(&left)));
         }
         if *role == Role::Worker {
-            after.push(booted[name].clone());
+            after.push(booted.nodes[name].clone());
             after = vec![plan.add(format!("kubelet/{name}"), Kubelet { node: name.clone() }, &after)];
         }
         started.extend(after);
@@ -65,97 +63,24 @@ pub fn up(profile: &Profile, leaving: &[NodeSpec]) -> Result<Plan<StepKind>, Pla
     }
     let loaded = loads(&mut plan, profile, &all_nodes, &answered);
     let mut finished = parts(&mut plan, profile, &api, &answered);
-    let mut kept = None;
-    match &profile.provider {
-        // the one volume of the workloads is made without the provisioner, so it need not compete with them
-        Provider::Docker(docker) => {
-            finished.push(plan.add("storage", Storage, &answered));
-            let images = catalogue::pulled(profile);
-            if docker.keep_node_image && !images.is_empty() {
-                let kind = NodeImage { base: docker.image.clone(), images };
-                kept = Some(plan.add("node-image", kind, answered.iter().chain(&loaded)));
-            }
-        }
-        Provider::Ssh(_) => finished.push(plan.add("tools", Tools { node: control_plane }, &answered)),
-    }
+    let late = provider.late(&mut plan, profile, &answered, &loaded);
+    finished.extend(late.finished);
     finished.extend(answered);
     // the proof runs pods on every node, so it stands back until the application answers
     finished.extend(loaded);
     finished.extend([ready, kubeconfig, configuration]);
     let proven = plan.add("connectivity", Connectivity, &finished);
     let pruned = plan.add("prune", Prune, &finished);
-    plan.add("settled", Settled, [proven, pruned].iter().chain(&kept));
+    plan.add("settled", Settled, [proven, pruned].iter().chain(&late.kept));
     plan.build()
 }
 
-/// The plan whose undoing takes a cluster away: what exists, whatever the profile says today.
-pub fn down(name: &str, nodes: &[NodeSpec]) -> Result<Plan<StepKind>, PlanError> {
-    let mut plan = Plan::builder(name);
-    let network = plan.add("network", Network, []);
-    plan.add("node-image", NodeImage { base: String::new(), images: Vec::new() }, []);
-    let mut all = Vec::new();
-    for NodeSpec { name, role } in nodes {
-        all.push(plan.add(format!("node/{name}"), Node { node: name.clone(), role: *role }, [&network]));
-    }
+/// The plan whose undoing takes a cluster away: `nodes` are those that exist, whatever the profile says today.
+pub fn down(profile: &Profile, nodes: &[NodeSpec]) -> Result<Plan<StepKind>, PlanError> {
+    let mut plan = Plan::builder(&profile.name);
+    let all = fragment_of(&profile.provider).down(&mut plan, profile, nodes);
     plan.add("kubeconfig", Kubeconfig, &all);
     plan.build()
-}
-
-/// The plan whose undoing makes hosts what they were.
-pub fn down_hosts(name: &str, hosts: &[NodeSpec]) -> Result<Plan<StepKind>, PlanError> {
-    let mut plan = Plan::builder(name);
-    let mut all = Vec::new();
-    for NodeSpec { name, role } in hosts {
-        all.push(plan.add(format!("install/{name}"), Install { node: name.clone(), role: *role }, []));
-    }
-    plan.add("kubeconfig", Kubeconfig, &all);
-    plan.build()
-}
-
-/// Node containers; the steps after which each is there.
-fn containers(
-    plan: &mut PlanBuilder<StepKind>,
-    profile: &Profile,
-    docker: &DockerNodes,
-    nodes: &Nodes,
-) -> BTreeMap<String, StepId> {
-    let mut needed = vec![docker.image.clone()];
-    needed.extend(catalogue::pulled(profile));
-    let image = plan.add("images", Images { images: needed }, []);
-    let network = plan.add("network", Network, []);
-    let mut add = |NodeSpec { name, role }: &NodeSpec| {
-        let kind = Node { node: name.clone(), role: *role };
-        (name.clone(), plan.add(format!("node/{name}"), kind, [&network, &image]))
-    };
-    nodes.iter().map(&mut add).collect()
-}
-
-/// Machines that become nodes; the steps after which each can start, and the one after which the control plane has the
-/// rest of its images.
-fn machines(plan: &mut PlanBuilder<StepKind>, profile: &Profile, nodes: &Nodes) -> (BTreeMap<String, StepId>, Option<StepId>) {
-    let mut stocks = Vec::new();
-    for NodeSpec { name, .. } in nodes {
-        stocks.push(plan.add(format!("stock/{name}"), Stock { node: name.clone() }, []));
-    }
-    let (mut started, mut rest) = (BTreeMap::new(), None);
-    let mut first_started = None;
-    for NodeSpec { name, role } in nodes {
-        // hosts may share a kernel, so all are looked at before any is changed; the control plane's way is the longest, so
-        // it has the line to itself at first
-        let install = Install { node: name.clone(), role: *role };
-        let installed = plan.add(format!("install/{name}"), install, stocks.iter().chain(&first_started));
-        let mut images = kubernetes_images(&profile.kubernetes.version, *role);
-        // the API server starts while those that need it are still on their way
-        let later = images.split_off(images.len().min(if *role == Role::ControlPlane { API_IMAGES } else { images.len() }));
-        let kind = |images| HostImages { node: name.clone(), images };
-        let first = plan.add(format!("images/{name}"), kind(images), [&installed]);
-        if !later.is_empty() {
-            rest = Some(plan.add(format!("more-images/{name}"), kind(later), [&first]));
-        }
-        first_started.get_or_insert(first.clone());
-        started.insert(name.clone(), first);
-    }
-    (started, rest)
 }
 
 /// The parts of the components, each after what it needs; the steps after which each works.
@@ -194,9 +119,6 @@ fn loads(plan: &mut PlanBuilder<StepKind>, profile: &Profile, nodes: &[&StepId],
     loads
 }
 
-/// How many of a control plane's images, in the order of their need, the API server takes: pause, etcd and its own.
-const API_IMAGES: usize = 3;
-
 /// The step that writes a part's objects.
 fn applied(part: PartId) -> StepId {
     StepId::from(part.0)
@@ -220,7 +142,7 @@ mod tests {
 
     fn quick() -> Plan<StepKind> {
         let profile = load(&[Source::File("profiles/quick.yaml".into())], &[]).expect("the starter profile is valid");
-        up(&profile, &[]).expect("the plan has no cycle")
+        up(&profile, &[], &Decisions::default()).expect("the plan has no cycle")
     }
 
     fn comes_before(plan: &Plan<StepKind>, first: &str, second: &str) -> bool {
@@ -263,7 +185,7 @@ mod tests {
     #[test]
     fn what_is_late_waits_for_the_first_answer_image_and_all() {
         let profile = load(&[Source::File("profiles/homelab.yaml".into())], &[]).expect("the starter profile is valid");
-        let plan = up(&profile, &[]).expect("the plan has no cycle");
+        let plan = up(&profile, &[], &Decisions::default()).expect("the plan has no cycle");
         let provisioner = "load/docker.io/rancher/local-path-provisioner:v0.0.30";
         assert!(comes_before(&plan, "gateway", provisioner) && comes_before(&plan, provisioner, "storage/local-path"));
         assert!(!comes_before(&plan, "gateway", "workloads/mysql/ready"));
@@ -279,7 +201,8 @@ mod tests {
     #[test]
     fn a_node_is_drained_before_routes_to_it_go() {
         let profile = load(&[Source::File("profiles/quick.yaml".into())], &[]).expect("the starter profile is valid");
-        let plan = up(&profile, &[NodeSpec { name: "quick-worker3".into(), role: Role::Worker }]).expect("the plan has no cycle");
+        let plan = up(&profile, &[NodeSpec { name: "quick-worker3".into(), role: Role::Worker }], &Decisions::default())
+            .expect("the plan has no cycle");
         assert!(comes_before(&plan, "leave/quick-worker3", "pod-network/quick-worker"));
     }
 
@@ -288,10 +211,10 @@ mod tests {
         let leaving = [NodeSpec { name: "gone".into(), role: Role::Worker }];
         let plans = ["profiles/quick.yaml", "profiles/homelab.yaml"].map(|path| {
             let profile = load(&[Source::File(path.into())], &[]).expect("the starter profile is valid");
-            up(&profile, &leaving).expect("the plan has no cycle")
+            [up(&profile, &leaving, &Decisions::default()), down(&profile, &leaving)]
+                .map(|plan| plan.expect("the plan has no cycle"))
         });
-        let downs = [down("x", &leaving), down_hosts("x", &leaving)].map(|plan| plan.expect("the plan has no cycle"));
-        plans.iter().chain(&downs).flat_map(|plan| plan.steps()).map(|step| step.kind.clone()).collect()
+        plans.iter().flatten().flat_map(|plan| plan.steps()).map(|step| step.kind.clone()).collect()
     }
 
     #[test]
@@ -315,7 +238,7 @@ mod tests {
     fn steps_are_written_by_name_with_what_they_carry_beside_it() {
         let written = |step: StepKind| serde_json::to_string(&step).expect("plain data");
         assert_eq!(written(WasImage.into()), r#"{"step":"was-image"}"#);
-        let node = Node { node: "a".into(), role: Role::ControlPlane };
+        let node = crate::steps::Node { node: "a".into(), role: Role::ControlPlane };
         assert_eq!(written(node.into()), r#"{"step":"node","node":"a","role":"control-plane"}"#);
         assert_eq!(written(Apply { part: workloads::WAS }.into()), r#"{"step":"apply","part":"workloads/was"}"#);
     }

@@ -1,4 +1,22 @@
-//! The plan of a cluster: a profile goes in, the graph of steps that it needs comes out, a plain serialisable value. The
-//! engine runs it, `hearth plan` prints it: all see the same value. Nothing here acts.
+//! The plan of a cluster: a profile and what is seen of the live world go in; what is [`decide`]d, each with its reason, and
+//! the graph of steps that is [`build`]t on it come out, plain serialisable values. The engine runs the very plan that
+//! `hearth plan` prints. Nothing here acts.
 
 pub mod build;
+pub mod decide;
+mod docker;
+mod fragment;
+mod machine;
+pub mod render;
+
+use fragment::Fragment;
+
+use crate::profile::Provider;
+
+/// The fragment of a profile's provider.
+fn fragment_of(provider: &Provider) -> &dyn Fragment {
+    match provider {
+        Provider::Docker(nodes) => nodes,
+        Provider::Ssh(hosts) => hosts,
+    }
+}

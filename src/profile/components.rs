@@ -49,6 +49,16 @@ pub enum Pool {
     Range(AddressRange),
 }
 
+impl Pool {
+    /// The addresses that the profile gives, if it gives some.
+    pub fn given(self) -> Option<AddressRange> {
+        match self {
+            Pool::Auto => None,
+            Pool::Range(range) => Some(range),
+        }
+    }
+}
+
 /// Istio: istiod, injector, ingress gateway.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]

@@ -8,9 +8,17 @@ use super::{Cni, Components, DockerNodes, Kubernetes, Profile, ProfileError, Pro
 use crate::file::{self, Readers};
 
 impl Profile {
-    /// The profile that [`Profile::keep`] wrote; none if there is none, or none that can be understood.
-    pub fn kept(path: &Path) -> Option<Profile> {
-        serde_json::from_slice(&std::fs::read(path).ok()?).ok()
+    /// The profile that [`Profile::keep`] wrote; none if it has written none.
+    ///
+    /// # Errors
+    /// There is one that cannot be read or understood: what is in it is not known, which is not to say that it is nothing.
+    pub fn kept(path: &Path) -> Result<Option<Profile>, ProfileError> {
+        let failed = |source| ProfileError::Kept { path: path.to_owned(), source };
+        match std::fs::read(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(failed(error)),
+            Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|error| failed(error.into())),
+        }
     }
 
     /// Keeps the profile in a file: all of it, or what was kept before.
@@ -79,12 +87,12 @@ mod tests {
     fn what_is_kept_is_read_back_and_hosts_that_left_are_known() {
         let folder = tempfile::tempdir().expect("scratch");
         let path = folder.path().join("profile.json");
-        assert_eq!(Profile::kept(&path), None);
+        assert_eq!(Profile::kept(&path).expect("nothing to read"), None);
         let former = load(&[Source::File("profiles/homelab.yaml".into())], &[]).expect("valid");
         former.keep(&path).expect("writable");
-        assert_eq!(Profile::kept(&path).as_ref(), Some(&former));
+        assert_eq!(Profile::kept(&path).expect("readable").as_ref(), Some(&former));
         std::fs::write(&path, "{").expect("writable");
-        assert_eq!(Profile::kept(&path), None);
+        assert!(matches!(Profile::kept(&path), Err(ProfileError::Kept { .. })), "what cannot be told is not nothing");
 
         let Provider::Ssh(all) = &former.provider else { panic!("homelab is of hosts") };
         let fewer = SshHosts { hosts: all.hosts[..1].to_vec(), ..all.clone() };

@@ -4,6 +4,7 @@
 pub mod components;
 mod kept;
 mod nodes;
+mod provider;
 mod range;
 mod resolve;
 pub mod schema;
@@ -18,6 +19,7 @@ use std::path::PathBuf;
 
 pub use components::{Components, Gateway, Istio, Metallb, Mysql, Pool, Telemetry, Vip, Was, Web, Workloads};
 pub use nodes::{NodeSpec, Nodes};
+pub use provider::{DockerNodes, Host, HostKeys, Jump, Provider, SshHosts};
 
 use ipnet::Ipv4Net;
 use schemars::JsonSchema;
@@ -46,6 +48,15 @@ pub enum ProfileError {
         /// What to write instead.
         hint: Option<String>,
     },
+    /// The profile of the last `up` is there and says nothing.
+    #[error("cannot understand {}, the profile of the last `hearth up`", path.display())]
+    Kept {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
     /// No source was named.
     #[error("no profile was given")]
     NoSource,
@@ -68,6 +79,10 @@ impl Explain for ProfileError {
     fn hint(&self) -> Option<String> {
         match self {
             ProfileError::Name { hint, .. } => hint.clone(),
+            ProfileError::Kept { path, .. } => Some(format!(
+                "remove {} and name the profile with -f: hosts that it no longer names are then forgotten",
+                path.display()
+            )),
             _ => Some("name one with --file, or write one with `hearth init`".to_owned()),
         }
     }
@@ -127,99 +142,6 @@ pub struct Kubernetes {
     pub pod_subnet: Ipv4Net,
     /// Addresses of services.
     pub service_subnet: Ipv4Net,
-}
-
-/// Where nodes come from.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum Provider {
-    /// Containers on the local Docker engine, compatible with kind.
-    Docker(DockerNodes),
-    /// Bare machines over SSH.
-    Ssh(SshHosts),
-}
-
-impl Provider {
-    /// Whether its nodes come with a default storage class, as kind's images do.
-    pub fn brings_storage_class(&self) -> bool {
-        match self {
-            Provider::Docker(_) => true,
-            Provider::Ssh(_) => false,
-        }
-    }
-}
-
-/// Nodes as containers.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct DockerNodes {
-    /// Image of every node, by tag or digest; default `kindest/node:<version>`.
-    pub image: String,
-    /// Number of workers.
-    pub workers: u32,
-    /// Host port of the API server on 127.0.0.1; none: a free one is chosen.
-    pub api_port: Option<u16>,
-    /// Whether the engine keeps a node image with the components' images inside, for faster starts of later clusters.
-    pub keep_node_image: bool,
-}
-
-/// Bare machines.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct SshHosts {
-    /// Login name.
-    pub user: String,
-    /// SSH port.
-    pub port: u16,
-    /// Private key; none: the agent is asked.
-    pub identity_file: Option<String>,
-    /// How host keys are verified.
-    pub host_keys: HostKeys,
-    /// The host that all others are reached through.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub jump: Option<Jump>,
-    /// The machines, control plane first.
-    pub hosts: Vec<Host>,
-}
-
-/// A host in front of the others.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Jump {
-    /// IPv4 address.
-    pub address: Ipv4Addr,
-    /// SSH port.
-    pub port: u16,
-    /// Login name.
-    pub user: String,
-    /// `SHA256:...` fingerprint, with `hostKeys: pinned`.
-    pub host_key: Option<String>,
-}
-
-/// How host keys are verified.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum HostKeys {
-    /// The user's known_hosts must know the host.
-    Strict,
-    /// Each host's fingerprint stands in the profile.
-    Pinned,
-    /// Trust on first use, in a known_hosts file of the cluster's own.
-    Tofu,
-}
-
-/// One machine.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Host {
-    /// Node name.
-    pub name: String,
-    /// IPv4 address.
-    pub address: Ipv4Addr,
-    /// What it becomes.
-    pub role: Role,
-    /// `SHA256:...` fingerprint, with `hostKeys: pinned`.
-    pub host_key: Option<String>,
 }
 
 /// A node's part in the cluster.

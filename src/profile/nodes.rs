@@ -1,6 +1,6 @@
 //! The nodes that a profile asks for, by what they are for and never by their position.
 
-use super::{DockerNodes, Profile, Provider, Role};
+use super::{Profile, Role};
 
 /// A node that is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,19 +18,7 @@ pub struct Nodes(Vec<NodeSpec>);
 impl Profile {
     /// The nodes that it asks for.
     pub fn nodes(&self) -> Nodes {
-        match &self.provider {
-            Provider::Docker(docker) => Nodes::of_kind(&self.name, docker.workers),
-            Provider::Ssh(ssh) => {
-                Nodes(ssh.hosts.iter().map(|host| NodeSpec { name: host.name.clone(), role: host.role }).collect())
-            }
-        }
-    }
-}
-
-impl DockerNodes {
-    /// The image that kind publishes for a version of Kubernetes.
-    pub fn default_image(version: &str) -> String {
-        format!("kindest/node:{version}")
+        self.provider.nodes(&self.name)
     }
 }
 
@@ -49,6 +37,16 @@ impl Nodes {
     /// All of them, control planes first.
     pub fn iter(&self) -> std::slice::Iter<'_, NodeSpec> {
         self.0.iter()
+    }
+
+    /// These, which are at least one control plane, and control planes come first.
+    pub(super) fn of(nodes: Vec<NodeSpec>) -> Self {
+        Nodes(nodes)
+    }
+
+    /// All of them, control planes first.
+    pub fn as_slice(&self) -> &[NodeSpec] {
+        &self.0
     }
 
     /// How many there are.

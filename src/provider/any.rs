@@ -1,16 +1,20 @@
-//! One type for the nodes of either provider, so that everything above works on both.
+//! One type for the nodes of any provider, and one for the providers: the only place that lists them.
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::path::PathBuf;
 
-use bytes::Bytes;
-use tokio::sync::mpsc;
-
-use super::docker::{DockerNode, DockerProvider};
-use super::machine;
-use super::ssh::{SshNode, SshProvider};
-use super::{Command, FileSpec, Node, NodeError, Output};
-use crate::error::{Result, chain};
-use crate::profile::{NodeSpec, Role};
+use super::docker::{self, DockerNode, DockerProvider};
+use super::machine::{self, Machines};
+use super::ssh::SshNode;
+use super::{
+    Choose, Command, FileSpec, Holder, Holdings, Leases, Machine, Network, Node, NodeError, NodeView, Output, Provider,
+    ProviderError,
+};
+use crate::artifact::Store;
+use crate::decision::{Choice, Decision};
+use crate::error::Result;
+use crate::profile::{self, AddressRange, NodeSpec, Profile, Role};
+use crate::progress::Progress;
 
 /// A node of whichever provider.
 #[derive(Clone)]
@@ -27,90 +31,193 @@ pub enum AnyProvider {
     /// The local Docker engine.
     Docker(DockerProvider),
     /// Bare machines.
-    Ssh(SshProvider),
+    Ssh(Machines),
 }
 
-/// A node as it is seen from outside, whether it runs or not.
-#[derive(Debug, Clone)]
-pub struct NodeView {
-    /// Its name.
-    pub name: String,
-    /// Its part in the cluster.
-    pub role: Role,
-    /// True when it can be asked to do something.
-    pub running: bool,
-    /// Its state in words.
-    pub status: String,
-    /// Its address, if known.
-    pub address: Option<Ipv4Addr>,
+/// Host and port by which nodes reach the API server: a name where their network resolves names.
+pub fn endpoint(profile: &Profile) -> Choice<String> {
+    match &profile.provider {
+        profile::Provider::Docker(_) => docker::endpoint(profile),
+        profile::Provider::Ssh(hosts) => machine::endpoint(profile, hosts),
+    }
+}
+
+/// Where this machine reaches the API server, as far as the profile decides it.
+pub fn api_server(profile: &Profile) -> Decision<SocketAddrV4> {
+    match &profile.provider {
+        profile::Provider::Docker(nodes) => docker::api_server(nodes),
+        profile::Provider::Ssh(hosts) => machine::api_server(profile, hosts),
+    }
+}
+
+/// The same call on whichever it is.
+macro_rules! any {
+    ($kind:ident, $self:expr, $one:ident => $call:expr) => {
+        match $self {
+            $kind::Docker($one) => $call,
+            $kind::Ssh($one) => $call,
+        }
+    };
 }
 
 impl AnyProvider {
-    /// Nodes that exist and belong to `cluster`. A machine that cannot be reached may well belong to it: it is among them,
-    /// not running.
-    pub async fn existing(&self, cluster: &str) -> Result<Vec<NodeView>> {
-        match self {
-            AnyProvider::Docker(docker) => {
-                let containers = docker.own_containers().await?.into_iter();
-                Ok(containers
-                    .map(|c| NodeView { name: c.name, role: c.role, running: c.running, status: c.status, address: c.address })
-                    .collect())
-            }
-            AnyProvider::Ssh(ssh) => {
-                let looks = ssh.wanted().into_iter().map(|(name, role)| async move {
-                    let view = |running, status: &str, address| {
-                        Some(NodeView { name: name.clone(), role, running, status: status.to_owned(), address })
-                    };
-                    let node = match ssh.node(&name).await {
-                        Ok(node) => node,
-                        Err(error) => return view(false, &format!("cannot be reached: {}", chain(&error)), None),
-                    };
-                    match machine::cluster(&node).await {
-                        Ok(Some(mark)) if mark == cluster => view(true, "", Some(node.address())),
-                        Ok(_) => None,
-                        Err(error) => view(false, &chain(&error), Some(node.address())),
-                    }
-                });
-                Ok(futures_util::future::join_all(looks).await.into_iter().flatten().collect())
-            }
-        }
-    }
-
-    /// The node of that name, which must be running.
-    pub async fn node(&self, name: &str) -> Result<AnyNode> {
-        Ok(match self {
-            AnyProvider::Docker(docker) => AnyNode::Docker(docker.node(name).await?),
-            AnyProvider::Ssh(ssh) => AnyNode::Ssh(ssh.node(name).await?),
+    /// The provider of a profile. `former` is the profile that the cluster had before: of its hosts, those that are no longer
+    /// named are to leave. `known_hosts` is where `hostKeys: tofu` keeps keys. Nobody is asked anything yet.
+    ///
+    /// # Errors
+    /// The engine's address is none.
+    pub fn of(profile: &Profile, former: Option<&Profile>, known_hosts: PathBuf) -> Result<Self> {
+        Ok(match &profile.provider {
+            profile::Provider::Docker(nodes) => AnyProvider::Docker(DockerProvider::new(&profile.name, nodes)?),
+            profile::Provider::Ssh(hosts) => AnyProvider::Ssh(Machines::new(profile, hosts, former, known_hosts)),
         })
     }
 
-    /// Several nodes, in the order of their names; all must be running.
-    pub async fn nodes<'a>(&self, wanted: impl IntoIterator<Item = &'a NodeSpec>) -> Result<Vec<AnyNode>> {
+    /// The Docker engine, for steps that only containers have.
+    ///
+    /// # Errors
+    /// The nodes are others.
+    pub fn docker(&self) -> Result<&DockerProvider, ProviderError> {
         match self {
-            AnyProvider::Docker(docker) => {
-                let containers = docker.own_containers().await?;
-                let mut nodes = Vec::new();
-                for NodeSpec { name, .. } in wanted {
-                    match containers.iter().find(|container| container.name == *name) {
-                        Some(container) => nodes.push(AnyNode::Docker(docker.open(container)?)),
-                        None => nodes.push(self.node(name).await?),
-                    }
-                }
-                Ok(nodes)
-            }
-            AnyProvider::Ssh(ssh) => {
-                Ok(ssh.nodes(wanted.into_iter().map(|node| node.name.as_str())).await?.into_iter().map(AnyNode::Ssh).collect())
-            }
+            AnyProvider::Docker(docker) => Ok(docker),
+            AnyProvider::Ssh(_) => Err(ProviderError::Other { wants: "Docker" }),
+        }
+    }
+
+    /// The machines, for steps that only they have.
+    ///
+    /// # Errors
+    /// The nodes are others.
+    pub fn machines(&self) -> Result<&Machines, ProviderError> {
+        match self {
+            AnyProvider::Docker(_) => Err(ProviderError::Other { wants: "SSH" }),
+            AnyProvider::Ssh(machines) => Ok(machines),
+        }
+    }
+}
+
+impl Provider for AnyProvider {
+    type Node = AnyNode;
+
+    async fn reachable(&self) -> Result<()> {
+        any!(AnyProvider, self, one => one.reachable().await)
+    }
+
+    async fn existing(&self) -> Result<Vec<NodeView>> {
+        any!(AnyProvider, self, one => one.existing().await)
+    }
+
+    async fn node(&self, name: &str) -> Result<AnyNode> {
+        any!(AnyProvider, self, one => Ok(one.node(name).await?.into()))
+    }
+
+    async fn nodes(&self, wanted: &[NodeSpec]) -> Result<Vec<AnyNode>> {
+        any!(AnyProvider, self, one => Ok(one.nodes(wanted).await?.into_iter().map(Into::into).collect()))
+    }
+
+    async fn machine(&self, node: &str) -> Result<Machine> {
+        any!(AnyProvider, self, one => one.machine(node).await)
+    }
+
+    async fn network(&self) -> Result<Option<Network>> {
+        any!(AnyProvider, self, one => one.network().await)
+    }
+
+    async fn has_pool(&self, given: Option<AddressRange>) -> Result<bool> {
+        any!(AnyProvider, self, one => one.has_pool(given).await)
+    }
+
+    async fn reserve_pool(&self, choose: &Choose<'_>) -> Result<AddressRange> {
+        any!(AnyProvider, self, one => one.reserve_pool(choose).await)
+    }
+
+    async fn node_image(&self, images: &[String]) -> Result<Option<Decision<String>>> {
+        any!(AnyProvider, self, one => one.node_image(images).await)
+    }
+
+    async fn nowhere(&self, images: &[String], store: &Store) -> Result<Vec<String>> {
+        any!(AnyProvider, self, one => one.nowhere(images, store).await)
+    }
+
+    async fn load_image(&self, reference: &str, nodes: &[AnyNode], store: &Store, progress: &Progress) -> Result<()> {
+        any!(AnyProvider, self, one => one.load_image(reference, &own(nodes)?, store, progress).await)
+    }
+
+    async fn take_leases(&self, desk: &str, who: &str) -> Result<Leases> {
+        any!(AnyProvider, self, one => one.take_leases(desk, who).await)
+    }
+
+    async fn leases(&self) -> Result<Vec<(AnyNode, Holder)>> {
+        any!(AnyProvider, self, one => Ok(one.leases().await?.into_iter().map(|(node, holder)| (node.into(), holder)).collect()))
+    }
+
+    async fn end_lease(&self, node: &AnyNode) -> Result<()> {
+        any!(AnyProvider, self, one => one.end_lease(&node.clone().try_into()?).await)
+    }
+
+    async fn terminal(&self, node: &str, command: Option<Vec<String>>) -> Result<i32> {
+        any!(AnyProvider, self, one => one.terminal(node, command).await)
+    }
+
+    async fn release(&self, node: &str) -> Result<()> {
+        any!(AnyProvider, self, one => one.release(node).await)
+    }
+
+    async fn holdings(&self) -> Result<Holdings> {
+        any!(AnyProvider, self, one => one.holdings().await)
+    }
+
+    async fn leftovers(&self, before: &Holdings) -> Result<Vec<String>> {
+        any!(AnyProvider, self, one => one.leftovers(before).await)
+    }
+}
+
+/// Nodes as those of one provider.
+fn own<N: TryFrom<AnyNode, Error = ProviderError>>(nodes: &[AnyNode]) -> Result<Vec<N>, ProviderError> {
+    nodes.iter().cloned().map(N::try_from).collect()
+}
+
+impl From<DockerNode> for AnyNode {
+    fn from(node: DockerNode) -> Self {
+        AnyNode::Docker(node)
+    }
+}
+
+impl From<SshNode> for AnyNode {
+    fn from(node: SshNode) -> Self {
+        AnyNode::Ssh(node)
+    }
+}
+
+impl TryFrom<AnyNode> for DockerNode {
+    type Error = ProviderError;
+
+    fn try_from(node: AnyNode) -> Result<Self, ProviderError> {
+        match node {
+            AnyNode::Docker(node) => Ok(node),
+            AnyNode::Ssh(_) => Err(ProviderError::Other { wants: "Docker" }),
+        }
+    }
+}
+
+impl TryFrom<AnyNode> for SshNode {
+    type Error = ProviderError;
+
+    fn try_from(node: AnyNode) -> Result<Self, ProviderError> {
+        match node {
+            AnyNode::Docker(_) => Err(ProviderError::Other { wants: "SSH" }),
+            AnyNode::Ssh(node) => Ok(node),
         }
     }
 }
 
 impl AnyNode {
-    /// Runs a program whose standard input is what arrives on `input`, to its end.
-    pub async fn feed(&self, argv: &[&str], input: mpsc::Receiver<Bytes>) -> Result<Output, NodeError> {
+    /// By what other nodes find it: its name where their network resolves names, since containers come back with other
+    /// addresses; else its address.
+    pub fn host(&self) -> String {
         match self {
-            AnyNode::Docker(node) => node.feed(argv, input).await,
-            AnyNode::Ssh(node) => node.feed(argv, input).await,
+            AnyNode::Docker(node) => node.name().to_owned(),
+            AnyNode::Ssh(node) => node.address().to_string(),
         }
     }
 
@@ -125,37 +232,22 @@ impl AnyNode {
 
 impl Node for AnyNode {
     fn name(&self) -> &str {
-        match self {
-            AnyNode::Docker(node) => node.name(),
-            AnyNode::Ssh(node) => node.name(),
-        }
+        any!(AnyNode, self, one => one.name())
     }
 
     fn role(&self) -> Role {
-        match self {
-            AnyNode::Docker(node) => node.role(),
-            AnyNode::Ssh(node) => node.role(),
-        }
+        any!(AnyNode, self, one => one.role())
     }
 
     fn address(&self) -> Ipv4Addr {
-        match self {
-            AnyNode::Docker(node) => node.address(),
-            AnyNode::Ssh(node) => node.address(),
-        }
+        any!(AnyNode, self, one => one.address())
     }
 
     async fn exec(&self, command: Command) -> Result<Output, NodeError> {
-        match self {
-            AnyNode::Docker(node) => node.exec(command).await,
-            AnyNode::Ssh(node) => node.exec(command).await,
-        }
+        any!(AnyNode, self, one => one.exec(command).await)
     }
 
     async fn put(&self, files: Vec<FileSpec>) -> Result<(), NodeError> {
-        match self {
-            AnyNode::Docker(node) => node.put(files).await,
-            AnyNode::Ssh(node) => node.put(files).await,
-        }
+        any!(AnyNode, self, one => one.put(files).await)
     }
 }

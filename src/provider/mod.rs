@@ -1,5 +1,6 @@
-//! Providers make nodes; a node runs commands and takes files. Nothing above this stage knows
-//! whether a node is a container or a machine.
+//! Providers make nodes; a node runs commands and takes files. A profile goes in, nodes and what is known of them come
+//! out. Nothing above this room knows whether a node is a container or a machine: what differs is asked of the
+//! [`Provider`].
 
 mod any;
 mod archive;
@@ -8,182 +9,194 @@ pub mod docker;
 pub mod fake;
 pub mod files;
 pub mod machine;
+mod node;
 pub mod runtime;
 pub mod ssh;
 
 use std::future::Future;
-use std::net::Ipv4Addr;
-use std::time::Duration;
+use std::net::{Ipv4Addr, SocketAddrV4};
 
-pub use any::{AnyNode, AnyProvider, NodeView};
+use ipnet::Ipv4Net;
 
-use crate::error::{Explain, Family};
-use crate::profile::Role;
+pub use any::{AnyNode, AnyProvider, api_server, endpoint};
+pub use machine::Leases;
+pub use machine::lease::Holder;
+pub use node::{Command, FileSpec, Node, NodeError, Output, SHA256};
 
-/// A function `sha256` for scripts on nodes, that prints like `sha256sum`. OpenSSL, where it is there, takes a third of the time.
-pub const SHA256: &str =
-    "sha256() { if command -v openssl >/dev/null; then openssl dgst -sha256 -r \"$@\"; else sha256sum \"$@\"; fi; }\n";
+use crate::artifact::Store;
+use crate::decision::Decision;
+use crate::error::{Explain, Family, Result};
+use crate::profile::{AddressRange, NodeSpec, Role};
+use crate::progress::Progress;
 
-/// A program to run on a node. Arguments are passed as they are: no shell is involved.
+/// Where the nodes of one cluster come from: what differs between providers, and nothing else.
+pub trait Provider: Clone + Send + Sync + 'static {
+    /// Its nodes.
+    type Node: Node;
+
+    /// Fails unless what nodes are made of can be asked: the engine, or every host.
+    fn reachable(&self) -> impl Future<Output = Result<()>> + Send;
+    /// Nodes that exist and belong to the cluster, whether they run or not.
+    fn existing(&self) -> impl Future<Output = Result<Vec<NodeView>>> + Send;
+    /// The node of that name, which must be running.
+    fn node(&self, name: &str) -> impl Future<Output = Result<Self::Node>> + Send;
+    /// Several nodes, in the order of their names; all must be running.
+    fn nodes(&self, wanted: &[NodeSpec]) -> impl Future<Output = Result<Vec<Self::Node>>> + Send;
+    /// What a node runs on.
+    fn machine(&self, node: &str) -> impl Future<Output = Result<Machine>> + Send;
+
+    /// The network that all nodes are on, as far as choosing addresses from it goes; none while there is none.
+    fn network(&self) -> impl Future<Output = Result<Option<Network>>> + Send;
+    /// True when an address pool is recorded for the cluster, that of the profile if it gives one, or when none can be any
+    /// more.
+    fn has_pool(&self, given: Option<AddressRange>) -> impl Future<Output = Result<bool>> + Send;
+    /// Records the address pool that `choose` takes from the network. Where clusters can see each other, no other one
+    /// chooses before it sees this one's.
+    fn reserve_pool(&self, choose: &Choose<'_>) -> impl Future<Output = Result<AddressRange>> + Send;
+
+    /// The image that nodes start from, with `images` inside if there is one that has them; none where they start from
+    /// what they are.
+    fn node_image(&self, images: &[String]) -> impl Future<Output = Result<Option<Decision<String>>>> + Send;
+    /// Of `images`, and of what else nodes are made of, what is nowhere to be had: not here, and its server does not answer.
+    fn nowhere(&self, images: &[String], store: &Store) -> impl Future<Output = Result<Vec<String>>> + Send;
+    /// Copies an image into nodes that lack it, into all at the same time.
+    fn load_image(
+        &self,
+        reference: &str,
+        nodes: &[Self::Node],
+        store: &Store,
+        progress: &Progress,
+    ) -> impl Future<Output = Result<()>> + Send;
+
+    /// Takes the lease of everything that runs from other machines could work on too; `desk` and `who` are [`Holder`]'s.
+    ///
+    /// # Errors
+    /// Another run holds one; those taken are given back.
+    fn take_leases(&self, desk: &str, who: &str) -> impl Future<Output = Result<Leases>> + Send;
+    /// Who holds the lease of which node.
+    ///
+    /// # Errors
+    /// [`ProviderError::NotMachines`] where there are no leases.
+    fn leases(&self) -> impl Future<Output = Result<Vec<(Self::Node, Holder)>>> + Send;
+    /// Ends the lease of a node, whoever holds it.
+    fn end_lease(&self, node: &Self::Node) -> impl Future<Output = Result<()>> + Send;
+    /// A terminal on a node, or one command on this one's; its exit status.
+    ///
+    /// # Errors
+    /// [`ProviderError::NotMachines`] where nodes have no terminals.
+    fn terminal(&self, node: &str, command: Option<Vec<String>>) -> impl Future<Output = Result<i32>> + Send;
+
+    /// Takes a node that has left the cluster away, or makes it what it was before.
+    fn release(&self, node: &str) -> impl Future<Output = Result<()>> + Send;
+    /// What the cluster holds besides its nodes.
+    fn holdings(&self) -> impl Future<Output = Result<Holdings>> + Send;
+    /// What is left of a cluster that had these, after everything was taken away; one line each.
+    fn leftovers(&self, before: &Holdings) -> impl Future<Output = Result<Vec<String>>> + Send;
+}
+
+/// How an address pool is taken from a network.
+pub type Choose<'a> = dyn Fn(&Network) -> Result<AddressRange> + Send + Sync + 'a;
+
+/// A node as it is seen from outside, whether it runs or not.
 #[derive(Debug, Clone)]
-pub struct Command {
-    /// Program and arguments.
-    pub argv: Vec<String>,
-    /// Bytes for its standard input.
-    pub stdin: Option<Vec<u8>>,
-    /// It is ended after this time; the error says so.
-    pub timeout: Duration,
-}
-
-impl Command {
-    /// A command with a one-minute limit.
-    pub fn new<S: Into<String>>(argv: impl IntoIterator<Item = S>) -> Self {
-        Command { argv: argv.into_iter().map(Into::into).collect(), stdin: None, timeout: Duration::from_secs(60) }
-    }
-
-    /// A shell script, run by `sh -ec` on the node.
-    pub fn shell(script: impl Into<String>) -> Self {
-        Command::new(["sh".to_owned(), "-ec".to_owned(), script.into()])
-    }
-
-    /// Sets standard input.
-    pub fn stdin(mut self, bytes: impl Into<Vec<u8>>) -> Self {
-        self.stdin = Some(bytes.into());
-        self
-    }
-
-    /// Sets the time limit.
-    pub fn timeout(mut self, limit: Duration) -> Self {
-        self.timeout = limit;
-        self
-    }
-}
-
-/// What a program printed and returned.
-#[derive(Debug, Clone, Default)]
-pub struct Output {
-    /// Exit status.
-    pub status: i64,
-    /// Standard output.
-    pub stdout: Vec<u8>,
-    /// Standard error.
-    pub stderr: Vec<u8>,
-}
-
-impl Output {
-    /// Standard output as text, trimmed.
-    pub fn text(&self) -> String {
-        String::from_utf8_lossy(&self.stdout).trim().to_owned()
-    }
-
-    /// True for exit status 0.
-    pub fn success(&self) -> bool {
-        self.status == 0
-    }
-}
-
-/// A file of a node.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FileSpec {
-    /// Absolute path; missing folders are made with mode 0755.
-    pub path: String,
-    /// Content.
-    pub bytes: Vec<u8>,
-    /// Permission bits, for example `0o600`.
-    pub mode: u32,
-}
-
-/// One machine of the cluster.
-pub trait Node: Clone + Send + Sync + 'static {
-    /// Node name, the same in Kubernetes.
-    fn name(&self) -> &str;
+pub struct NodeView {
+    /// Its name.
+    pub name: String,
     /// Its part in the cluster.
-    fn role(&self) -> Role;
-    /// Its address on the network that all nodes share.
-    fn address(&self) -> Ipv4Addr;
-    /// Runs a command; a non-zero status is not an error here, see [`Node::run`].
-    fn exec(&self, command: Command) -> impl Future<Output = Result<Output, NodeError>> + Send;
-    /// Writes files, all or an error.
-    fn put(&self, files: Vec<FileSpec>) -> impl Future<Output = Result<(), NodeError>> + Send;
-
-    /// Runs a command and turns a non-zero status into an error with its last output lines.
-    fn run(&self, command: Command) -> impl Future<Output = Result<Output, NodeError>> + Send {
-        let argv = command.argv.clone();
-        async move { self.expect_success(&argv, self.exec(command).await?) }
-    }
-
-    /// Turns a non-zero status into an error.
-    fn expect_success<S: AsRef<str>>(&self, argv: &[S], output: Output) -> Result<Output, NodeError> {
-        if output.success() {
-            return Ok(output);
-        }
-        let command = argv.iter().map(AsRef::as_ref).collect::<Vec<_>>().join(" ");
-        Err(NodeError::Failed { node: self.name().to_owned(), command, status: output.status, output: tail(&output) })
-    }
+    pub role: Role,
+    /// True when it can be asked to do something.
+    pub running: bool,
+    /// Its state in words.
+    pub status: String,
+    /// What is wrong with one that does not run, a fragment; else empty.
+    pub problem: String,
+    /// Its address, if known.
+    pub address: Option<Ipv4Addr>,
+    /// Where this machine reaches its API server, if it is a control plane and that is known.
+    pub api: Option<SocketAddrV4>,
 }
 
-/// A node could not do what was asked.
+/// What a node runs on.
+#[derive(Debug, Clone, Default)]
+pub struct Machine {
+    /// Processors.
+    pub cpus: u64,
+    /// Memory in bytes.
+    pub memory: u64,
+    /// The node's `spec.providerID`: in kind's form where kind is to know it.
+    pub provider_id: String,
+    /// What differs for kubelets.
+    pub quirks: Quirks,
+}
+
+/// What differs between machines for kubelets.
+#[derive(Debug, Clone, Default)]
+pub struct Quirks {
+    /// The host has cgroup v1, which kubelets from 1.35 on refuse unless told otherwise.
+    pub cgroup_v1: bool,
+    /// Nodes are containers: kubelets live below `/kubelet`, as the node image prepares it.
+    pub in_container: bool,
+    /// The node's name where the host calls itself otherwise.
+    pub name: Option<String>,
+    /// The file that names the host's DNS servers; none: the kubelet's own choice.
+    pub resolver: Option<String>,
+    /// A DNS server for pods where the host's own only listens on its loopback: pods would ask themselves.
+    pub nameserver: Option<Ipv4Addr>,
+}
+
+/// A network, as far as choosing addresses from it goes.
+#[derive(Debug, Clone)]
+pub struct Network {
+    /// Its IPv4 subnet.
+    pub subnet: Ipv4Net,
+    /// Addresses in use: those of gateways, nodes and whatever else is known to be there.
+    pub used: Vec<Ipv4Addr>,
+    /// Address pools of other clusters.
+    pub taken: Vec<AddressRange>,
+    /// The pool of this cluster, if one is recorded.
+    pub own: Option<AddressRange>,
+}
+
+/// What a cluster holds besides its nodes.
+#[derive(Debug, Clone, Default)]
+pub struct Holdings {
+    /// Volumes of its nodes, which go with them.
+    pub volumes: Vec<String>,
+    /// The network, which goes with the last cluster on it.
+    pub network: Option<String>,
+}
+
+/// A provider was asked for what it does not have.
 #[derive(Debug, thiserror::Error)]
-pub enum NodeError {
-    /// A program ended with a non-zero status.
-    #[error("{node}: `{command}` exited with status {status}\n{output}")]
-    Failed {
-        /// Node name.
-        node: String,
-        /// The command line.
-        command: String,
-        /// Its exit status.
-        status: i64,
-        /// Its last lines.
-        output: String,
+pub enum ProviderError {
+    /// Nodes are containers.
+    #[error("the nodes of `{cluster}` are containers, {what}")]
+    NotMachines {
+        /// Whose.
+        cluster: String,
+        /// What they therefore lack.
+        what: &'static str,
     },
-    /// A program did not end in time.
-    #[error("{node}: `{command}` did not finish within {limit:?}")]
-    Timeout {
-        /// Node name.
-        node: String,
-        /// The command line.
-        command: String,
-        /// The limit.
-        limit: Duration,
-    },
-    /// Something of a node could not be looked at, so that neither its presence nor its absence is certain.
-    #[error("{node}: cannot look at {what}: {reason}")]
-    Unreadable {
-        /// Node name.
-        node: String,
-        /// What was looked at.
-        what: String,
-        /// What the node said.
-        reason: String,
-    },
-    /// The connection to the node failed.
-    #[error("{node}: {action} failed")]
-    Transport {
-        /// Node name.
-        node: String,
-        /// What was attempted.
-        action: String,
-        /// Why.
-        #[source]
-        source: Box<dyn std::error::Error + Send + Sync>,
+    /// A step of one provider met the nodes of another.
+    #[error("this needs nodes of provider {wants}")]
+    Other {
+        /// Which.
+        wants: &'static str,
     },
 }
 
-impl Explain for NodeError {
+impl Explain for ProviderError {
     fn family(&self) -> Family {
         match self {
-            NodeError::Failed { .. } | NodeError::Timeout { .. } | NodeError::Unreadable { .. } => Family::Kubeadm,
-            NodeError::Transport { source, .. } if source.is::<bollard::errors::Error>() => Family::Docker,
-            NodeError::Transport { .. } => Family::Ssh,
+            ProviderError::NotMachines { .. } => Family::Usage,
+            ProviderError::Other { .. } => Family::Internal,
         }
     }
-}
 
-/// The last lines of what a program printed, standard error preferred.
-fn tail(output: &Output) -> String {
-    let bytes = if output.stderr.is_empty() { &output.stdout } else { &output.stderr };
-    let text = String::from_utf8_lossy(bytes);
-    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
-    lines[lines.len().saturating_sub(8)..].iter().map(|line| format!("    {line}")).collect::<Vec<_>>().join("\n")
+    fn hint(&self) -> Option<String> {
+        match self {
+            ProviderError::NotMachines { .. } => Some("`docker exec -it NODE bash` opens a shell on one".into()),
+            ProviderError::Other { .. } => None,
+        }
+    }
 }

@@ -16,6 +16,7 @@ use super::error::ScenarioError;
 use super::objects::{is_ready, pods};
 use super::record::KillRecord;
 use super::schema::{Death, PodKill, ProxyGroup};
+use crate::error::Family;
 use crate::event::Event;
 use crate::provider::{Command, Node, NodeError};
 
@@ -37,7 +38,8 @@ pub fn node_shell<N: Node>(nodes: Vec<N>) -> NodeShell {
         let node = nodes.iter().find(|node| node.name() == name).cloned();
         let name = name.to_owned();
         Box::pin(async move {
-            let absent = || NodeError::Transport { node: name, action: "finding it".into(), source: "no such node".into() };
+            let (action, source) = ("finding it".into(), "no such node".into());
+            let absent = || NodeError::Transport { node: name, action, family: Family::Preflight, source };
             node.ok_or_else(absent)?.run(Command::shell(script)).await.map(drop)
         })
     })

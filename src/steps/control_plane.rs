@@ -7,7 +7,7 @@ use crate::cluster::{kubeadm, kubelet};
 use crate::error::Result;
 use crate::graph::{Check, Class, StepLimits};
 use crate::progress::Progress;
-use crate::provider::{AnyNode, Node};
+use crate::provider::{self, AnyNode, Node, Provider};
 
 /// The control plane runs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -42,8 +42,8 @@ impl Act for ControlPlane {
 
     async fn apply(&self, session: &Session, _: &Progress) -> Result<()> {
         let node = session.provider.node(&self.node).await?;
-        let endpoint = session.endpoint().await?;
-        let quirks = session.quirks(node.name()).await?;
+        let endpoint = provider::endpoint(&session.profile).value;
+        let quirks = session.provider.machine(&self.node).await?.quirks;
         let settings = kubeadm::Settings {
             cluster: &session.profile.name,
             kubernetes: &session.profile.kubernetes,
@@ -66,7 +66,8 @@ impl Act for ControlPlane {
 
 /// The arguments of its kubelet; kubeadm gives it its name itself.
 async fn arguments(session: &Session, node: &AnyNode) -> Result<Vec<(&'static str, String)>> {
-    let mut arguments = session.quirks(node.name()).await?.arguments(node, &session.provider_id(node.name()));
+    let machine = session.provider.machine(node.name()).await?;
+    let mut arguments = machine.quirks.arguments(node, &machine.provider_id);
     arguments.retain(|(name, _)| *name != "hostname-override");
     Ok(arguments)
 }

@@ -4,33 +4,10 @@ use std::net::Ipv4Addr;
 
 use crate::error::{Explain, Family};
 use crate::profile::AddressRange;
-use crate::provider::machine::lease::Holder;
 
 /// What a session itself can fail with.
 #[derive(Debug, thiserror::Error)]
 pub enum SessionError {
-    /// A host is not as it was.
-    #[error("clean-up left something behind on {host}:\n  {left}")]
-    Left {
-        /// The host.
-        host: String,
-        /// What, a line each.
-        left: String,
-    },
-    /// Somebody else works on a host.
-    #[error("another run works on host {host}: {} of {}, for {} s more unless renewed", holder.who, holder.desk, holder.ends_in)]
-    Leased {
-        /// The host.
-        host: String,
-        /// Who.
-        holder: Holder,
-    },
-    /// A step of one provider met the nodes of the other.
-    #[error("this needs nodes of provider {wants}")]
-    OtherProvider {
-        /// Which.
-        wants: &'static str,
-    },
     /// What the control plane has can only be told when it runs.
     #[error("control plane `{node}` does not run: {status}")]
     ControlPlaneStopped {
@@ -48,6 +25,9 @@ pub enum SessionError {
         /// Each volume with its node.
         volumes: String,
     },
+    /// Nodes have no network yet.
+    #[error("the nodes' network does not exist yet: there is nothing to plan an address pool in")]
+    NoNetwork,
     /// The pool and the VIP do not fit.
     #[error("address {vip} for the gateway is not in the address pool {pool}")]
     VipOutsidePool {
@@ -62,8 +42,6 @@ impl Explain for SessionError {
     fn family(&self) -> Family {
         match self {
             SessionError::Interrupted => Family::Interrupted,
-            SessionError::OtherProvider { .. } => Family::Internal,
-            SessionError::Left { .. } => Family::Leftover,
             SessionError::ControlPlaneStopped { .. } => Family::NotReady,
             _ => Family::Preflight,
         }
@@ -71,9 +49,6 @@ impl Explain for SessionError {
 
     fn hint(&self) -> Option<String> {
         match self {
-            SessionError::Leased { .. } => {
-                Some("wait until it is done; `hearth unlock` shows and takes the lease of a run that died".into())
-            }
             SessionError::VolumeLost { .. } => {
                 Some("keep the node in the profile, or save the data and delete the volume's claim first".into())
             }

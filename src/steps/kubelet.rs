@@ -7,7 +7,7 @@ use crate::cluster::kubelet;
 use crate::error::Result;
 use crate::graph::{Check, Class, StepLimits};
 use crate::progress::Progress;
-use crate::provider::{AnyNode, FileSpec, Node};
+use crate::provider::{self, AnyNode, FileSpec, Node, Provider};
 
 /// The kubelet of a worker runs, with the arguments, the certificate and the authority that it should have.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -49,7 +49,7 @@ impl Act for Kubelet {
 
 /// A worker's files.
 async fn files(session: &Session, node: &AnyNode) -> Result<Vec<FileSpec>> {
-    let quirks = session.quirks(node.name()).await?;
-    let (endpoint, id) = (session.endpoint().await?, session.provider_id(node.name()));
-    Ok(kubelet::worker_files(node, session.pki().await?, &endpoint, &id, &session.profile.kubernetes, &quirks)?)
+    let (endpoint, machine) = (provider::endpoint(&session.profile).value, session.provider.machine(node.name()).await?);
+    let (pki, kubernetes) = (session.pki().await?, &session.profile.kubernetes);
+    Ok(kubelet::worker_files(node, pki, &endpoint, &machine.provider_id, kubernetes, &machine.quirks)?)
 }

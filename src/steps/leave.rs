@@ -9,6 +9,7 @@ use crate::error::Result;
 use crate::graph::{Check, Class, StepLimits};
 use crate::profile::Role;
 use crate::progress::Progress;
+use crate::provider::Provider;
 
 /// The pods of a node have moved, its Node object and the node itself are gone.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -34,14 +35,14 @@ impl Act for Leave {
     }
 
     async fn check(&self, session: &Session) -> Result<Check> {
-        let existing = session.provider.existing(&session.profile.name).await?;
+        let existing = session.provider.existing().await?;
         Ok(there(existing.iter().all(|node| node.name != self.node)))
     }
 
     async fn apply(&self, session: &Session, progress: &Progress) -> Result<()> {
         let client = session.client().await?;
         leaving::drain(client, &self.node, Instant::now() + patience::<Self>(), progress).await?;
-        session.release_node(&self.node).await?;
+        session.provider.release(&self.node).await?;
         Ok(leaving::forget(client, &self.node).await?)
     }
 

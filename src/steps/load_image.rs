@@ -7,14 +7,13 @@ use futures_util::future::try_join_all;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Mutex, OnceCell};
 
-use super::{Act, Session, Stage, goes_with_its_nodes, machine, needs};
+use super::{Act, Session, Stage, goes_with_its_nodes, needs};
 use crate::components::catalogue;
 use crate::error::{BoxError, Result};
 use crate::graph::{Check, Class, StepLimits};
 use crate::profile::NodeSpec;
 use crate::progress::Progress;
-use crate::provider::docker::copy_archive;
-use crate::provider::{AnyNode, Node, runtime};
+use crate::provider::{AnyNode, Node, Provider, runtime};
 
 /// The image is in the container runtime of every node that may have to run it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -44,30 +43,9 @@ impl Act for LoadImage {
     }
 
     async fn apply(&self, session: &Session, progress: &Progress) -> Result<()> {
-        let was = session.store.was().await?;
         let reference = session.store.reference(&self.image).await?;
-        let (mut containers, mut hosts) = (Vec::new(), Vec::new());
-        for node in self.lacking(session).await? {
-            match node {
-                AnyNode::Docker(node) => containers.push(node),
-                AnyNode::Ssh(node) => hosts.push(node),
-            }
-        }
-        let images = [reference.to_owned()];
-        try_join_all(hosts.iter().map(|host| machine::images::copy(session, host, &images, progress))).await?;
-        match containers.as_slice() {
-            [] => Ok(()),
-            nodes if reference == was.reference => Ok(copy_archive(&was.path, nodes).await?),
-            nodes => {
-                let docker = session.docker()?;
-                // a component that was added since the nodes were made
-                if !docker.has_image(reference).await? {
-                    docker.fetch_image(reference, &session.store, progress).await?;
-                }
-                progress.say(format!("to {} nodes", nodes.len()));
-                docker.copy_image(reference, nodes).await
-            }
-        }
+        let lacking = self.lacking(session).await?;
+        session.provider.load_image(reference, &lacking, &session.store, progress).await
     }
 
     goes_with_its_nodes!();

@@ -3,7 +3,6 @@
 //! the rooms below: nodes of `provider`, Kubernetes of `cluster`, objects of `components`.
 
 mod error;
-mod hosts;
 mod kind;
 mod session;
 
@@ -20,6 +19,7 @@ mod load_image;
 mod nodes_ready;
 mod part;
 mod pod_network;
+pub mod pool;
 mod prune;
 mod register;
 mod service_network;
@@ -45,7 +45,6 @@ mod machine {
 
 use std::sync::Arc;
 
-pub use hosts::Leases;
 pub use kind::{Act, Stage};
 use kind::{goes_with_its_nodes, needs, patience, steps, there};
 pub use session::Session;
@@ -57,6 +56,7 @@ steps! {
     WasImage in was_image,
     Images in docker::images,
     Network in docker::network,
+    ReservePool in pool,
     Node in docker::node,
     NodeImage in docker::node_image,
     Storage in docker::storage,

@@ -7,6 +7,7 @@ use crate::cluster::routed;
 use crate::error::Result;
 use crate::graph::{Check, Class, StepLimits};
 use crate::progress::Progress;
+use crate::provider::Provider;
 
 /// Pods of the node and of all others find each other.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

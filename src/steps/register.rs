@@ -7,6 +7,7 @@ use crate::cluster::registration;
 use crate::error::Result;
 use crate::graph::{Check, Class, StepLimits};
 use crate::progress::Progress;
+use crate::provider::Provider;
 
 /// The Node object is there, with its share of the pod subnet and the marks of what it is for.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -36,10 +37,10 @@ impl Act for Register {
 
     async fn apply(&self, session: &Session, _: &Progress) -> Result<()> {
         let cidr = session.segment(&self.node).await?.cidr;
-        let capacity = session.capacity(&self.node).await?;
-        let id = session.provider_id(&self.node);
-        let purpose = session.purpose(&self.node);
-        Ok(registration::register(session.client().await?, &self.node, purpose, cidr, capacity, &id).await?)
+        let (machine, purpose) = (session.provider.machine(&self.node).await?, session.purpose(&self.node));
+        let capacity = registration::Capacity { cpus: machine.cpus, memory: machine.memory };
+        let client = session.client().await?;
+        Ok(registration::register(client, &self.node, purpose, cidr, capacity, &machine.provider_id).await?)
     }
 
     goes_with_its_nodes!();

@@ -10,15 +10,15 @@ use tokio::task::spawn_blocking;
 
 use super::error::SessionError;
 use super::load_image::ImagesSeen;
-use crate::artifact::Store;
+use super::pool;
+use crate::artifact::{FilePin, Store, download, store};
 use crate::cluster::pki::Pki;
-use crate::cluster::{self, ClusterError, kubelet, leaving, registration, routed};
-use crate::components::{Decided, Owner, Part, PartId, Secrets, address_pool, catalogue, render};
+use crate::cluster::{self, ClusterError, leaving, registration, routed};
+use crate::components::{Decided, Owner, Part, PartId, Secrets, catalogue, render};
+use crate::decision::Choice;
 use crate::error::{BoxError, Result};
-use crate::profile::{AddressRange, NodeSpec, Pool, Profile, Role};
-use crate::provider::docker::{DockerProvider, EngineInfo};
-use crate::provider::machine::facts::Facts;
-use crate::provider::{AnyNode, AnyProvider, Node, machine};
+use crate::profile::{AddressRange, NodeSpec, Profile, Role};
+use crate::provider::{AnyNode, AnyProvider, Leases, Network, Node, Provider};
 use crate::state::State;
 
 /// One cluster, as the steps of a run see it.
@@ -33,13 +33,11 @@ pub struct Session {
     pub state: State,
     /// A kubeconfig of the user's that the cluster's entries go into, on request.
     pub merge_into: Option<PathBuf>,
-    engine: OnceCell<EngineInfo>,
     pki: OnceCell<Pki>,
     client: OnceCell<Client>,
     pool: OnceCell<AddressRange>,
     decided: OnceCell<Decided>,
     segments: OnceCell<Vec<routed::Segment>>,
-    pub(super) facts: OnceCell<Vec<Facts>>,
     pub(super) images_seen: ImagesSeen,
 }
 
@@ -52,39 +50,12 @@ impl Session {
             store,
             state,
             merge_into,
-            engine: OnceCell::new(),
             pki: OnceCell::new(),
             client: OnceCell::new(),
             pool: OnceCell::new(),
             decided: OnceCell::new(),
             segments: OnceCell::new(),
-            facts: OnceCell::new(),
             images_seen: ImagesSeen::default(),
-        }
-    }
-
-    /// The Docker engine, for what only it can do.
-    ///
-    /// # Errors
-    /// The nodes are machines.
-    pub fn docker(&self) -> Result<&DockerProvider> {
-        match &self.provider {
-            AnyProvider::Docker(docker) => Ok(docker),
-            AnyProvider::Ssh(_) => Err(SessionError::OtherProvider { wants: "Docker" }.into()),
-        }
-    }
-
-    /// The engine's account of itself.
-    pub async fn engine(&self) -> Result<&EngineInfo> {
-        let docker = self.docker()?;
-        Ok(self.engine.get_or_try_init(|| docker.info()).await?)
-    }
-
-    /// Whether what nodes are made of can be asked: the engine, or every host.
-    pub async fn reachable(&self) -> Result<()> {
-        match &self.provider {
-            AnyProvider::Docker(_) => self.engine().await.map(drop),
-            AnyProvider::Ssh(_) => self.nodes().await.map(drop),
         }
     }
 
@@ -100,21 +71,7 @@ impl Session {
 
     /// All nodes of the profile, in its order; each must be running.
     pub async fn nodes(&self) -> Result<Vec<AnyNode>> {
-        self.provider.nodes(&self.profile.nodes()).await
-    }
-
-    /// What the hosts say of themselves, in the profile's order; empty where nodes are containers.
-    pub async fn facts(&self) -> Result<&[Facts]> {
-        let facts = self.facts.get_or_try_init(|| async {
-            if let AnyProvider::Docker(_) = self.provider {
-                return Ok(Vec::new());
-            }
-            let nodes = self.nodes().await?;
-            let all: Vec<Ipv4Addr> = nodes.iter().map(Node::address).collect();
-            let gather = nodes.iter().map(|node| machine::facts::gather(node, &all));
-            Ok::<_, BoxError>(futures_util::future::try_join_all(gather).await?)
-        });
-        facts.await.map(Vec::as_slice)
+        self.provider.nodes(self.profile.nodes().as_slice()).await
     }
 
     /// Nodes of the cluster that the profile no longer asks for.
@@ -123,7 +80,7 @@ impl Session {
     /// One of them holds a volume that would be lost with it.
     pub async fn leaving(&self) -> Result<Vec<NodeSpec>> {
         let wanted = self.profile.nodes();
-        let existing = self.provider.existing(&self.profile.name).await?;
+        let existing = self.provider.existing().await?;
         let leaving: Vec<NodeSpec> = existing
             .into_iter()
             .filter(|node| !wanted.contains(&node.name))
@@ -145,7 +102,7 @@ impl Session {
     /// It may have some: it does not run, or they cannot be read.
     pub async fn pki(&self) -> Result<&Pki> {
         let pki = self.pki.get_or_try_init(|| async {
-            let existing = self.provider.existing(&self.profile.name).await?;
+            let existing = self.provider.existing().await?;
             let Some(node) = existing.iter().find(|node| node.role == Role::ControlPlane) else { return Ok(Pki::generate()?) };
             if !node.running {
                 return Err(SessionError::ControlPlaneStopped { node: node.name.clone(), status: node.status.clone() }.into());
@@ -171,52 +128,11 @@ impl Session {
         self.client.get_or_try_init(|| client).await
     }
 
-    /// Host and port by which nodes reach the API server: a name where the nodes' network resolves names.
-    pub async fn endpoint(&self) -> Result<String> {
-        Ok(match &self.provider {
-            AnyProvider::Docker(_) => format!("{}:6443", self.control_plane_name()),
-            AnyProvider::Ssh(_) => format!("{}:6443", self.control_plane().await?.address()),
-        })
-    }
-
-    /// What differs between nodes for their kubelets.
-    pub async fn quirks(&self, node: &str) -> Result<kubelet::Quirks> {
-        if let AnyProvider::Docker(_) = self.provider {
-            return Ok(kubelet::Quirks { cgroup_v1: self.engine().await?.cgroup_v1, in_container: true, ..Default::default() });
-        }
-        let Some(facts) = self.facts().await?.get(self.position(node)) else { return Ok(kubelet::Quirks::default()) };
-        Ok(kubelet::Quirks {
-            cgroup_v1: facts.cgroup_v1,
-            in_container: false,
-            name: (facts.hostname != node).then(|| node.to_owned()),
-            resolver: Some(facts.resolver.clone()).filter(|path| !path.is_empty()),
-            nameserver: facts.gateway.filter(|_| facts.nameservers.iter().all(Ipv4Addr::is_loopback)),
-        })
-    }
-
-    /// What a node's machine has.
-    pub async fn capacity(&self, node: &str) -> Result<registration::Capacity> {
-        if let AnyProvider::Docker(_) = self.provider {
-            let engine = self.engine().await?;
-            return Ok(registration::Capacity { cpus: engine.cpus, memory: engine.memory });
-        }
-        let facts = self.facts().await?.get(self.position(node)).cloned().unwrap_or_default();
-        Ok(registration::Capacity { cpus: facts.cpus, memory: facts.memory })
-    }
-
     /// What a node is for.
     pub fn purpose(&self, node: &str) -> registration::Purpose {
         match self.profile.nodes().control_planes().any(|spec| spec.name == node) {
             true => registration::Purpose::ControlPlane { schedulable: self.profile.nodes().workers().next().is_none() },
             false => registration::Purpose::Worker,
-        }
-    }
-
-    /// A node's `spec.providerID`: in kind's form where kind is to know it.
-    pub fn provider_id(&self, node: &str) -> String {
-        match &self.provider {
-            AnyProvider::Docker(_) => format!("kind://docker/{}/{node}", self.profile.name),
-            AnyProvider::Ssh(_) => format!("hearth://ssh/{}/{node}", self.profile.name),
         }
     }
 
@@ -228,11 +144,7 @@ impl Session {
                 nodes.iter().map(|node| async { Ok::<_, BoxError>((node.name().to_owned(), routed::segment(node).await?)) });
             let had = futures_util::future::try_join_all(had).await?;
             let shares = routed::share(self.profile.kubernetes.pod_subnet, &had)?;
-            let host = |node: &AnyNode| match self.provider {
-                AnyProvider::Docker(_) => node.name().to_owned(),
-                AnyProvider::Ssh(_) => node.address().to_string(),
-            };
-            let segments = nodes.iter().zip(shares).map(|(node, cidr)| routed::Segment { host: host(node), cidr });
+            let segments = nodes.iter().zip(shares).map(|(node, cidr)| routed::Segment { host: node.host(), cidr });
             Ok::<_, BoxError>(segments.collect())
         });
         segments.await.map(Vec::as_slice)
@@ -259,34 +171,70 @@ impl Session {
             others: others.map(|(_, segment)| segment.clone()).collect(),
             service: self.profile.kubernetes.service_subnet.hosts().next().unwrap_or(Ipv4Addr::UNSPECIFIED),
             api_server: segments[0].host.clone(),
-            machine: matches!(self.provider, AnyProvider::Ssh(_)),
+            machine: !self.provider.machine(node).await?.quirks.in_container,
         }))
     }
 
-    /// The address pool: the profile's, or the one recorded on the control plane, or one planned now.
-    pub async fn pool(&self) -> Result<AddressRange> {
-        let pool = self.pool.get_or_try_init(|| async {
-            if let Some(Pool::Range(range)) = self.profile.components.metallb.as_ref().map(|metallb| metallb.pool) {
-                return Ok(range);
-            }
-            let Ok(docker) = self.docker() else { return self.pool_of_hosts().await };
-            let view = docker.network_view().await?.ok_or(crate::provider::docker::DockerError::NoSubnet)?;
-            match view.own {
-                Some(own) => Ok(own),
-                None => Ok(address_pool::plan(view.subnet, &view.used, &view.taken, address_pool::AUTOMATIC_SIZE)?.range),
-            }
-        });
-        pool.await.copied()
+    /// The address pool that the profile gives.
+    pub fn given_pool(&self) -> Option<AddressRange> {
+        self.profile.components.metallb.as_ref()?.pool.given()
     }
 
-    /// The gateway's address: the profile's, or the pool's first.
-    pub async fn vip(&self) -> Result<Ipv4Addr> {
-        let pool = self.pool().await?;
-        match self.profile.components.istio.as_ref().and_then(|istio| istio.gateway.vip.given()) {
-            Some(vip) if !pool.contains(vip) => Err(SessionError::VipOutsidePool { vip, pool }.into()),
-            Some(vip) => Ok(vip),
-            None => Ok(pool.first),
+    /// The address pool with the reason for it; what is not reserved yet may still change. None while there is no network.
+    pub async fn choose_pool(&self) -> Result<Option<Choice<AddressRange>>> {
+        if let Some(given) = self.given_pool() {
+            return Ok(Some(Choice::new(given, "as the profile says")));
         }
+        if let Some(pool) = self.pool.get() {
+            return Ok(Some(Choice::new(*pool, "the cluster has it already")));
+        }
+        let Some(network) = self.provider.network().await? else { return Ok(None) };
+        if let Some(recorded) = network.own {
+            self.pool.get_or_init(|| async { recorded }).await;
+        }
+        pool::choose(None, &network, None).map(Some)
+    }
+
+    /// The address pool.
+    ///
+    /// # Errors
+    /// There is no network to choose one from, or no room on it.
+    pub async fn pool(&self) -> Result<AddressRange> {
+        Ok(self.choose_pool().await?.ok_or(SessionError::NoNetwork)?.value)
+    }
+
+    /// Records the address pool, once and for all: the preferred one if it is still free.
+    pub async fn reserve_pool(&self, preferred: Option<AddressRange>) -> Result<AddressRange> {
+        let choose = |network: &Network| Ok(pool::choose(self.given_pool(), network, preferred)?.value);
+        let pool = self.provider.reserve_pool(&choose).await?;
+        Ok(*self.pool.get_or_init(|| async { pool }).await)
+    }
+
+    /// Takes the leases of a run, so that no other one works on the same machines.
+    pub async fn take_leases(&self) -> Result<Leases> {
+        // the lock on the state directory keeps runs with the same one apart; what a killed one left is theirs
+        let who = format!("process {}, cluster {}", std::process::id(), self.profile.name);
+        self.provider.take_leases(&self.state.desk(), &who).await
+    }
+
+    /// Images, programs and files that an `up` would need and that are nowhere to be had.
+    pub async fn nowhere(&self) -> Result<Vec<String>> {
+        let mut nowhere = self.provider.nowhere(&catalogue::pulled(&self.profile), &self.store).await?;
+        let mut pins: Vec<FilePin> = catalogue::parts(&self.profile).iter().filter_map(|part| part.file()).collect();
+        pins.dedup_by_key(|pin| pin.name);
+        for pin in pins.into_iter().filter(|pin| !self.store.has_file(pin)) {
+            if !store::answers(&download::server(pin.url)).await {
+                nowhere.push(format!("{} ({})", pin.name, pin.url));
+            }
+        }
+        nowhere.sort();
+        nowhere.dedup();
+        Ok(nowhere)
+    }
+
+    /// The gateway's address.
+    pub async fn vip(&self) -> Result<Ipv4Addr> {
+        Ok(pool::vip(&self.profile, self.pool().await?)?.value)
     }
 
     /// What the components are rendered with.

@@ -8,7 +8,7 @@ use futures_util::StreamExt;
 
 use super::{DockerError, DockerNode, DockerProvider, call};
 use crate::error::Result;
-use crate::provider::{Command, Node};
+use crate::provider::{Command, Node, Provider};
 
 /// kind gives a node this long to boot; several at once on a busy machine need more.
 const BOOT_LIMIT: Duration = Duration::from_secs(90);
@@ -32,7 +32,7 @@ impl DockerProvider {
     /// Waits until the node takes commands and its container runtime answers.
     pub async fn wait_booted(&self, name: &str) -> Result<()> {
         let options = LogsOptionsBuilder::new().follow(true).stdout(true).stderr(true).build();
-        let mut log = Box::pin(self.engine().logs(name, Some(options)));
+        let mut log = Box::pin(self.engine.docker.logs(name, Some(options)));
         let mut text = String::new();
         let booted = async {
             while let Some(chunk) = log.next().await {

@@ -12,7 +12,7 @@ use bollard::query_parameters::{
 };
 
 use super::{
-    CLUSTER_LABEL, DockerError, DockerNode, DockerProvider, NETWORK, OWNER_LABEL, POOL_LABEL, ROLE_LABEL, call, is_absent,
+    CLUSTER_LABEL, DockerError, DockerNode, DockerProvider, Engine, NETWORK, OWNER_LABEL, POOL_LABEL, ROLE_LABEL, call, is_absent,
 };
 use crate::profile::{AddressRange, Role};
 
@@ -35,76 +35,13 @@ pub struct Container {
     pub api_port: Option<u16>,
 }
 
-impl DockerProvider {
-    /// Every container that claims to belong to this cluster, running or not, ours or not.
-    pub async fn containers(&self) -> Result<Vec<Container>, DockerError> {
-        let listed = self.containers_labelled(&format!("{CLUSTER_LABEL}={}", self.cluster)).await?;
+impl Engine {
+    /// Every container that claims to belong to a cluster, running or not, ours or not.
+    pub async fn containers(&self, cluster: &str) -> Result<Vec<Container>, DockerError> {
+        let listed = self.containers_labelled(&format!("{CLUSTER_LABEL}={cluster}")).await?;
         let mut containers: Vec<Container> = listed.into_iter().filter_map(summarize).collect();
         containers.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(containers)
-    }
-
-    /// Like [`Self::containers`], but refuses a cluster of that name that is not ours.
-    pub async fn own_containers(&self) -> Result<Vec<Container>, DockerError> {
-        let containers = self.containers().await?;
-        let foreign: Vec<&str> = containers.iter().filter(|c| !c.ours).map(|c| c.name.as_str()).collect();
-        if !foreign.is_empty() {
-            return Err(DockerError::Foreign { cluster: self.cluster.clone(), containers: foreign.join(", ") });
-        }
-        Ok(containers)
-    }
-
-    /// The node of that name, which must be running.
-    pub async fn node(&self, name: &str) -> Result<DockerNode, DockerError> {
-        let found = self.own_containers().await?.into_iter().find(|container| container.name == name);
-        let container = found.ok_or_else(|| DockerError::NoNode { node: name.to_owned(), cluster: self.cluster.clone() })?;
-        self.open(&container)
-    }
-
-    /// A node out of its container.
-    pub fn open(&self, container: &Container) -> Result<DockerNode, DockerError> {
-        match container.address {
-            Some(address) => Ok(DockerNode::new(self.docker.clone(), container, address)),
-            None => Err(DockerError::NoAddress { node: container.name.clone(), state: container.status.clone() }),
-        }
-    }
-
-    /// Makes the container from `image` if absent, and starts it. `pool` is recorded on control planes.
-    pub async fn start_node(&self, name: &str, role: Role, image: &str, pool: Option<AddressRange>) -> Result<(), DockerError> {
-        if !self.own_containers().await?.iter().any(|container| container.name == name) {
-            let port = match role {
-                Role::ControlPlane => Some(self.nodes.api_port.map_or_else(free_port, Ok)?),
-                Role::Worker => None,
-            };
-            let options = CreateContainerOptionsBuilder::new().name(name).build();
-            let body = container_body(&self.cluster, name, role, image, port, pool);
-            self.docker.create_container(Some(options), body).await.map_err(call(format!("create container `{name}`")))?;
-        }
-        self.docker.start_container(name, None::<StartContainerOptions>).await.map_err(call(format!("start container `{name}`")))
-    }
-
-    /// Removes the container and its anonymous volumes; fine when it is gone already.
-    pub async fn remove_node(&self, name: &str) -> Result<(), DockerError> {
-        let options = RemoveContainerOptionsBuilder::new().force(true).v(true).build();
-        match self.docker.remove_container(name, Some(options)).await {
-            Err(error) if !is_absent(&error) => Err(call(format!("remove container `{name}`"))(error)),
-            _ => Ok(()),
-        }
-    }
-
-    /// Volumes that the containers of this cluster hold.
-    pub async fn volumes(&self) -> Result<Vec<String>, DockerError> {
-        let listed = self.containers_labelled(&format!("{CLUSTER_LABEL}={}", self.cluster)).await?;
-        Ok(listed.into_iter().flat_map(|container| container.mounts.unwrap_or_default()).filter_map(|mount| mount.name).collect())
-    }
-
-    /// True while a volume of that name exists.
-    pub async fn has_volume(&self, name: &str) -> Result<bool, DockerError> {
-        match self.docker.inspect_volume(name).await {
-            Ok(_) => Ok(true),
-            Err(error) if is_absent(&error) => Ok(false),
-            Err(error) => Err(call(format!("inspect volume {name}"))(error)),
-        }
     }
 
     /// Containers that carry a label, running or not.
@@ -112,6 +49,74 @@ impl DockerProvider {
         let filters = HashMap::from([("label", vec![label])]);
         let options = ListContainersOptionsBuilder::new().all(true).filters(&filters).build();
         self.docker.list_containers(Some(options)).await.map_err(call("list containers"))
+    }
+}
+
+impl DockerProvider {
+    /// The cluster's containers, running or not. A cluster of that name that is not ours is refused.
+    pub async fn own_containers(&self) -> Result<Vec<Container>, DockerError> {
+        let containers = self.engine.containers(&self.cluster).await?;
+        let foreign: Vec<&str> = containers.iter().filter(|c| !c.ours).map(|c| c.name.as_str()).collect();
+        if !foreign.is_empty() {
+            return Err(DockerError::Foreign { cluster: self.cluster.clone(), containers: foreign.join(", ") });
+        }
+        Ok(containers)
+    }
+
+    /// A node out of its container.
+    pub fn open(&self, container: &Container) -> Result<DockerNode, DockerError> {
+        match container.address {
+            Some(address) => Ok(DockerNode::new(self.engine.docker.clone(), container, address)),
+            None => Err(DockerError::NoAddress { node: container.name.clone(), state: container.status.clone() }),
+        }
+    }
+
+    /// Makes the container from `image` if absent, and starts it. A control plane's shows the pool that was reserved.
+    pub async fn start_node(&self, name: &str, role: Role, image: &str) -> Result<(), DockerError> {
+        if !self.own_containers().await?.iter().any(|container| container.name == name) {
+            let port = match role {
+                Role::ControlPlane => Some(self.nodes.api_port.map_or_else(free_port, Ok)?),
+                Role::Worker => None,
+            };
+            let options = CreateContainerOptionsBuilder::new().name(name).build();
+            let mut reserved = self.reserved.lock().await;
+            let pool = reserved.as_ref().map(|reserved| reserved.range);
+            let body = container_body(&self.cluster, name, role, image, port, pool);
+            self.engine.docker.create_container(Some(options), body).await.map_err(call(format!("create container `{name}`")))?;
+            if role == Role::ControlPlane {
+                // others see it now
+                *reserved = None;
+            }
+        }
+        self.engine
+            .docker
+            .start_container(name, None::<StartContainerOptions>)
+            .await
+            .map_err(call(format!("start container `{name}`")))
+    }
+
+    /// Removes the container and its anonymous volumes; fine when it is gone already.
+    pub async fn remove_node(&self, name: &str) -> Result<(), DockerError> {
+        let options = RemoveContainerOptionsBuilder::new().force(true).v(true).build();
+        match self.engine.docker.remove_container(name, Some(options)).await {
+            Err(error) if !is_absent(&error) => Err(call(format!("remove container `{name}`"))(error)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Volumes that the containers of this cluster hold.
+    pub async fn volumes(&self) -> Result<Vec<String>, DockerError> {
+        let listed = self.engine.containers_labelled(&format!("{CLUSTER_LABEL}={}", self.cluster)).await?;
+        Ok(listed.into_iter().flat_map(|container| container.mounts.unwrap_or_default()).filter_map(|mount| mount.name).collect())
+    }
+
+    /// True while a volume of that name exists.
+    pub async fn has_volume(&self, name: &str) -> Result<bool, DockerError> {
+        match self.engine.docker.inspect_volume(name).await {
+            Ok(_) => Ok(true),
+            Err(error) if is_absent(&error) => Ok(false),
+            Err(error) => Err(call(format!("inspect volume {name}"))(error)),
+        }
     }
 }
 

@@ -19,6 +19,7 @@ use tokio::sync::mpsc;
 
 use super::{DockerError, DockerNode, DockerProvider, OWNER_LABEL, call};
 use crate::artifact::short_digest;
+use crate::decision::Choice;
 use crate::error::Result;
 use crate::progress::Progress;
 use crate::provider::runtime::import;
@@ -59,10 +60,20 @@ impl DockerProvider {
     pub async fn derived_reference(&self, images: &[String]) -> Result<String, DockerError> {
         let mut recipe = SCRIPT.to_owned();
         for reference in self.ingredients(images) {
-            let image = self.docker.inspect_image(reference).await.map_err(call(format!("inspect image {reference}")))?;
+            let image = self.engine.docker.inspect_image(reference).await.map_err(call(format!("inspect image {reference}")))?;
             recipe += &format!("{reference} {}\n", image.id.unwrap_or_default());
         }
         Ok(format!("{REPOSITORY}:{}", short_digest(recipe.as_bytes())))
+    }
+
+    /// The image that nodes start from: the one derived with `images` if it is there, else the profile's. The engine has all
+    /// of `images`.
+    pub async fn image_of_nodes(&self, images: &[String]) -> Result<Choice<String>, DockerError> {
+        let (base, derived) = (&self.nodes.image, self.derived_reference(images).await?);
+        Ok(match self.has_image(&derived).await? {
+            true => Choice::new(derived, format!("kept by an earlier run: {base} with {} images inside", images.len())),
+            false => Choice::new(base.clone(), "the profile's: none with the components' images inside is kept"),
+        })
     }
 
     /// The names of the images that go into a derived one.
@@ -114,9 +125,13 @@ impl DockerProvider {
             }),
             ..Default::default()
         };
-        self.docker.create_container(Some(options), body).await.map_err(call("create the image builder"))?;
-        self.docker.start_container(builder, None::<StartContainerOptions>).await.map_err(call("start the image builder"))?;
-        let node = DockerNode::builder(self.docker.clone(), builder);
+        self.engine.docker.create_container(Some(options), body).await.map_err(call("create the image builder"))?;
+        self.engine
+            .docker
+            .start_container(builder, None::<StartContainerOptions>)
+            .await
+            .map_err(call("start the image builder"))?;
+        let node = DockerNode::builder(self.engine.docker.clone(), builder);
         let script = |phase: &str| {
             let argv = ["sh", "-s", phase, form.name()].map(str::to_owned);
             Command::new(argv).stdin(SCRIPT).timeout(Duration::from_secs(600))
@@ -133,14 +148,18 @@ impl DockerProvider {
         let label = self.recipe_label(images);
         let changes = format!("ENTRYPOINT [\"/usr/local/bin/entrypoint\",\"/sbin/init\"]\nLABEL {label}");
         let options = CommitContainerOptionsBuilder::new().container(builder).repo(repository).tag(tag).changes(&changes).build();
-        self.docker.commit_container(options, ContainerConfig::default()).await.map_err(call("keep the derived node image"))?;
+        self.engine
+            .docker
+            .commit_container(options, ContainerConfig::default())
+            .await
+            .map_err(call("keep the derived node image"))?;
         Ok(())
     }
 
     /// Copies all images out of the engine in one stream: layers they share travel once.
     async fn import_into(&self, node: &DockerNode, images: &[String], form: Form) -> Result<(), BuildError> {
         let references: Vec<&str> = images.iter().map(String::as_str).collect();
-        let mut export = Box::pin(self.docker.export_images(&references));
+        let mut export = Box::pin(self.engine.docker.export_images(&references));
         let (sender, receiver) = mpsc::channel(8);
         let feed = async move {
             while let Some(chunk) = export.next().await {
@@ -159,7 +178,7 @@ impl DockerProvider {
 
     /// Builders that killed runs of this cluster left behind.
     pub async fn builders(&self) -> Result<Vec<String>, DockerError> {
-        let listed = self.containers_labelled(&format!("{OWNER_LABEL}={}", self.cluster)).await?;
+        let listed = self.engine.containers_labelled(&format!("{OWNER_LABEL}={}", self.cluster)).await?;
         let names = listed.into_iter().flat_map(|container| container.names.unwrap_or_default());
         Ok(names.map(|name| name.trim_start_matches('/').to_owned()).filter(|name| name.starts_with(BUILDER)).collect())
     }
@@ -182,10 +201,10 @@ impl DockerProvider {
         let label = self.recipe_label(images);
         let filters = HashMap::from([("label", vec![label.as_str()])]);
         let options = ListImagesOptionsBuilder::new().filters(&filters).build();
-        let listed = self.docker.list_images(Some(options)).await.unwrap_or_default();
+        let listed = self.engine.docker.list_images(Some(options)).await.unwrap_or_default();
         for tag in listed.into_iter().flat_map(|image| image.repo_tags).filter(|tag| tag != current) {
             // in use: the engine refuses, and that is right
-            let _refused = self.docker.remove_image(&tag, None::<RemoveImageOptions>, None).await;
+            let _refused = self.engine.docker.remove_image(&tag, None::<RemoveImageOptions>, None).await;
         }
     }
 }

@@ -13,6 +13,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::sync::mpsc;
 
 use super::Container;
+use crate::error::Family;
 use crate::profile::Role;
 use crate::provider::archive::archive;
 use crate::provider::{Command, FileSpec, Node, NodeError, Output};
@@ -84,7 +85,7 @@ impl DockerNode {
     }
 
     fn transport(&self, action: impl Into<String>, source: impl std::error::Error + Send + Sync + 'static) -> NodeError {
-        NodeError::Transport { node: self.name.clone(), action: action.into(), source: Box::new(source) }
+        NodeError::Transport { node: self.name.clone(), action: action.into(), family: Family::Docker, source: Box::new(source) }
     }
 }
 

@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 
 use super::{DockerError, DockerNode, DockerProvider, call, is_absent};
 use crate::artifact::Store;
-use crate::error::Result;
+use crate::error::{Family, Result};
 use crate::progress::Progress;
 use crate::provider::runtime::import;
 use crate::provider::{Node, NodeError};
@@ -15,7 +15,7 @@ use crate::provider::{Node, NodeError};
 impl DockerProvider {
     /// True when the engine has the image.
     pub async fn has_image(&self, reference: &str) -> Result<bool, DockerError> {
-        match self.docker.inspect_image(reference).await {
+        match self.engine.docker.inspect_image(reference).await {
             Ok(_) => Ok(true),
             Err(error) if is_absent(&error) => Ok(false),
             Err(error) => Err(call(format!("inspect image {reference}"))(error)),
@@ -53,7 +53,7 @@ impl DockerProvider {
             options = options.tag("latest");
         }
         let options = options.build();
-        let pull = self.docker.create_image(Some(options), None, None);
+        let pull = self.engine.docker.create_image(Some(options), None, None);
         pull.try_for_each(|_| async { Ok(()) }).await.map_err(call(format!("pull image {reference}")))
     }
 
@@ -63,13 +63,13 @@ impl DockerProvider {
         let file = tokio::fs::File::open(path).await.map_err(|error| call(action())(error.into()))?;
         let options = ImportImageOptionsBuilder::new().quiet(true).build();
         let body = bollard::body_try_stream(chunks(file));
-        let load = self.docker.import_image(options, body, None);
+        let load = self.engine.docker.import_image(options, body, None);
         load.try_for_each(|_| async { Ok(()) }).await.map_err(call(action()))
     }
 
     /// Streams an image out of the engine once, into all `nodes` at the same time.
     pub async fn copy_image(&self, reference: &str, nodes: &[DockerNode]) -> Result<()> {
-        let mut export = Box::pin(self.docker.export_image(reference));
+        let mut export = Box::pin(self.engine.docker.export_image(reference));
         let (senders, imports) = fan_out(nodes);
         let feed = async move {
             while let Some(chunk) = export.next().await {
@@ -90,6 +90,7 @@ pub async fn copy_archive(path: &std::path::Path, nodes: &[DockerNode]) -> Resul
     let unreadable = |error| NodeError::Transport {
         node: nodes.first().map(|node| node.name().to_owned()).unwrap_or_default(),
         action: format!("reading {}", path.display()),
+        family: Family::Docker,
         source: Box::new(error) as _,
     };
     let mut file = Box::pin(chunks(tokio::fs::File::open(path).await.map_err(unreadable)?));

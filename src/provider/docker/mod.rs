@@ -9,16 +9,24 @@ mod exec;
 mod image;
 mod network;
 mod owned;
+mod provider;
 mod turn;
+
+use std::error::Error;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
 
 use bollard::Docker;
 use bollard::errors::Error as EngineError;
+use tokio::sync::{Mutex, OnceCell};
 
 pub use container::Container;
 pub use exec::DockerNode;
 pub use image::copy_archive;
-pub use network::NetworkView;
+pub use network::NodeNetwork;
 pub use owned::Owned;
+pub use provider::{api_server, endpoint};
 pub use turn::{Held, Turn};
 
 use crate::error::{Explain, Family};
@@ -34,15 +42,32 @@ pub const ROLE_LABEL: &str = "io.x-k8s.kind.role";
 pub const OWNER_LABEL: &str = "hearth.dev/profile";
 /// Our label on a control plane: the address pool planned for its cluster.
 const POOL_LABEL: &str = "hearth.dev/pool";
+/// The port on which API servers listen.
+const API_PORT: u16 = 6443;
 /// The oldest engine API that has private cgroup namespaces (Docker 20.10).
 const OLDEST_API: (u32, u32) = (1, 41);
+
+/// The Docker engine.
+#[derive(Clone)]
+pub struct Engine {
+    docker: Docker,
+}
 
 /// The Docker engine and one cluster on it.
 #[derive(Clone)]
 pub struct DockerProvider {
-    docker: Docker,
+    engine: Engine,
     cluster: String,
     nodes: DockerNodes,
+    info: Arc<OnceCell<EngineInfo>>,
+    /// The address pool that no other cluster can choose until the control plane's label shows it.
+    reserved: Arc<Mutex<Option<Reserved>>>,
+}
+
+/// An address pool, and the turn in which it was chosen.
+struct Reserved {
+    range: AddressRange,
+    _turn: Held,
 }
 
 /// What the engine says of itself and its host.
@@ -82,7 +107,7 @@ pub enum DockerError {
         address: String,
         /// What went wrong.
         #[source]
-        source: EngineError,
+        source: Unreachable,
     },
     /// The engine is older than the oldest that works.
     #[error("Docker engine {version} (API {api}) is too old: API 1.41 (Docker 20.10) or later is needed")]
@@ -188,6 +213,53 @@ impl Explain for DockerError {
     }
 }
 
+/// Why no engine answers.
+#[derive(Debug, thiserror::Error)]
+pub enum Unreachable {
+    /// Its address is of a kind that cannot be connected to.
+    #[error(transparent)]
+    Address(Cause),
+    /// This user may not connect to it.
+    #[error(transparent)]
+    Forbidden(Cause),
+    /// It took the connection and said nothing.
+    #[error("it has not answered within {0:?}")]
+    Silent(Duration),
+    /// Anything else: mostly there is none.
+    #[error(transparent)]
+    Other(Cause),
+}
+
+/// What the engine's client, or the system, said.
+type Cause = Box<dyn Error + Send + Sync>;
+
+impl Unreachable {
+    fn of(error: EngineError) -> Self {
+        match error {
+            EngineError::UnsupportedURISchemeError { .. } => Unreachable::Address(error.into()),
+            error if is_forbidden(&error) => Unreachable::Forbidden(error.into()),
+            error => Unreachable::Other(error.into()),
+        }
+    }
+}
+
+/// True when the system refused the connection for lack of rights.
+fn is_forbidden(error: &EngineError) -> bool {
+    let mut cause: Option<&(dyn Error + 'static)> = Some(error);
+    while let Some(inner) = cause {
+        // the client's own wrapper passes for the error within, and so hides it from this walk
+        let within = match inner.downcast_ref::<EngineError>() {
+            Some(EngineError::IOError { err }) => Some(err),
+            _ => inner.downcast_ref::<io::Error>(),
+        };
+        if within.is_some_and(|error| error.kind() == io::ErrorKind::PermissionDenied) {
+            return true;
+        }
+        cause = inner.source();
+    }
+    false
+}
+
 /// Puts a name to what was attempted when the engine refuses.
 fn call(action: impl Into<String>) -> impl FnOnce(EngineError) -> DockerError {
     let action = action.into();
@@ -199,17 +271,14 @@ fn is_absent(error: &EngineError) -> bool {
     matches!(error, EngineError::DockerResponseServerError { status_code: 404, .. })
 }
 
-impl DockerProvider {
-    /// Connects to the engine that `DOCKER_HOST` or the platform's default names; talks to nobody yet.
-    pub fn new(cluster: &str, nodes: &DockerNodes) -> Result<Self, DockerError> {
-        let docker =
-            Docker::connect_with_defaults().map_err(|source| DockerError::Absent { address: engine_address(), source })?;
-        Ok(DockerProvider { docker, cluster: cluster.to_owned(), nodes: nodes.clone() })
+impl Engine {
+    /// The engine that `DOCKER_HOST` or the platform's default names; talks to nobody yet.
+    pub fn connect() -> Result<Self, DockerError> {
+        Ok(Engine { docker: Docker::connect_with_defaults().map_err(absent)? })
     }
 
     /// Asks the engine about itself, and refuses one that is absent or too old.
     pub async fn info(&self) -> Result<EngineInfo, DockerError> {
-        let absent = |source| DockerError::Absent { address: engine_address(), source };
         let version = self.docker.version().await.map_err(absent)?;
         let api = version.api_version.unwrap_or_default();
         let number = |part: Option<&str>| part.and_then(|text| text.parse::<u32>().ok()).unwrap_or(0);
@@ -236,16 +305,34 @@ impl DockerProvider {
             proxied: info.https_proxy.is_some_and(|proxy| !proxy.is_empty()),
         })
     }
+}
 
-    /// The node image that the profile names.
-    pub fn node_base(&self) -> &str {
-        &self.nodes.image
+impl DockerProvider {
+    /// The cluster of that name; talks to nobody yet.
+    pub fn new(cluster: &str, nodes: &DockerNodes) -> Result<Self, DockerError> {
+        Ok(DockerProvider {
+            engine: Engine::connect()?,
+            cluster: cluster.to_owned(),
+            nodes: nodes.clone(),
+            info: Arc::default(),
+            reserved: Arc::default(),
+        })
     }
 
-    /// The engine's client.
-    pub fn engine(&self) -> &Docker {
-        &self.docker
+    /// The engine itself.
+    pub fn engine(&self) -> &Engine {
+        &self.engine
     }
+
+    /// What the engine says of itself, asked once.
+    pub async fn info(&self) -> Result<&EngineInfo, DockerError> {
+        self.info.get_or_try_init(|| self.engine.info()).await
+    }
+}
+
+/// No engine answers.
+fn absent(source: EngineError) -> DockerError {
+    DockerError::Absent { address: engine_address(), source: Unreachable::of(source) }
 }
 
 /// Where the engine is looked for.
@@ -253,8 +340,18 @@ pub fn engine_address() -> String {
     std::env::var("DOCKER_HOST").unwrap_or_else(|_| "unix:///var/run/docker.sock".to_owned())
 }
 
-/// Reads `a.b.c.d-e.f.g.h`.
-fn parse_range(text: &str) -> Option<AddressRange> {
-    let (first, last) = text.split_once('-')?;
-    Some(AddressRange { first: first.parse().ok()?, last: last.parse().ok()? })
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn why_no_engine_answers_is_known_by_its_cause() {
+        let denied = || io::Error::from(io::ErrorKind::PermissionDenied);
+        let scheme = EngineError::UnsupportedURISchemeError { uri: "ssh://home".into() };
+        assert!(matches!(Unreachable::of(scheme), Unreachable::Address(_)));
+        assert!(matches!(Unreachable::of(EngineError::IOError { err: denied() }), Unreachable::Forbidden(_)));
+        assert!(matches!(Unreachable::of(denied().into()), Unreachable::Forbidden(_)));
+        let missing = EngineError::SocketNotFoundError("/var/run/docker.sock".into());
+        assert!(matches!(Unreachable::of(missing), Unreachable::Other(_)));
+    }
 }

@@ -1,7 +1,6 @@
 //! The network all kind clusters share: made when absent, removed only if we made it and nothing uses it.
 
 use std::collections::HashMap;
-use std::net::Ipv4Addr;
 
 use bollard::errors::Error as EngineError;
 use bollard::models::{Ipam, IpamConfig, NetworkCreateRequest, NetworkInspect};
@@ -9,52 +8,22 @@ use bollard::query_parameters::{InspectNetworkOptions, ListContainersOptionsBuil
 use ipnet::Ipv4Net;
 use sha2::{Digest, Sha256};
 
-use super::{DockerError, DockerProvider, NETWORK, OWNER_LABEL, POOL_LABEL, call, is_absent, parse_range};
-use crate::profile::AddressRange;
+use super::{DockerError, DockerProvider, Engine, NETWORK, OWNER_LABEL, POOL_LABEL, call, is_absent};
+use crate::provider::Network;
 
-/// What stands on the nodes' network.
+/// The nodes' network on the engine.
 #[derive(Debug, Clone)]
-pub struct NetworkView {
-    /// The IPv4 subnet.
-    pub subnet: Ipv4Net,
+pub struct NodeNetwork {
     /// The interface that carries it on the engine's host.
     pub bridge: String,
-    /// Addresses in use: the gateway's and every container's.
-    pub used: Vec<Ipv4Addr>,
-    /// Address pools of other clusters of ours.
-    pub taken: Vec<AddressRange>,
-    /// The pool already planned for this cluster, if its control plane exists.
-    pub own: Option<AddressRange>,
+    /// What stands on it; the pool of a cluster is known once its control plane exists.
+    pub view: Network,
 }
 
-impl DockerProvider {
+impl Engine {
     /// True when the network exists.
     pub async fn has_network(&self) -> Result<bool, DockerError> {
         Ok(self.inspect_network().await?.is_some())
-    }
-
-    /// Makes the network as kind does; IPv4 only where the engine cannot do IPv6.
-    pub async fn create_network(&self) -> Result<(), DockerError> {
-        let request = |ipv6: bool| NetworkCreateRequest {
-            name: NETWORK.to_owned(),
-            driver: Some("bridge".to_owned()),
-            enable_ipv6: Some(ipv6),
-            ipam: ipv6.then(|| Ipam {
-                config: Some(vec![IpamConfig { subnet: Some(unique_local_subnet(NETWORK)), ..Default::default() }]),
-                ..Default::default()
-            }),
-            options: Some(HashMap::from([("com.docker.network.bridge.enable_ip_masquerade".to_owned(), "true".to_owned())])),
-            labels: Some(HashMap::from([(OWNER_LABEL.to_owned(), self.cluster.clone())])),
-            ..Default::default()
-        };
-        if self.docker.create_network(request(true)).await.is_ok() || self.has_network().await? {
-            return Ok(());
-        }
-        let made = self.docker.create_network(request(false)).await;
-        if !self.has_network().await? {
-            made.map_err(call("create network `kind`"))?;
-        }
-        Ok(())
     }
 
     /// True when Hearth made the network and no container needs it.
@@ -67,18 +36,6 @@ impl DockerProvider {
         Ok(network.labels.unwrap_or_default().contains_key(OWNER_LABEL) && users.is_empty())
     }
 
-    /// Removes the network if Hearth made it and no container needs it.
-    pub async fn remove_network(&self) -> Result<(), DockerError> {
-        if !self.network_is_ours_and_unused().await? {
-            return Ok(());
-        }
-        match self.docker.remove_network(NETWORK).await {
-            // 403: another cluster's first container came onto it in this moment
-            Err(error) if !is_absent(&error) && !in_use(&error) => Err(call("remove network `kind`")(error)),
-            _ => Ok(()),
-        }
-    }
-
     async fn inspect_network(&self) -> Result<Option<NetworkInspect>, DockerError> {
         match self.docker.inspect_network(NETWORK, None::<InspectNetworkOptions>).await {
             Ok(network) => Ok(Some(network)),
@@ -87,8 +44,8 @@ impl DockerProvider {
         }
     }
 
-    /// What the address pool planner needs to know; `None` where the network does not exist yet.
-    pub async fn network_view(&self) -> Result<Option<NetworkView>, DockerError> {
+    /// The nodes' network, as a cluster sees it; `None` where it does not exist yet.
+    pub async fn node_network(&self, cluster: &str) -> Result<Option<NodeNetwork>, DockerError> {
         let Some(network) = self.inspect_network().await? else { return Ok(None) };
         // the engine's own naming, unless the network's maker chose a name (libnetwork `drivers/bridge`)
         let chosen = network.options.unwrap_or_default().remove("com.docker.network.bridge.name");
@@ -104,14 +61,52 @@ impl DockerProvider {
         let mut own = None;
         for container in self.containers_labelled(POOL_LABEL).await? {
             let labels = container.labels.unwrap_or_default();
-            let Some(range) = labels.get(POOL_LABEL).and_then(|text| parse_range(text)) else { continue };
-            if labels.get(OWNER_LABEL) == Some(&self.cluster) {
+            let Some(range) = labels.get(POOL_LABEL).and_then(|text| text.parse().ok()) else { continue };
+            if labels.get(OWNER_LABEL).is_some_and(|owner| owner == cluster) {
                 own = Some(range);
             } else {
                 taken.push(range);
             }
         }
-        Ok(Some(NetworkView { subnet, bridge, used, taken, own }))
+        Ok(Some(NodeNetwork { bridge, view: Network { subnet, used, taken, own } }))
+    }
+}
+
+impl DockerProvider {
+    /// Makes the network as kind does; IPv4 only where the engine cannot do IPv6.
+    pub async fn create_network(&self) -> Result<(), DockerError> {
+        let request = |ipv6: bool| NetworkCreateRequest {
+            name: NETWORK.to_owned(),
+            driver: Some("bridge".to_owned()),
+            enable_ipv6: Some(ipv6),
+            ipam: ipv6.then(|| Ipam {
+                config: Some(vec![IpamConfig { subnet: Some(unique_local_subnet(NETWORK)), ..Default::default() }]),
+                ..Default::default()
+            }),
+            options: Some(HashMap::from([("com.docker.network.bridge.enable_ip_masquerade".to_owned(), "true".to_owned())])),
+            labels: Some(HashMap::from([(OWNER_LABEL.to_owned(), self.cluster.clone())])),
+            ..Default::default()
+        };
+        if self.engine.docker.create_network(request(true)).await.is_ok() || self.engine.has_network().await? {
+            return Ok(());
+        }
+        let made = self.engine.docker.create_network(request(false)).await;
+        if !self.engine.has_network().await? {
+            made.map_err(call("create network `kind`"))?;
+        }
+        Ok(())
+    }
+
+    /// Removes the network if Hearth made it and no container needs it.
+    pub async fn remove_network(&self) -> Result<(), DockerError> {
+        if !self.engine.network_is_ours_and_unused().await? {
+            return Ok(());
+        }
+        match self.engine.docker.remove_network(NETWORK).await {
+            // 403: another cluster's first container came onto it in this moment
+            Err(error) if !is_absent(&error) && !in_use(&error) => Err(call("remove network `kind`")(error)),
+            _ => Ok(()),
+        }
     }
 }
 

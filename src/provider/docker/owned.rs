@@ -1,6 +1,6 @@
 //! Everything on the engine that Hearth made, whichever cluster it belongs to.
 
-use super::{DockerError, DockerProvider, OWNER_LABEL, ROLE_LABEL};
+use super::{DockerError, Engine, OWNER_LABEL, ROLE_LABEL};
 
 /// A container that Hearth made.
 #[derive(Debug, Clone)]
@@ -15,7 +15,7 @@ pub struct Owned {
     pub created: i64,
 }
 
-impl DockerProvider {
+impl Engine {
     /// Containers that Hearth made, running or not, sorted by name.
     pub async fn owned(&self) -> Result<Vec<Owned>, DockerError> {
         let listed = self.containers_labelled(OWNER_LABEL).await?.into_iter().filter_map(|container| {

@@ -1,17 +1,27 @@
 //! Bare machines: what is on them, how one becomes a node, and how it becomes the plain host again that it was.
 //!
 //! [`stock`] is taken before anything changes and held against the host after [`clean`]; [`facts`] is what preflight
-//! looks at; [`install`] is what makes a node; [`lease`] keeps two runs apart. All of it works through [`Node`].
+//! looks at; [`install`] is what makes a node; [`lease`] keeps two runs apart. All of it works through [`Node`]; [`Machines`]
+//! puts it together.
 
 pub mod clean;
+mod error;
 pub mod facts;
+pub mod images;
 pub mod install;
 pub mod lease;
+mod leases;
+mod provider;
 pub mod stock;
 
 use std::time::Duration;
 
+pub use error::MachineError;
+pub use leases::Leases;
+pub use provider::{Looks, Machines, api_server, endpoint};
+
 use super::{Command, FileSpec, Node, NodeError};
+use crate::profile::AddressRange;
 
 /// Where a host keeps what Hearth knows of it: its cluster, its stock, the programs that were installed.
 pub const HOME: &str = "/var/lib/hearth";
@@ -32,13 +42,12 @@ pub async fn join(node: &impl Node, cluster: &str) -> Result<(), NodeError> {
 }
 
 /// The address pool recorded on a control plane.
-pub async fn pool(node: &impl Node) -> Result<Option<String>, NodeError> {
-    let pool = read(node, POOL).await?;
-    Ok(Some(pool.trim().to_owned()).filter(|pool| !pool.is_empty()))
+async fn pool(node: &impl Node) -> Result<Option<AddressRange>, NodeError> {
+    Ok(read(node, POOL).await?.parse().ok())
 }
 
 /// Records the address pool.
-pub async fn keep_pool(node: &impl Node, pool: &str) -> Result<(), NodeError> {
+async fn keep_pool(node: &impl Node, pool: AddressRange) -> Result<(), NodeError> {
     node.put(vec![file(POOL, format!("{pool}\n"))]).await
 }
 

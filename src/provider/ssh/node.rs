@@ -12,6 +12,7 @@ use super::error::SshError;
 use super::event_loop::input_of;
 use super::job::{Failure, Request, Sink};
 use super::quote::{Line, privileged};
+use crate::error::Family;
 use crate::profile::Role;
 use crate::provider::archive::archive;
 use crate::provider::{Command, FileSpec, Node, NodeError, Output};
@@ -109,7 +110,7 @@ impl SshNode {
 
     pub(super) fn transport(&self, argv: &[String], source: impl std::error::Error + Send + Sync + 'static) -> NodeError {
         let action = format!("running `{}`", argv.join(" "));
-        NodeError::Transport { node: self.name.clone(), action, source: Box::new(source) }
+        NodeError::Transport { node: self.name.clone(), action, family: Family::Ssh, source: Box::new(source) }
     }
 }
 
@@ -139,6 +140,7 @@ impl Node for SshNode {
         let archive = archive(&files).map_err(|source| NodeError::Transport {
             node: self.name.clone(),
             action: "packing files".to_owned(),
+            family: Family::Ssh,
             source: Box::new(source),
         })?;
         // folders get their mode from the umask; -m: the archive has no times

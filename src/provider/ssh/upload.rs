@@ -11,6 +11,7 @@ use tokio::sync::mpsc;
 
 use super::node::SshNode;
 use crate::artifact::hex;
+use crate::error::Family;
 use crate::provider::{Command, Node, NodeError, Output, SHA256};
 
 /// Bytes that are read and handed over at once: eight packets of SSH.
@@ -125,6 +126,7 @@ impl SshNode {
         let failed = |source: UploadError| NodeError::Transport {
             node: self.name.clone(),
             action: format!("uploading {target}"),
+            family: Family::Ssh,
             source: Box::new(source),
         };
         let local = |source| failed(UploadError::Local { path: path.clone(), source });
@@ -166,7 +168,12 @@ impl SshNode {
         read.map_err(|error| {
             let path = source.display().to_string();
             let (node, action) = (self.name.clone(), format!("sending {path}"));
-            NodeError::Transport { node, action, source: Box::new(UploadError::Local { path, source: error }) }
+            NodeError::Transport {
+                node,
+                action,
+                family: Family::Ssh,
+                source: Box::new(UploadError::Local { path, source: error }),
+            }
         })?;
         self.expect_success(argv, output).map(drop)
     }

@@ -30,7 +30,7 @@ impl Act for Images {
     }
 
     async fn check(&self, session: &Session) -> Result<Check> {
-        let docker = session.docker()?;
+        let docker = session.provider.docker()?;
         // what nodes were made of need not be looked at again
         let containers = docker.own_containers().await?;
         if session.profile.nodes().iter().all(|node| containers.iter().any(|container| container.name == node.name)) {
@@ -40,7 +40,7 @@ impl Act for Images {
     }
 
     async fn apply(&self, session: &Session, progress: &Progress) -> Result<()> {
-        let docker = session.docker()?;
+        let docker = session.provider.docker()?;
         for image in docker.lacking(&self.images).await? {
             docker.fetch_image(&image, &session.store, progress).await?;
         }

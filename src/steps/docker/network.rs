@@ -26,11 +26,11 @@ impl Act for Network {
     }
 
     async fn check(&self, session: &Session) -> Result<Check> {
-        Ok(there(session.docker()?.has_network().await?))
+        Ok(there(session.provider.docker()?.engine().has_network().await?))
     }
 
     async fn apply(&self, session: &Session, _: &Progress) -> Result<()> {
-        Ok(session.docker()?.create_network().await?)
+        Ok(session.provider.docker()?.create_network().await?)
     }
 
     fn undo_sentence(&self) -> String {
@@ -38,6 +38,6 @@ impl Act for Network {
     }
 
     async fn undo(&self, session: &Session, _: &Progress) -> Result<()> {
-        Ok(session.docker()?.remove_network().await?)
+        Ok(session.provider.docker()?.remove_network().await?)
     }
 }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::components::catalogue;
 use crate::error::Result;
 use crate::graph::{Check, Class, StepLimits};
 use crate::profile::Role;
@@ -32,7 +33,7 @@ impl Act for Node {
     }
 
     async fn check(&self, session: &Session) -> Result<Check> {
-        let containers = session.docker()?.own_containers().await?;
+        let containers = session.provider.docker()?.own_containers().await?;
         Ok(match containers.iter().find(|container| container.name == self.node) {
             Some(container) if container.running => Check::Satisfied,
             Some(container) => Check::Needed(format!("it is stopped: {}", container.status)),
@@ -41,11 +42,9 @@ impl Act for Node {
     }
 
     async fn apply(&self, session: &Session, progress: &Progress) -> Result<()> {
-        let docker = session.docker()?;
-        let image = session.node_image().await?;
-        let pool = if self.role == Role::ControlPlane { session.reserve_pool().await? } else { None };
-        docker.start_node(&self.node, self.role, &image, pool.as_ref().map(|reserved| reserved.range)).await?;
-        drop(pool);
+        let docker = session.provider.docker()?;
+        let image = docker.image_of_nodes(&catalogue::pulled(&session.profile)).await?;
+        docker.start_node(&self.node, self.role, &image.value).await?;
         progress.say("booting");
         docker.wait_booted(&self.node).await
     }
@@ -55,6 +54,6 @@ impl Act for Node {
     }
 
     async fn undo(&self, session: &Session, _: &Progress) -> Result<()> {
-        Ok(session.docker()?.remove_node(&self.node).await?)
+        Ok(session.provider.docker()?.remove_node(&self.node).await?)
     }
 }

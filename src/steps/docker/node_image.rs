@@ -32,7 +32,7 @@ impl Act for NodeImage {
     }
 
     async fn check(&self, session: &Session) -> Result<Check> {
-        let docker = session.docker()?;
+        let docker = session.provider.docker()?;
         // without its images in the engine there is nothing to derive it from
         let done = !docker.lacking(&self.images).await?.is_empty()
             || docker.has_image(&docker.derived_reference(&self.images).await?).await?;
@@ -40,7 +40,7 @@ impl Act for NodeImage {
     }
 
     async fn apply(&self, session: &Session, progress: &Progress) -> Result<()> {
-        let docker = session.docker()?;
+        let docker = session.provider.docker()?;
         let _one_builder = Turn::Derive.take().await?;
         let reference = docker.derived_reference(&self.images).await?;
         if !docker.has_image(&reference).await? {
@@ -55,6 +55,6 @@ impl Act for NodeImage {
 
     /// The image itself is a cache that later clusters use.
     async fn undo(&self, session: &Session, _: &Progress) -> Result<()> {
-        Ok(session.docker()?.remove_builders().await?)
+        Ok(session.provider.docker()?.remove_builders().await?)
     }
 }

@@ -42,10 +42,10 @@ impl Act for Storage {
     goes_with_its_nodes!();
 }
 
-/// The objects of the storage class; none where nodes bring none.
+/// The objects of the storage class that nodes bring; none where they bring none.
 pub(in crate::steps) async fn objects(session: &Session) -> Result<Vec<Value>> {
-    Ok(match session.docker() {
-        Ok(_) => system::storage_objects(&session.control_plane().await?).await?,
-        Err(_) => Vec::new(),
+    Ok(match session.profile.provider.brings_storage_class() {
+        true => system::storage_objects(&session.control_plane().await?).await?,
+        false => Vec::new(),
     })
 }

@@ -1,19 +1,14 @@
 //! Images on hosts: out of the bundle, else a host pulls them itself.
 
-use std::time::Duration;
-
 use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
 use crate::graph::{Check, Class, StepLimits};
 use crate::progress::Progress;
-use crate::provider::runtime::{self, PINNED, import};
+use crate::provider::machine::images;
 use crate::provider::ssh::SshNode;
-use crate::provider::{Command, Node};
+use crate::provider::{Provider, runtime};
 use crate::steps::{Act, Session, Stage, goes_with_its_nodes, needs};
-
-/// How long a host may take to pull an image.
-const PULL: Duration = Duration::from_secs(600);
 
 /// A host has images, those that are needed first before others.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -39,12 +34,12 @@ impl Act for HostImages {
     }
 
     async fn check(&self, session: &Session) -> Result<Check> {
-        Ok(needs(&self.missing(&session.host(&self.node).await?).await?, "missing: ", ", "))
+        Ok(needs(&self.missing(&session.provider.machines()?.node(&self.node).await?).await?, "missing: ", ", "))
     }
 
     async fn apply(&self, session: &Session, progress: &Progress) -> Result<()> {
-        let node = session.host(&self.node).await?;
-        copy(session, &node, &self.missing(&node).await?, progress).await
+        let node = session.provider.machines()?.node(&self.node).await?;
+        images::copy(&node, &self.missing(&node).await?, &session.store, progress).await
     }
 
     goes_with_its_nodes!();
@@ -55,21 +50,4 @@ impl HostImages {
         let has = runtime::images(node).await?;
         Ok(self.images.iter().filter(|image| !has.contains(*image)).cloned().collect())
     }
-}
-
-/// Brings images to a host. An archive streams into the import, which checks every blob; index or manifest come last in it, so
-/// one that breaks off is no image. Layers stay packed until they run: unpacking all of them now would starve the API
-/// server that starts meanwhile.
-pub(in crate::steps) async fn copy(session: &Session, node: &SshNode, images: &[String], progress: &Progress) -> Result<()> {
-    for image in images {
-        progress.say(format!("{image} to {}", node.name()));
-        match session.store.archive(image).await? {
-            Some(archive) => node.feed_file(&archive, &import(false)).await?,
-            None => {
-                let pull = ["ctr", "--namespace=k8s.io", "images", "pull", PINNED, image];
-                node.run(Command::new(pull).timeout(PULL)).await.map(drop)?;
-            }
-        }
-    }
-    Ok(())
 }

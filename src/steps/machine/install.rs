@@ -11,7 +11,7 @@ use crate::progress::Progress;
 use crate::provider::machine::clean;
 use crate::provider::machine::install::{self, Program};
 use crate::provider::ssh::SshNode;
-use crate::provider::{FileSpec, Node};
+use crate::provider::{FileSpec, Node, Provider};
 use crate::steps::{Act, Session, Stage, there};
 
 /// A host has its programs and its configuration, and its container runtime runs.
@@ -38,14 +38,14 @@ impl Act for Install {
     }
 
     async fn check(&self, session: &Session) -> Result<Check> {
-        let node = session.host(&self.node).await?;
+        let node = session.provider.machines()?.node(&self.node).await?;
         let done = install::is_configured(&node, &files(session, &self.node).await?).await?
             && missing(session, &node, Program::starts).await?.is_empty();
         Ok(there(done))
     }
 
     async fn apply(&self, session: &Session, progress: &Progress) -> Result<()> {
-        let node = session.host(&self.node).await?;
+        let node = session.provider.machines()?.node(&self.node).await?;
         copy(session, &node, Program::starts, progress).await?;
         // the runtime starts anew where it ran with another program or configuration
         Ok(install::configure(&node, files(session, &self.node).await?).await?)
@@ -56,13 +56,13 @@ impl Act for Install {
     }
 
     async fn undo(&self, session: &Session, _: &Progress) -> Result<()> {
-        Ok(clean::clean(&session.host(&self.node).await?, session.profile.kubernetes.pod_subnet).await?)
+        Ok(clean::clean(&session.provider.machines()?.node(&self.node).await?, session.profile.kubernetes.pod_subnet).await?)
     }
 }
 
 /// The files that make a host a node.
 async fn files(session: &Session, node: &str) -> Result<Vec<FileSpec>> {
-    let facts = session.facts().await?.iter().find(|facts| facts.node == node).cloned().unwrap_or_default();
+    let facts = session.provider.machines()?.facts_of(node).await?;
     let quirks = install::Quirks {
         withholds_sys_resource: facts.withholds_sys_resource(),
         few_inotify: facts.inotify <= install::INOTIFY,

@@ -4,10 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
 use crate::graph::{Check, Class, StepLimits};
-use crate::profile::{Pool, Role};
 use crate::progress::Progress;
-use crate::provider::Node;
-use crate::provider::machine;
+use crate::provider::{Provider, machine};
 use crate::steps::{Act, Session, Stage, goes_with_its_nodes, there};
 
 /// The host's stock is kept on it, and it is marked as part of the cluster.
@@ -32,20 +30,15 @@ impl Act for Stock {
     }
 
     async fn check(&self, session: &Session) -> Result<Check> {
-        let node = session.host(&self.node).await?;
+        let node = session.provider.machines()?.node(&self.node).await?;
         let ours = machine::cluster(&node).await?.as_deref() == Some(session.profile.name.as_str());
         Ok(there(ours && machine::stock::is_kept(&node).await?))
     }
 
     async fn apply(&self, session: &Session, _: &Progress) -> Result<()> {
-        let node = session.host(&self.node).await?;
+        let node = session.provider.machines()?.node(&self.node).await?;
         if !machine::stock::is_kept(&node).await? {
             machine::stock::keep(&node).await?;
-        }
-        // planned before the host belongs to the cluster, and kept with that fact
-        let pool = session.profile.components.metallb.as_ref().is_some_and(|metallb| metallb.pool == Pool::Auto);
-        if pool && node.role() == Role::ControlPlane {
-            machine::keep_pool(&node, &session.pool().await?.to_string()).await?;
         }
         Ok(machine::join(&node, &session.profile.name).await?)
     }

@@ -7,6 +7,7 @@ use crate::error::Result;
 use crate::graph::{Check, Class, StepLimits};
 use crate::profile::Role;
 use crate::progress::Progress;
+use crate::provider::Provider;
 use crate::provider::machine::install::{On, Program};
 use crate::steps::{Act, Session, Stage, goes_with_its_nodes, there};
 
@@ -32,11 +33,11 @@ impl Act for Tools {
     }
 
     async fn check(&self, session: &Session) -> Result<Check> {
-        Ok(there(install::missing(session, &session.host(&self.node).await?, is_tool).await?.is_empty()))
+        Ok(there(install::missing(session, &session.provider.machines()?.node(&self.node).await?, is_tool).await?.is_empty()))
     }
 
     async fn apply(&self, session: &Session, progress: &Progress) -> Result<()> {
-        install::copy(session, &session.host(&self.node).await?, is_tool, progress).await
+        install::copy(session, &session.provider.machines()?.node(&self.node).await?, is_tool, progress).await
     }
 
     goes_with_its_nodes!();

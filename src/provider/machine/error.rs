@@ -1,0 +1,50 @@
+//! What can keep a host from becoming a node, or a plain host again.
+
+use super::lease::Holder;
+use crate::error::{Explain, Family};
+
+/// A host cannot be worked on, or is not what it was.
+#[derive(Debug, thiserror::Error)]
+pub enum MachineError {
+    /// A host is not as it was.
+    #[error("clean-up left something behind on {host}:\n  {left}")]
+    Left {
+        /// The host.
+        host: String,
+        /// What, a line each.
+        left: String,
+    },
+    /// Somebody else works on a host.
+    #[error("another run works on host {host}: {} of {}, for {} s more unless renewed", holder.who, holder.desk, holder.ends_in)]
+    Leased {
+        /// The host.
+        host: String,
+        /// Who.
+        holder: Holder,
+    },
+    /// The host does not have the address that the profile gives it.
+    #[error("host {host} is on no network by the address that the profile gives it: none can be chosen for load balancers")]
+    NoNetwork {
+        /// The host.
+        host: String,
+    },
+}
+
+impl Explain for MachineError {
+    fn family(&self) -> Family {
+        match self {
+            MachineError::Left { .. } => Family::Leftover,
+            MachineError::Leased { .. } | MachineError::NoNetwork { .. } => Family::Preflight,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            MachineError::Left { .. } => None,
+            MachineError::Leased { .. } => {
+                Some("wait until it is done; `hearth unlock` shows and takes the lease of a run that died".into())
+            }
+            MachineError::NoNetwork { .. } => Some("write the pool into spec.components.metallb.pool".into()),
+        }
+    }
+}

@@ -1,0 +1,264 @@
+//! Machines over SSH as a [`Provider`].
+
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use futures_util::future::{join_all, try_join_all};
+use ipnet::Ipv4Net;
+use tokio::sync::OnceCell;
+
+use super::facts::{self, Facts};
+use super::{Leases, MachineError, clean, images, install, lease};
+use crate::artifact::{Store, download, pins, programs, reference, store::answers};
+use crate::decision::{Choice, Decision};
+use crate::error::{BoxError, Result, chain};
+use crate::profile::{AddressRange, Kubernetes, NodeSpec, Nodes, Profile, Role, SshHosts};
+use crate::progress::Progress;
+use crate::provider::ssh::{SshNode, SshProvider};
+use crate::provider::{Choose, Command, Holder, Holdings, Machine, Network, Node, NodeView, Provider, Quirks};
+
+/// The machines of one cluster.
+#[derive(Clone)]
+pub struct Machines {
+    cluster: String,
+    kubernetes: Kubernetes,
+    nodes: Nodes,
+    hosts: SshProvider,
+    facts: Arc<OnceCell<Vec<Facts>>>,
+}
+
+/// The port on which API servers listen.
+const API_PORT: u16 = 6443;
+
+/// What hosts are like, and which could not be asked, with the reason.
+pub type Looks = (Vec<Facts>, Vec<(String, BoxError)>);
+
+impl Machines {
+    /// Those of a profile, and of `former` that it no longer names: they are to leave. Nobody is connected to yet;
+    /// `known_hosts` is where `hostKeys: tofu` keeps keys.
+    pub fn new(profile: &Profile, hosts: &SshHosts, former: Option<&Profile>, known_hosts: PathBuf) -> Self {
+        let nodes = profile.nodes();
+        Machines {
+            cluster: profile.name.clone(),
+            kubernetes: profile.kubernetes.clone(),
+            hosts: SshProvider::new(&hosts.with_former(former), known_hosts),
+            facts: Arc::default(),
+            nodes,
+        }
+    }
+
+    /// What hosts say of themselves, and which could not be asked.
+    pub async fn look(&self) -> Looks {
+        let (mut nodes, mut unreached) = (Vec::new(), Vec::new());
+        let names = self.nodes.names();
+        for (found, name) in join_all(names.iter().map(|name| self.hosts.node(name))).await.into_iter().zip(&names) {
+            match found {
+                Ok(node) => nodes.push(node),
+                Err(error) => unreached.push((name.clone(), error.into())),
+            }
+        }
+        let all: Vec<Ipv4Addr> = nodes.iter().map(Node::address).collect();
+        let mut facts = Vec::new();
+        let looks = join_all(nodes.iter().map(|node| facts::gather(node, &all))).await;
+        for (found, node) in looks.into_iter().zip(&nodes) {
+            match found {
+                Ok(found) => facts.push(found),
+                Err(error) => unreached.push((node.name().to_owned(), error.into())),
+            }
+        }
+        if unreached.is_empty() {
+            // whoever looked before leaves the same
+            let _looked = self.facts.set(facts.clone());
+        }
+        (facts, unreached)
+    }
+
+    /// What the hosts say of themselves, in the profile's order; asked once.
+    pub async fn facts(&self) -> Result<&[Facts]> {
+        let facts = self.facts.get_or_try_init(|| async {
+            let nodes = self.nodes(self.nodes.as_slice()).await?;
+            let all: Vec<Ipv4Addr> = nodes.iter().map(Node::address).collect();
+            Ok::<_, BoxError>(try_join_all(nodes.iter().map(|node| facts::gather(node, &all))).await?)
+        });
+        facts.await.map(Vec::as_slice)
+    }
+
+    /// What one host says of itself.
+    pub async fn facts_of(&self, node: &str) -> Result<Facts> {
+        Ok(self.facts().await?.iter().find(|facts| facts.node == node).cloned().unwrap_or_default())
+    }
+
+    /// The control plane, which must be reached.
+    async fn control_plane(&self) -> Result<SshNode> {
+        self.node(&self.nodes.first_control_plane().name).await
+    }
+
+    async fn view(&self, name: String, role: Role) -> Option<NodeView> {
+        let view = |running, status: String, address: Option<Ipv4Addr>| {
+            let api = address.filter(|_| role == Role::ControlPlane).map(|address| SocketAddrV4::new(address, API_PORT));
+            Some(NodeView { name: name.clone(), role, running, problem: status.clone(), status, address, api })
+        };
+        let node = match self.hosts.node(&name).await {
+            Ok(node) => node,
+            Err(error) => return view(false, format!("cannot be reached: {}", chain(&error)), None),
+        };
+        match super::cluster(&node).await {
+            Ok(Some(mark)) if mark == self.cluster => view(true, String::new(), Some(node.address())),
+            Ok(_) => None,
+            Err(error) => view(false, chain(&error), Some(node.address())),
+        }
+    }
+}
+
+/// The first control plane's address. A valid profile's control plane is one of its hosts.
+fn control_plane(profile: &Profile, hosts: &SshHosts) -> SocketAddrV4 {
+    let nodes = profile.nodes();
+    let first = hosts.hosts.iter().find(|host| host.name == nodes.first_control_plane().name);
+    SocketAddrV4::new(first.map_or(Ipv4Addr::UNSPECIFIED, |host| host.address), API_PORT)
+}
+
+/// Nothing resolves hosts' names for sure.
+pub fn endpoint(profile: &Profile, hosts: &SshHosts) -> Choice<String> {
+    Choice::new(control_plane(profile, hosts).to_string(), "the control plane's own address")
+}
+
+/// This machine is on the hosts' network too.
+pub fn api_server(profile: &Profile, hosts: &SshHosts) -> Decision<SocketAddrV4> {
+    Decision::made(control_plane(profile, hosts), "the control plane's own address")
+}
+
+impl Provider for Machines {
+    type Node = SshNode;
+
+    async fn reachable(&self) -> Result<()> {
+        self.nodes(self.nodes.as_slice()).await.map(drop)
+    }
+
+    /// A machine that cannot be reached may well belong to the cluster: it is among them, not running.
+    async fn existing(&self) -> Result<Vec<NodeView>> {
+        let looks = self.hosts.wanted().into_iter().map(|(name, role)| self.view(name, role));
+        Ok(join_all(looks).await.into_iter().flatten().collect())
+    }
+
+    async fn node(&self, name: &str) -> Result<SshNode> {
+        Ok(self.hosts.node(name).await?)
+    }
+
+    async fn nodes(&self, wanted: &[NodeSpec]) -> Result<Vec<SshNode>> {
+        Ok(self.hosts.nodes(wanted.iter().map(|node| node.name.as_str())).await?)
+    }
+
+    async fn machine(&self, node: &str) -> Result<Machine> {
+        let facts = self.facts_of(node).await?;
+        Ok(Machine {
+            cpus: facts.cpus,
+            memory: facts.memory,
+            provider_id: format!("hearth://ssh/{}/{node}", self.cluster),
+            quirks: Quirks {
+                cgroup_v1: facts.cgroup_v1,
+                in_container: false,
+                name: (facts.hostname != node).then(|| node.to_owned()),
+                resolver: Some(facts.resolver).filter(|path| !path.is_empty()),
+                nameserver: facts.gateway.filter(|_| facts.nameservers.iter().all(Ipv4Addr::is_loopback)),
+            },
+        })
+    }
+
+    /// The hosts' network, with every address that a host or its table of neighbours knows.
+    async fn network(&self) -> Result<Option<Network>> {
+        let facts = self.facts().await?;
+        let Some(subnet) = facts.first().and_then(Facts::network) else { return Ok(None) };
+        let mut used: Vec<Ipv4Addr> = facts.iter().flat_map(|facts| facts.addresses.iter().map(Ipv4Net::addr)).collect();
+        used.extend(facts.iter().filter_map(|facts| facts.gateway));
+        let control_plane = self.control_plane().await?;
+        let neighbours = Command::shell("ip -4 neigh show | awk '!/FAILED|INCOMPLETE/ {print $1}'");
+        let neighbours = control_plane.run(neighbours).await?;
+        used.extend(neighbours.text().lines().filter_map(|line| line.parse::<Ipv4Addr>().ok()));
+        Ok(Some(Network { subnet, used, taken: Vec::new(), own: super::pool(&control_plane).await? }))
+    }
+
+    async fn has_pool(&self, given: Option<AddressRange>) -> Result<bool> {
+        let recorded = super::pool(&self.control_plane().await?).await?;
+        Ok(recorded.is_some_and(|pool| given.is_none_or(|given| given == pool)))
+    }
+
+    async fn reserve_pool(&self, choose: &Choose<'_>) -> Result<AddressRange> {
+        let network = self
+            .network()
+            .await?
+            .ok_or_else(|| MachineError::NoNetwork { host: self.nodes.first_control_plane().name.clone() })?;
+        let pool = choose(&network)?;
+        super::keep_pool(&self.control_plane().await?, pool).await?;
+        Ok(pool)
+    }
+
+    async fn node_image(&self, _: &[String]) -> Result<Option<Decision<String>>> {
+        Ok(None)
+    }
+
+    async fn nowhere(&self, images: &[String], store: &Store) -> Result<Vec<String>> {
+        let version = &self.kubernetes.version;
+        let programs = install::PROGRAMS.iter().filter(|program| store.program_at_hand(program.name, version).is_none());
+        let programs = join_all(programs.map(|program| async {
+            let url = programs::release(program.name, version).url;
+            let answers = answers(&download::server(&url)).await;
+            (!answers).then(|| format!("program {} ({})", program.name, download::address(&url)))
+        }));
+        let of_kubernetes = pins::kubernetes_images(version, Role::ControlPlane);
+        let images = images.iter().chain(&of_kubernetes).filter(|image| store.bundled(image).is_none());
+        let images = join_all(images.map(|image| async { (!answers(reference::server(image)).await).then(|| image.clone()) }));
+        let (programs, images) = tokio::join!(programs, images);
+        Ok(programs.into_iter().chain(images).flatten().collect())
+    }
+
+    async fn load_image(&self, reference: &str, nodes: &[SshNode], store: &Store, progress: &Progress) -> Result<()> {
+        let image = [reference.to_owned()];
+        try_join_all(nodes.iter().map(|node| images::copy(node, &image, store, progress))).await.map(drop)
+    }
+
+    /// Hosts that are away keep nobody from working on the others.
+    async fn take_leases(&self, desk: &str, who: &str) -> Result<Leases> {
+        let names = self.nodes.names();
+        let hosts = join_all(names.iter().map(|name| self.hosts.node(name))).await;
+        Leases::take(hosts.into_iter().flatten().collect(), desk, who).await
+    }
+
+    async fn leases(&self) -> Result<Vec<(SshNode, Holder)>> {
+        let nodes = self.nodes(self.nodes.as_slice()).await?;
+        let looks = nodes.into_iter().map(|node| async {
+            let holder = lease::holder(&node).await?;
+            Ok::<_, BoxError>(holder.map(|holder| (node, holder)))
+        });
+        Ok(try_join_all(looks).await?.into_iter().flatten().collect())
+    }
+
+    async fn end_lease(&self, node: &SshNode) -> Result<()> {
+        Ok(lease::release(node, None).await?)
+    }
+
+    async fn terminal(&self, node: &str, command: Option<Vec<String>>) -> Result<i32> {
+        Ok(self.hosts.node(node).await?.interactive(command).await?)
+    }
+
+    async fn release(&self, node: &str) -> Result<()> {
+        let host = self.node(node).await?;
+        clean::clean(&host, self.kubernetes.pod_subnet).await?;
+        match clean::verify(&host).await? {
+            left if left.is_empty() => Ok(()),
+            left => Err(MachineError::Left { host: node.to_owned(), left: left.join("\n  ") }.into()),
+        }
+    }
+
+    async fn holdings(&self) -> Result<Holdings> {
+        Ok(Holdings::default())
+    }
+
+    async fn leftovers(&self, _: &Holdings) -> Result<Vec<String>> {
+        let looks = self.nodes.names().into_iter().map(|name| async move {
+            let left = clean::verify(&self.node(&name).await?).await?;
+            Ok::<_, BoxError>(left.into_iter().map(|line| format!("{name}: {line}")).collect::<Vec<_>>())
+        });
+        Ok(try_join_all(looks).await?.concat())
+    }
+}
