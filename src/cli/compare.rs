@@ -10,7 +10,7 @@ use crate::engine::interrupt;
 use crate::error::{Family, Result};
 use crate::event::{Event, Events, LogSink, RunOutcome};
 use crate::file::{self, Readers};
-use crate::report::terminal;
+use crate::report::{self, About, Place, Report, terminal};
 use crate::state::RunId;
 
 pub async fn run(context: &Context, args: CompareArgs) -> Result<u8> {
@@ -18,6 +18,13 @@ pub async fn run(context: &Context, args: CompareArgs) -> Result<u8> {
     let comparison = measure(context, name, &spec).await?;
     if let Some(dir) = &args.report_dir {
         write(dir, &comparison)?;
+        let about = About {
+            run: comparison.run.clone(),
+            place: Place { load: "this machine".to_owned(), ..Place::default() },
+            commands: vec!["hearth compare".to_owned()],
+            ..About::default()
+        };
+        report::write(dir, &Report::new(about, dir, Vec::new()).with_comparisons(vec![comparison.clone()]))?;
     }
     context.result(&comparison, || terminal::comparison(&comparison))?;
     Ok(match comparison.verdict.exit_family() {

@@ -4,6 +4,7 @@
 //! to report because something broke early. `story` finds the sentences' parts, `sentence` words them, `number` writes
 //! numbers; every renderer uses the same.
 
+mod comparison;
 mod csv;
 mod environment;
 mod html;
@@ -23,6 +24,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use serde_json::Value;
 
+use crate::compare::Comparison;
 use crate::error::{Explain, Family};
 use crate::file::{self, Readers};
 use crate::scenario::RunRecord;
@@ -89,7 +91,8 @@ impl Report {
             written: Timestamp::now(),
             stamp: None,
             problem: None,
-            summary: Summary::of(None, &scenarios),
+            summary: Summary::of(None, &[], &scenarios),
+            comparisons: Vec::new(),
             environment: Environment::of(about.place, &scenarios),
             digests: about.digests,
             commands: about.commands,
@@ -102,8 +105,23 @@ impl Report {
     /// The same with what went wrong outside of the scenarios.
     pub fn with_problem(mut self, problem: impl Into<String>) -> Self {
         let problem = problem.into();
-        self.summary = Summary::of(Some(&problem), &self.scenarios);
+        self.summary = Summary::of(Some(&problem), &self.comparisons, &self.scenarios);
         self.problem = Some(problem);
+        self
+    }
+
+    /// The same with comparisons before the scenarios.
+    pub fn with_comparisons(mut self, comparisons: Vec<Comparison>) -> Self {
+        self.summary = Summary::of(self.problem.as_deref(), &comparisons, &self.scenarios);
+        let seed = |of: &Comparison| Seed { of: format!("order of {}", of.name), seed: of.declaration.content.seed };
+        self.seeds.extend(comparisons.iter().map(seed));
+        let digest = |of: &Comparison| Digest {
+            what: "declaration".to_owned(),
+            name: of.name.clone(),
+            sha256: of.declaration.sha256.clone(),
+        };
+        self.digests.extend(comparisons.iter().map(digest));
+        self.comparisons = comparisons;
         self
     }
 

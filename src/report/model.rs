@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::compare::Comparison;
 use crate::scenario::RunRecord;
 
 /// Everything that one command found out.
@@ -26,6 +27,9 @@ pub struct Report {
     pub problem: Option<String>,
     /// What it all comes to, worst first.
     pub summary: Summary,
+    /// The comparisons, in the order in which they ran.
+    #[serde(default)]
+    pub comparisons: Vec<Comparison>,
     /// The scenarios, in the order in which they ran.
     pub scenarios: Vec<RunRecord>,
     /// Where it ran.

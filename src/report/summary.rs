@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use super::model::{Line, Summary};
 use super::number::words;
 use super::sentence::{capital, plural};
-use super::story;
+use super::{comparison, story};
+use crate::compare::Comparison;
 use crate::scenario::RunRecord;
 
 /// Most results whose headlines fit into one.
@@ -13,9 +14,12 @@ const TOLD_WHOLE: usize = 2;
 
 impl Summary {
     /// Of these results, or of why there are none.
-    pub(super) fn of(problem: Option<&str>, scenarios: &[RunRecord]) -> Summary {
+    pub(super) fn of(problem: Option<&str>, comparisons: &[Comparison], scenarios: &[RunRecord]) -> Summary {
         let mut ids = BTreeSet::new();
         let mut results: Vec<Line> = Vec::new();
+        for (index, of) in comparisons.iter().enumerate() {
+            results.push(comparison::line(of, index, unique(&of.name, &mut ids)));
+        }
         for (index, run) in scenarios.iter().enumerate() {
             results.push(story::line(run, index, unique(&run.scenario, &mut ids)));
         }

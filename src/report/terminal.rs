@@ -29,7 +29,7 @@ pub fn comparison(of: &Comparison) -> String {
 }
 
 /// The verdict in one sentence or two.
-fn verdict(of: &Comparison) -> String {
+pub(super) fn verdict(of: &Comparison) -> String {
     let declared = &of.declaration.content;
     let Some(primary) = of.metrics.first() else { return sentence::invalid(reason(of)) };
     let Some((estimate, equivalence)) = primary.estimate.as_ref().zip(primary.equivalence.as_ref()) else {

@@ -29,6 +29,11 @@ pub fn big(verdict: Verdict) -> Markup {
     html! { span class={ "v big " (class) @if open { " open" } } { (self::icon(icon)) (verdict.name()) } }
 }
 
+/// A small verdict in words of its own, such as `Not judged`.
+pub fn worded(class: &str, icon: &str, words: &str) -> Markup {
+    html! { span class={ "v " (class) } { (self::icon(icon)) (words) } }
+}
+
 /// The result of a check or expectation. What is unknown did not hold.
 pub fn held(held: Option<bool>, yes: &str, no: &str) -> Markup {
     match held {

@@ -2,6 +2,7 @@
 
 mod badge;
 mod closing;
+mod comparison;
 mod figure;
 mod frame;
 mod plain;
@@ -82,7 +83,9 @@ fn part(page: &Page, report: &Report, line: &Line, alone: bool) -> Markup {
         Kind::Scenario => html! {
             @if let Some(run) = report.scenarios.get(line.index) { (scenario::section(page, line, run, alone)) }
         },
-        Kind::Comparison => html! {},
+        Kind::Comparison => html! {
+            @if let Some(of) = report.comparisons.get(line.index) { (comparison::section(page, line, of, alone)) }
+        },
     }
 }
 

@@ -1,6 +1,6 @@
 //! Scales: where a value stands in a plot, and which values get a label.
 
-use crate::report::number::{fixed, plain};
+use crate::report::number::{fixed, plain, signed};
 
 /// A labelled value on an axis.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,6 +28,14 @@ impl Linear {
         let (from, to) = domain;
         let domain = if to > from { (from, to) } else { (from - 0.5, from + 0.5) };
         Linear { domain, range }
+    }
+
+    /// A domain that ends at round values around `domain`, with about `steps` of them.
+    pub fn rounded(domain: (f64, f64), range: (f64, f64), steps: usize) -> Linear {
+        let whole = Linear::new(domain, range);
+        let step = whole.step(steps);
+        let (from, to) = whole.domain;
+        Linear { domain: ((from / step + 1e-9).floor() * step, (to / step - 1e-9).ceil() * step), range }
     }
 
     /// Where a value stands.
@@ -62,6 +70,11 @@ impl Linear {
         let digit = [1.0, 2.0, 2.5, 5.0, 10.0].into_iter().find(|digit| digit * power >= rough * 0.999).unwrap_or(10.0);
         digit * power
     }
+}
+
+/// Labels with a sign, as for differences.
+pub fn with_sign(value: f64, decimals: usize) -> String {
+    signed(value, decimals)
 }
 
 /// Labels without a sign.

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::{Heading, badge, scenario};
+use super::{Heading, badge, comparison, scenario};
 use crate::report::model::{Kind, Line, Report};
 use crate::report::number::count;
 use crate::report::sentence::plural;
@@ -33,7 +33,9 @@ fn only(report: &Report, line: &Line) -> Markup {
         Kind::Scenario => html! {
             @if let Some(run) = report.scenarios.get(line.index) { (scenario::head(line, run, Heading::First)) }
         },
-        Kind::Comparison => html! {},
+        Kind::Comparison => html! {
+            @if let Some(of) = report.comparisons.get(line.index) { (comparison::head(line, of, Heading::First)) }
+        },
     }
 }
 

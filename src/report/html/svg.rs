@@ -126,6 +126,16 @@ impl Svg {
         self.0.push_str("</svg>");
     }
 
+    /// Begins a group with a class, until [`Svg::close`].
+    pub fn open(&mut self, class: &str) {
+        self.write(format_args!(r#"<g class="{class}">"#));
+    }
+
+    /// Ends the group.
+    pub fn close(&mut self) {
+        self.0.push_str("</g>");
+    }
+
     /// Paths in a layer that is stretched to the plot: x from 0 to [`ACROSS`], y in pixels from `y` down.
     pub fn layer(&mut self, y: f64, height: f64, draw: impl FnOnce(&mut Svg)) {
         let (y, height) = (short(y), short(height));
@@ -172,6 +182,15 @@ impl Svg {
         // writing to a String cannot fail
         let _ = self.0.write_fmt(text);
     }
+}
+
+/// A line through points, for [`Svg::path`].
+pub fn polyline(points: impl IntoIterator<Item = (f64, f64)>) -> String {
+    let mut data = String::new();
+    for (at, (x, y)) in points.into_iter().enumerate() {
+        let _ = write!(data, "{}{} {}", if at == 0 { 'M' } else { 'L' }, tenth(x), tenth(y));
+    }
+    data
 }
 
 /// A rectangle as part of a path.

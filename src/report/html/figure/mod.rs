@@ -5,9 +5,12 @@ pub mod checks;
 pub mod counters;
 pub mod expectations;
 pub mod faults;
+pub mod interval;
 pub mod ledger;
 pub mod phases;
+pub mod shift;
 pub mod timeline;
+pub mod windows;
 
 use maud::{Markup, html};
 
