@@ -102,6 +102,8 @@ pub enum Verb {
     Status(StatusArgs),
     /// Run scenarios against the cluster and write a report
     Test(TestArgs),
+    /// Write a run's page anew from its numbers, list the runs, or set two side by side
+    Report(ReportArgs),
     /// Measure two addresses against each other, with a verdict that holds
     Compare(CompareArgs),
     /// Print the cluster's kubeconfig, or merge it into yours
@@ -214,6 +216,20 @@ pub struct StatusArgs {
     /// Which cluster.
     #[command(flatten)]
     pub profile: ProfileArgs,
+}
+
+/// `hearth report`
+#[derive(Debug, Args)]
+pub struct ReportArgs {
+    /// A run, or `list`, or `diff RUN RUN`; a run is its name, or the directory of its report
+    #[arg(required = true, num_args = 1..=3, value_name = "RUN")]
+    pub what: Vec<String>,
+    /// Open the page
+    #[arg(long)]
+    pub open: bool,
+    /// Where the reports are [default: hearth-reports]
+    #[arg(long, value_name = "DIR")]
+    pub report_dir: Option<PathBuf>,
 }
 
 /// `hearth test`

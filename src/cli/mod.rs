@@ -10,6 +10,7 @@ mod init;
 mod kubeconfig;
 mod logs;
 mod plan;
+mod report;
 mod run;
 mod schema;
 mod ssh;
@@ -95,6 +96,7 @@ async fn dispatch(verb: Verb, context: &Context) -> Result<u8> {
         Verb::Plan(args) => plan::run(context, args).await,
         Verb::Up(args) => up::run(context, args).await,
         Verb::Status(args) => status::run(context, args).await,
+        Verb::Report(args) => report::run(context, args),
         Verb::Test(args) => test::run(context, args).await,
         Verb::Compare(args) => compare::run(context, args).await,
         Verb::Kubeconfig(args) => kubeconfig::run(context, args).await,

@@ -35,30 +35,7 @@ pub fn draw(page: &Page, id: &str, of: &Comparison) -> Markup {
     let count = of.windows.len().max(1) as f64;
     let x = |at: usize| (at as f64 + 0.5) / count * 100.0;
     let mut svg = Svg::new();
-    for (at, tick) in level.ticks().into_iter().enumerate() {
-        svg.line("gr", (0.0, tick.at), (100.0, tick.at));
-        if tick.at > 18.0 && !tick.minor {
-            svg.text(
-                "tk",
-                X::Px(-8.0),
-                tick.at + 4.0,
-                Anchor::End,
-                if at == 0 { format!("{} ms", tick.label) } else { tick.label },
-            );
-        }
-    }
-    for tick in change.ticks(4, with_sign) {
-        svg.line("gr", (0.0, tick.at), (100.0, tick.at));
-        svg.text("tk", X::Px(-8.0), tick.at + 4.0, Anchor::End, &tick.label);
-    }
-    if let Some(estimate) = of.estimate.as_ref() {
-        let (low, high) = ends(estimate);
-        let within = |value: f64| change.at(value.clamp(change.domain().0, change.domain().1));
-        svg.rect("hlb", (0.0, 100.0), (within(high), within(low) - within(high)));
-        svg.line("hll", (0.0, within(estimate.value)), (100.0, within(estimate.value)));
-    }
-    svg.line("zero", (0.0, change.at(0.0)), (100.0, change.at(0.0)));
-    svg.text("lb sm", 0.0, 218.0, Anchor::Start, format!("{}, difference, ms", short(metric)));
+    axes(&mut svg, of, &level, &change);
     for (at, window) in of.windows.iter().enumerate() {
         if !window.void.is_empty() {
             for (top, bottom) in [(10.0, 190.0), (230.0, 340.0)] {
@@ -87,6 +64,34 @@ pub fn draw(page: &Page, id: &str, of: &Comparison) -> Markup {
             (behind(of, &pairs))
         },
     )
+}
+
+/// Both panels' axes, the estimate with its band, and zero.
+fn axes(svg: &mut Svg, of: &Comparison, level: &Log, change: &Linear) {
+    for (at, tick) in level.ticks().into_iter().enumerate() {
+        svg.line("gr", (0.0, tick.at), (100.0, tick.at));
+        if tick.at > 18.0 && !tick.minor {
+            svg.text(
+                "tk",
+                X::Px(-8.0),
+                tick.at + 4.0,
+                Anchor::End,
+                if at == 0 { format!("{} ms", tick.label) } else { tick.label },
+            );
+        }
+    }
+    for tick in change.ticks(4, with_sign) {
+        svg.line("gr", (0.0, tick.at), (100.0, tick.at));
+        svg.text("tk", X::Px(-8.0), tick.at + 4.0, Anchor::End, &tick.label);
+    }
+    if let Some(estimate) = of.estimate.as_ref() {
+        let (low, high) = ends(estimate);
+        let within = |value: f64| change.at(value.clamp(change.domain().0, change.domain().1));
+        svg.rect("hlb", (0.0, 100.0), (within(high), within(low) - within(high)));
+        svg.line("hll", (0.0, within(estimate.value)), (100.0, within(estimate.value)));
+    }
+    svg.line("zero", (0.0, change.at(0.0)), (100.0, change.at(0.0)));
+    svg.text("lb sm", 0.0, 218.0, Anchor::Start, format!("{}, difference, ms", short(of.declaration.content.metric)));
 }
 
 /// The primary metric of both arms; none in a void window or where it falls on failed requests.
