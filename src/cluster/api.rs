@@ -16,6 +16,10 @@ pub async fn client(pki: &Pki, server: &str) -> Result<Client, ClusterError> {
     let mut config =
         Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.map_err(|error| connect(&error))?;
     config.connect_timeout = Some(Duration::from_secs(5));
+    // a control plane that lost its power answers nothing, and TCP would wait for it for a quarter of an hour; a watch that is
+    // cut off begins again
+    config.read_timeout = Some(Duration::from_secs(30));
+    config.reset_reader_on_write = true;
     config.proxy_url = None;
     Client::try_from(config).map_err(|error| connect(&error))
 }

@@ -52,6 +52,18 @@ pub fn contains(path: &Path, name: &str) -> Result<bool, ClusterError> {
         .any(|list| config[list].as_array().is_some_and(|entries| entries.iter().any(|entry| entry["name"] == name))))
 }
 
+/// True when `path` has a cluster of that name with the authority that the file `own` has for it: a name alone proves nothing.
+pub fn is_ours(path: &Path, own: &Path, name: &str) -> Result<bool, ClusterError> {
+    let authority = |path: &Path| {
+        let config = read(path).map_err(failed("read", path))?;
+        let entries = config["clusters"].as_array().cloned().unwrap_or_default();
+        let entry = entries.into_iter().find(|entry| entry["name"] == name);
+        Ok::<_, ClusterError>(entry.and_then(|entry| entry["cluster"].get("certificate-authority-data").cloned()))
+    };
+    let (there, ours) = (authority(path)?, authority(own)?);
+    Ok(ours.is_some() && there == ours)
+}
+
 /// Takes the entries of that name out of `path`; other entries stay as they are.
 pub fn remove(path: &Path, name: &str) -> Result<(), ClusterError> {
     if !path.exists() || !contains(path, name)? {
@@ -165,6 +177,23 @@ mod tests {
         merge(&path, &sample("other")).unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), before);
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "no lock or part file is left");
+    }
+
+    #[test]
+    fn a_cluster_is_known_by_its_authority_and_not_by_its_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        let with = |authority: &str| {
+            let mut config = sample("kind-demo");
+            config["clusters"][0]["cluster"]["certificate-authority-data"] = json!(authority);
+            config
+        };
+        write(&path("own"), &with("ours")).unwrap();
+        for (authority, ours) in [("ours", true), ("of a real kind cluster", false)] {
+            write(&path("user"), &with(authority)).unwrap();
+            assert_eq!(is_ours(&path("user"), &path("own"), "kind-demo").unwrap(), ours);
+            assert!(!is_ours(&path("user"), &path("none"), "kind-demo").unwrap(), "nothing is known of ours");
+        }
     }
 
     #[test]

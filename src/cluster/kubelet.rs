@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::{ClusterError, pki::Pki};
 use crate::error::Result;
+use crate::look::Look;
 use crate::profile::Kubernetes;
 use crate::provider::{Command, FileSpec, Node, Quirks, files};
 
@@ -110,6 +111,12 @@ pub fn worker_files(
     ];
     files.extend(quirks.files());
     Ok(files)
+}
+
+/// True when a node was ever part of a cluster: its kubelet has a way to an API server.
+pub async fn has_joined(node: &impl Node) -> Result<bool> {
+    let look = files::read(node, &["/etc/kubernetes/kubelet.conf"]).await?.pop();
+    Ok(look.map(Look::known).transpose()?.flatten().is_some())
 }
 
 /// What keeps a worker's kubelet from being as it should be, one line each: its files, its certificate, the service.

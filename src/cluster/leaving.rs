@@ -22,11 +22,12 @@ pub async fn drain(client: &Client, node: &str, deadline: Instant, progress: &Pr
     let started = Instant::now();
     let nodes = Api::<NodeObject>::all(client.clone());
     let cordon = Patch::Merge(json!({"spec": {"unschedulable": true}}));
-    match nodes.patch(node, &PatchParams::default(), &cordon).await {
+    let cordoned = match nodes.patch(node, &PatchParams::default(), &cordon).await {
         // never registered, or gone already: nothing runs there
         Err(kube::Error::Api(status)) if status.code == 404 => return Ok(()),
         result => result.map_err(ClusterError::api(format!("cordon node {node}")))?,
     };
+    let dead = is_silent(&cordoned);
     loop {
         let pods = pods_of(client, node).await?;
         if pods.is_empty() {
@@ -38,7 +39,7 @@ pub async fn drain(client: &Client, node: &str, deadline: Instant, progress: &Pr
             return Err(ClusterError::NotReady { what: format!("drained node {node}"), limit: started.elapsed(), state });
         }
         progress.say(format!("{} pods to move", pods.len()));
-        try_join_all(pods.iter().map(|pod| evict(client, pod))).await?;
+        try_join_all(pods.iter().map(|pod| evict(client, pod, dead))).await?;
         sleep(LOOK).await;
     }
 }
@@ -76,14 +77,44 @@ async fn pods_of(client: &Client, node: &str) -> Result<Vec<Pod>, ClusterError> 
     Ok(list.into_iter().filter(|pod| !stays(pod)).collect())
 }
 
-async fn evict(client: &Client, pod: &Pod) -> Result<(), ClusterError> {
+/// True when nobody has heard of a node's kubelet: nothing that runs there, if it does, will ever report its end.
+fn is_silent(node: &NodeObject) -> bool {
+    let conditions = node.status.as_ref().and_then(|status| status.conditions.as_deref()).unwrap_or_default();
+    !conditions.iter().any(|condition| condition.type_ == "Ready" && condition.status != "Unknown")
+}
+
+/// Evicts a pod. One that is on its way already is only waited for, unless its node is dead: then it is gone.
+async fn evict(client: &Client, pod: &Pod, dead: bool) -> Result<(), ClusterError> {
     let (namespace, name) = (pod.namespace().unwrap_or_default(), pod.name_any());
     if pod.metadata.deletion_timestamp.is_some() {
-        return Ok(());
+        if !dead {
+            return Ok(());
+        }
+        let at_once = DeleteParams::default().grace_period(0);
+        return match Api::<Pod>::namespaced(client.clone(), &namespace).delete(&name, &at_once).await {
+            Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
+            result => result.map(drop).map_err(ClusterError::api(format!("give up pod {namespace}/{name}"))),
+        };
     }
     match Api::<Pod>::namespaced(client.clone(), &namespace).evict(&name, &EvictParams::default()).await {
         // gone meanwhile, or held back by a disruption budget for now
         Err(kube::Error::Api(status)) if matches!(status.code, 404 | 429) => Ok(()),
         result => result.map(drop).map_err(ClusterError::api(format!("evict pod {namespace}/{name}"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_node_that_nobody_hears_of_is_dead() {
+        let node = |status: &str| -> NodeObject {
+            serde_json::from_value(json!({"metadata": {"name": "n3"}, "status": {"conditions": [
+                {"type": "MemoryPressure", "status": "False"}, {"type": "Ready", "status": status}]}}))
+            .unwrap()
+        };
+        assert!(is_silent(&node("Unknown")) && is_silent(&NodeObject::default()));
+        assert!(!is_silent(&node("True")) && !is_silent(&node("False")), "one that reports trouble is alive");
     }
 }

@@ -11,6 +11,7 @@ pub mod kubeadm;
 pub mod kubeconfig;
 pub mod kubelet;
 pub mod leaving;
+pub mod made;
 pub mod pki;
 pub mod ready;
 pub mod registration;

@@ -18,8 +18,11 @@ pub fn import(unpack: bool) -> Vec<&'static str> {
     argv
 }
 
-/// References of the images that a node has; none without a container runtime.
+/// References of the images that a node has.
+///
+/// # Errors
+/// Its container runtime does not answer: that is not to have none.
 pub async fn images(node: &impl Node) -> Result<BTreeSet<String>, NodeError> {
-    let output = node.exec(Command::new(["ctr", "--namespace=k8s.io", "images", "list", "--quiet"])).await?;
+    let output = node.run(Command::new(["ctr", "--namespace=k8s.io", "images", "list", "--quiet"])).await?;
     Ok(output.text().lines().map(str::to_owned).collect())
 }

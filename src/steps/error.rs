@@ -8,6 +8,24 @@ use crate::profile::AddressRange;
 /// What a session itself can fail with.
 #[derive(Debug, thiserror::Error)]
 pub enum SessionError {
+    /// Values that no later run can change.
+    #[error("cluster `{cluster}` was made with other values, which stay as long as it lives:\n  {differences}")]
+    Unchangeable {
+        /// The cluster.
+        cluster: String,
+        /// Field, value that it has, and value that the profile gives, a line each.
+        differences: String,
+    },
+    /// Workers without what they belonged to.
+    #[error("cluster `{cluster}` has lost its control plane: `{node}` has none of its state, and {joined} belonged to it")]
+    ControlPlaneGone {
+        /// The cluster.
+        cluster: String,
+        /// Where the control plane was, or should be.
+        node: String,
+        /// Nodes that joined it.
+        joined: String,
+    },
     /// What the control plane has can only be told when it runs.
     #[error("control plane `{node}` does not run: {status}")]
     ControlPlaneStopped {
@@ -49,6 +67,12 @@ impl Explain for SessionError {
 
     fn hint(&self) -> Option<String> {
         match self {
+            SessionError::Unchangeable { cluster, .. } => Some(format!(
+                "give the old values to keep the cluster; `hearth down --name {cluster}` and `hearth up` make it anew, without its data"
+            )),
+            SessionError::ControlPlaneGone { cluster, .. } => Some(format!(
+                "what the cluster stored is lost; save what the workers' volumes hold, then `hearth down --name {cluster}` and `hearth up`"
+            )),
             SessionError::VolumeLost { .. } => {
                 Some("keep the node in the profile, or save the data and delete the volume's claim first".into())
             }

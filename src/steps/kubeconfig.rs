@@ -1,6 +1,6 @@
 //! How people get at the cluster: its kubeconfig file, and the entries in the user's.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -35,7 +35,7 @@ impl Act for Kubeconfig {
         let Ok(text) = std::fs::read_to_string(session.state.kubeconfig()) else { return Ok(there(false)) };
         let written = crate::yaml::documents(&text)?.into_iter().next().unwrap_or_default();
         let merged = match &session.merge_into {
-            Some(path) => kubeconfig::contains(path, &kubeconfig::context(&session.profile.name))?,
+            Some(path) => is_ours(session, path)?,
             None => true,
         };
         // the client certificate is signed anew each time; a cluster is known by its address and authority
@@ -57,7 +57,9 @@ impl Act for Kubeconfig {
 
     async fn undo(&self, session: &Session, _: &Progress) -> Result<()> {
         for file in user_files(session) {
-            kubeconfig::remove(&file, &kubeconfig::context(&session.profile.name))?;
+            if is_ours(session, &file)? {
+                kubeconfig::remove(&file, &kubeconfig::context(&session.profile.name))?;
+            }
         }
         let _absent = std::fs::remove_file(session.state.kubeconfig());
         Ok(())
@@ -76,11 +78,16 @@ pub fn leftovers(session: &Session) -> Result<Vec<String>> {
     let context = kubeconfig::context(&session.profile.name);
     let mut left = Vec::new();
     for file in user_files(session) {
-        if kubeconfig::contains(&file, &context)? {
+        if is_ours(session, &file)? {
             left.push(format!("context {context} in {}", file.display()));
         }
     }
     Ok(left)
+}
+
+/// True when a file has this cluster's entries, and not those of another one of that name.
+fn is_ours(session: &Session, file: &Path) -> Result<bool> {
+    Ok(kubeconfig::is_ours(file, &session.state.kubeconfig(), &kubeconfig::context(&session.profile.name))?)
 }
 
 /// Files that the cluster's entries may stand in.

@@ -12,13 +12,14 @@ use super::error::SessionError;
 use super::load_image::ImagesSeen;
 use super::pool;
 use crate::artifact::{FilePin, Store, download, store};
+use crate::cluster::made::{self, Made};
 use crate::cluster::pki::Pki;
-use crate::cluster::{self, ClusterError, leaving, registration, routed};
+use crate::cluster::{self, ClusterError, kubelet, leaving, registration, routed};
 use crate::components::{Decided, Owner, Part, PartId, Secrets, catalogue, render};
 use crate::decision::Choice;
 use crate::error::{BoxError, Result};
 use crate::profile::{AddressRange, NodeSpec, Profile, Role};
-use crate::provider::{AnyNode, AnyProvider, Leases, Network, Node, Provider};
+use crate::provider::{AnyNode, AnyProvider, Leases, Network, Node, NodeView, Provider};
 use crate::state::State;
 
 /// One cluster, as the steps of a run see it.
@@ -77,10 +78,11 @@ impl Session {
     /// Nodes of the cluster that the profile no longer asks for.
     ///
     /// # Errors
-    /// One of them holds a volume that would be lost with it.
+    /// One of them holds a volume that would be lost with it, or the profile asks for what this cluster can never be.
     pub async fn leaving(&self) -> Result<Vec<NodeSpec>> {
         let wanted = self.profile.nodes();
         let existing = self.provider.existing().await?;
+        self.refuse_impossible(&existing).await?;
         let leaving: Vec<NodeSpec> = existing
             .into_iter()
             .filter(|node| !wanted.contains(&node.name))
@@ -94,6 +96,40 @@ impl Session {
             }
         }
         Ok(leaving)
+    }
+
+    /// Refuses a profile that differs from its cluster in what no `up` can change, all of it at once, and a cluster that has
+    /// lost its control plane.
+    async fn refuse_impossible(&self, existing: &[NodeView]) -> Result<()> {
+        let (name, cluster) = (self.control_plane_name(), self.profile.name.clone());
+        let control_plane = existing.iter().find(|node| node.name == name);
+        let mut differences = Vec::new();
+        let mut has_authority = false;
+        if let Some(view) = control_plane.filter(|view| view.running) {
+            let node = self.provider.node(&view.name).await?;
+            has_authority = Pki::look(&node).await.known()?.is_some();
+            differences.extend(Made::look(&node).await?.differences(&self.profile.kubernetes));
+        }
+        if let Some((docker, _)) = self.provider.docker().ok().zip(control_plane) {
+            let port = docker.other_api_port(&name).await?;
+            differences.extend(port.and_then(|(has, wants)| made::difference("spec.provider.docker.apiPort", &has, &wants)));
+        }
+        if !differences.is_empty() {
+            return Err(SessionError::Unchangeable { cluster, differences: differences.join("\n  ") }.into());
+        }
+        if has_authority || control_plane.is_some_and(|view| !view.running) {
+            return Ok(());
+        }
+        let mut joined = Vec::new();
+        for view in existing.iter().filter(|view| view.running && view.name != name) {
+            if kubelet::has_joined(&self.provider.node(&view.name).await?).await? {
+                joined.push(view.name.clone());
+            }
+        }
+        match joined.as_slice() {
+            [] => Ok(()),
+            _ => Err(SessionError::ControlPlaneGone { cluster, node: name, joined: joined.join(", ") }.into()),
+        }
     }
 
     /// The cluster's authorities: those on its control plane, or new ones where it has never had any.

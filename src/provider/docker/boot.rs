@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bollard::query_parameters::LogsOptionsBuilder;
 use futures_util::StreamExt;
+use jiff::Timestamp;
 
 use super::{DockerError, DockerNode, DockerProvider, call};
 use crate::error::Result;
@@ -28,16 +29,58 @@ fi
 until ctr --connect-timeout 1s version >/dev/null 2>&1; do sleep 0.05; done
 "#;
 
+/// A look that must not wait, for a runtime that answers.
+const RUNTIME_ANSWERS: &str = "ctr --connect-timeout 1s version >/dev/null 2>&1";
+
+/// True when a log whose lines begin with their time has a mark that is not older than `since`: the log goes back to the
+/// making of the container, and marks of an earlier start say nothing of this one.
+fn has_booted(log: &str, since: Timestamp) -> bool {
+    log.lines().filter_map(|line| line.split_once(' ')).any(|(time, text)| {
+        BOOTED.iter().any(|mark| text.contains(mark)) && time.parse::<Timestamp>().is_ok_and(|time| time >= since)
+    })
+}
+
 impl DockerProvider {
+    /// When the container ended last; the beginning of time where it never did.
+    async fn ended(&self, name: &str) -> Result<Timestamp, DockerError> {
+        let found =
+            self.engine.docker.inspect_container(name, None).await.map_err(call(format!("inspect container `{name}`")))?;
+        let ended = found.state.and_then(|state| state.finished_at).and_then(|text| text.parse().ok());
+        Ok(ended.unwrap_or(Timestamp::UNIX_EPOCH).max(Timestamp::UNIX_EPOCH))
+    }
+
+    /// The host port that a control plane was made with, whether it runs or not, and the one that the profile gives.
+    pub async fn other_api_port(&self, name: &str) -> Result<Option<(u16, u16)>, DockerError> {
+        let found = self.engine.docker.inspect_container(name, None).await;
+        let found = found.map_err(call(format!("inspect container `{name}`")))?;
+        let bindings = found.host_config.and_then(|host| host.port_bindings).unwrap_or_default();
+        let bound = bindings.into_values().flatten().flatten().next();
+        Ok(bound.and_then(|binding| binding.host_port?.parse().ok()).zip(self.nodes.api_port))
+    }
+
+    /// True when a node that runs takes commands, and its container runtime answers.
+    pub async fn is_booted(&self, name: &str) -> Result<bool> {
+        let since = self.ended(name).await?;
+        let options = LogsOptionsBuilder::new().stdout(true).stderr(true).timestamps(true).since(seconds(since)).build();
+        let mut log = Box::pin(self.engine.docker.logs(name, Some(options)));
+        let mut text = String::new();
+        while let Some(chunk) = log.next().await {
+            text.push_str(&chunk.map_err(call(format!("read the log of `{name}`")))?.to_string());
+        }
+        Ok(has_booted(&text, since) && self.node(name).await?.exec(Command::shell(RUNTIME_ANSWERS)).await?.success())
+    }
+
     /// Waits until the node takes commands and its container runtime answers.
     pub async fn wait_booted(&self, name: &str) -> Result<()> {
-        let options = LogsOptionsBuilder::new().follow(true).stdout(true).stderr(true).build();
+        let since = self.ended(name).await?;
+        let options = LogsOptionsBuilder::new().follow(true).stdout(true).stderr(true).timestamps(true);
+        let options = options.since(seconds(since)).build();
         let mut log = Box::pin(self.engine.docker.logs(name, Some(options)));
         let mut text = String::new();
         let booted = async {
             while let Some(chunk) = log.next().await {
                 text.push_str(&chunk.map_err(call(format!("read the log of `{name}`")))?.to_string());
-                if BOOTED.iter().any(|mark| text.contains(mark)) {
+                if has_booted(&text, since) {
                     return Ok(true);
                 }
             }
@@ -52,5 +95,27 @@ impl DockerProvider {
         let node: DockerNode = self.node(name).await?;
         node.run(Command::shell(RUNTIME_READY).timeout(BOOT_LIMIT)).await?;
         Ok(())
+    }
+}
+
+/// A time as the engine takes it.
+fn seconds(time: Timestamp) -> i32 {
+    i32::try_from(time.as_second()).unwrap_or(i32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn marks_of_an_earlier_start_are_not_this_ones() {
+        let log =
+            "2026-11-26T10:00:00.5Z [  OK  ] Reached target Multi-User System.\r\n2026-11-26T11:00:01Z INFO: starting init\r\n";
+        let time = |text: &str| text.parse::<Timestamp>().unwrap();
+        assert!(has_booted(log, Timestamp::UNIX_EPOCH));
+        assert!(has_booted(log, time("2026-11-26T10:00:00Z")));
+        assert!(!has_booted(log, time("2026-11-26T10:59:00Z")), "it has not come so far since");
+        let again = format!("{log}2026-11-26T11:00:02Z INFO: detected cgroup v1\r\n");
+        assert!(has_booted(&again, time("2026-11-26T10:59:00Z")));
     }
 }

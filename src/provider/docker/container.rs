@@ -178,8 +178,9 @@ fn summarize(summary: ContainerSummary) -> Option<Container> {
         "worker" => Role::Worker,
         _ => return None,
     };
-    let networks = summary.network_settings.and_then(|settings| settings.networks).unwrap_or_default();
-    let address = networks.into_values().find_map(|endpoint| endpoint.ip_address?.parse().ok());
+    // a node may be on other networks too: nodes know each other on this one
+    let mut networks = summary.network_settings.and_then(|settings| settings.networks).unwrap_or_default();
+    let address = networks.remove(NETWORK).and_then(|endpoint| endpoint.ip_address?.parse().ok());
     let ports = summary.ports.unwrap_or_default();
     Some(Container {
         name: summary.names?.first()?.trim_start_matches('/').to_owned(),

@@ -33,9 +33,11 @@ impl Act for Node {
     }
 
     async fn check(&self, session: &Session) -> Result<Check> {
-        let containers = session.provider.docker()?.own_containers().await?;
+        let docker = session.provider.docker()?;
+        let containers = docker.own_containers().await?;
         Ok(match containers.iter().find(|container| container.name == self.node) {
-            Some(container) if container.running => Check::Satisfied,
+            Some(container) if container.running && docker.is_booted(&self.node).await? => Check::Satisfied,
+            Some(container) if container.running => Check::Needed("it is still starting".into()),
             Some(container) => Check::Needed(format!("it is stopped: {}", container.status)),
             None => there(false),
         })
