@@ -57,9 +57,9 @@ fn profile(world: &World, like: &str, count: usize) -> String {
     path.to_str().unwrap().to_owned()
 }
 
-/// The hosts as Hearth itself would describe them, by the same script, not through Hearth.
+/// Everything on the hosts that anything could leave traces in, by a script of the tests' own: Hearth only looks at its places.
 fn stock() -> Vec<Vec<String>> {
-    let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("src/provider/host/stock.sh");
+    let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/world/stock.sh");
     let take = |host: &String| {
         let text = sh(&format!("docker exec -i {host} sh -s < {}", script.display()));
         let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
@@ -325,7 +325,7 @@ fn connections_break_and_hosts_go_away() {
 
     // every connection to n2 is cut while programs are copied: the step tries again on a new one
     let mut run = world.start(&["up", "-f", &plain, "--yes"]);
-    eventually("copying has begun", Duration::from_secs(30), || on(2, "ls /usr/local/bin").contains("part"));
+    eventually("copying has begun", Duration::from_secs(30), || on(2, "ls -A /usr/local/bin").contains("hearth-part"));
     on(2, "pkill -KILL -f 'sshd: root@'");
     // and once more while images stream into its runtime
     eventually("images are on their way", Duration::from_secs(60), || on(2, "pgrep -x ctr") != "");
@@ -342,7 +342,7 @@ fn connections_break_and_hosts_go_away() {
 
     // a host is powered off while it gets its programs, and is back after a while
     let mut run = world.start(&["up", "-f", &plain, "--yes"]);
-    eventually("copying has begun", Duration::from_secs(30), || on(2, "ls /usr/local/bin").contains("part"));
+    eventually("copying has begun", Duration::from_secs(30), || on(2, "ls -A /usr/local/bin").contains("hearth-part"));
     sh(&format!("docker kill {}", containers()[1]));
     let started = Instant::now();
     sleep(Duration::from_secs(3));
@@ -365,6 +365,106 @@ fn connections_break_and_hosts_go_away() {
     assert!(!log("panicked"));
 
     world.hearth(&["down", "--name", "e2e-hosts", "--yes"]).expect(0);
+    unchanged(&stock(), &before);
+    world.nothing_is_left();
+}
+
+/// Hosts that hold data of others are refused. What else others have, or do while the cluster lives, is there afterwards.
+#[test]
+fn what_is_not_ours_is_not_touched() {
+    let (world, before) = bare_hosts();
+    let plain = profile(&world, "plain", 3);
+    let up = ["up", "-f", &plain, "--yes"];
+
+    on(
+        2,
+        "mkdir -p /var/lib/etcd/default /var/lib/containerd/mine && echo data | tee /var/lib/etcd/default/db /var/lib/containerd/mine/x",
+    );
+    let refused = world.hearth(&up).expect(20);
+    assert!(
+        refused.err.contains("host-data") && refused.err.contains("n2: /var/lib/etcd, /var/lib/containerd"),
+        "{}",
+        refused.err
+    );
+    assert_eq!(
+        on(2, "cat /var/lib/etcd/default/db /var/lib/containerd/mine/x; ls -d /var/lib/hearth*"),
+        "data\ndata\nls: cannot access '/var/lib/hearth*': No such file or directory"
+    );
+    on(2, "rm -r /var/lib/etcd /var/lib/containerd");
+    unchanged(&stock(), &before);
+
+    // files where the cluster's own go, and an empty folder with what mkfs leaves
+    on(
+        2,
+        "mkdir -p /etc/containerd /opt/cni/bin /var/lib/kubelet/lost+found /root/precious; echo gold >/root/precious/f
+         echo '# mine' | tee /etc/containerd/config.toml /etc/crictl.yaml /opt/cni/bin/ptp >/usr/local/bin/ctr
+         chmod 711 /usr/local/bin/ctr; ln -s /bin/true /usr/local/bin/kubectl",
+    );
+    let mine = stock();
+    world.hearth(&up).expect(0);
+    assert!(on(2, "ctr --version").contains("containerd"), "ours is in place");
+    on(
+        2,
+        "mkdir -p '/var/lib/kubelet/my data' /var/lib/containerd/disk /var/lib/cni/networks/podman /opt/stacks
+         mount --bind /root/precious '/var/lib/kubelet/my data'; mount --bind /root/precious /var/lib/containerd/disk
+         for chain in CNI-podman1 CNI-HOSTPORT-DNAT CNI-DN-theirs CNI-DN-ours; do iptables -t nat -N $chain; done
+         iptables -t nat -A POSTROUTING -m comment --comment 'name: \"podman\" id: \"x\"' -j CNI-podman1
+         iptables -t nat -A CNI-HOSTPORT-DNAT -p tcp -m comment --comment 'dnat name: \"podman\" id: \"y\"' -j CNI-DN-theirs
+         iptables -t nat -A CNI-HOSTPORT-DNAT -p tcp -m comment --comment 'dnat name: \"hearth\" id: \"z\"' -j CNI-DN-ours
+         iptables -t nat -A OUTPUT -m comment --comment hearthstone -d 192.0.2.1 -j ACCEPT
+         ip netns add cni-podman; ip link add vethpod type veth peer name eth9 netns cni-podman
+         ip -n cni-podman address add 10.88.0.2/16 dev eth9
+         echo x >>/etc/motd; touch /usr/local/bin/tool; truncate -s 20G /opt/stacks/big; ip link add d0 type bridge
+         ip route add 198.51.100.0/24 via 172.30.0.1
+         printf '#!/bin/sh\n' >/usr/local/bin/kubelet.new; chmod 755 /usr/local/bin/kubelet.new; mv /usr/local/bin/kubelet.new /usr/local/bin/kubelet",
+    );
+    let down = world.hearth(&["down", "-f", &plain, "--yes"]).expect(0);
+    for kept in ["n2: /var/lib/kubelet/my data is mounted", "n2: /usr/local/bin/kubelet is not the program that was installed"] {
+        assert!(down.out.contains(kept), "{kept}: {}", down.out);
+    }
+    assert_eq!(
+        on(2, "cat /root/precious/f '/var/lib/kubelet/my data/f' /var/lib/containerd/disk/f /usr/local/bin/ctr"),
+        "gold\ngold\ngold\n# mine"
+    );
+    assert_eq!(
+        on(2, "stat -c %a /usr/local/bin/ctr; readlink /usr/local/bin/kubectl; ls -A /var/lib/kubelet"),
+        "711\n/bin/true\nlost+found\nmy data"
+    );
+    let after = stock();
+    let only = |one: &[String], other: &[String]| one.iter().filter(|line| !other.contains(line)).cloned().collect::<Vec<_>>();
+    assert_eq!(only(&mine[1], &after[1]).len(), 1, "only /etc/motd is another: {:?}", only(&mine[1], &after[1]));
+    let come = only(&after[1], &mine[1]).join("\n");
+    for theirs in [
+        "/etc/motd",
+        "/opt/stacks/big",
+        "/usr/local/bin/tool",
+        "/usr/local/bin/kubelet",
+        "CNI-podman1",
+        "CNI-DN-theirs",
+        "hearthstone",
+        "d0",
+        "cni-podman",
+        "198.51.100.0/24",
+        "/var/lib/containerd/disk",
+    ] {
+        assert!(come.contains(theirs), "{theirs} is gone: {come}");
+    }
+    for ours in ["KUBE-", "CNI-DN-ours", "name: \\\"hearth", "unreachable", "kubepods", "containerd/config.toml", "sysctl"] {
+        assert!(!come.contains(ours), "{ours} is left: {come}");
+    }
+    for (after, mine) in [(&after[0], &mine[0]), (&after[2], &mine[2])] {
+        assert_eq!(after, mine);
+    }
+    // and what this test did is taken back
+    on(
+        2,
+        "umount '/var/lib/kubelet/my data' /var/lib/containerd/disk; ip link delete d0; ip netns delete cni-podman; ip link delete vethpod
+         ip route delete 198.51.100.0/24; iptables -t nat -F POSTROUTING; iptables -t nat -F OUTPUT
+         for chain in CNI-podman1 CNI-HOSTPORT-DNAT CNI-DN-theirs; do iptables -t nat -F $chain; done
+         for chain in CNI-podman1 CNI-HOSTPORT-DNAT CNI-DN-theirs; do iptables -t nat -X $chain; done; sed -i '$d' /etc/motd; umount /run/netns
+         rm -rf /var/lib/kubelet /var/lib/containerd /var/lib/cni /root/precious /opt/cni /opt/stacks /etc/containerd /etc/crictl.yaml
+         cd /usr/local/bin && rm -f tool kubelet ctr kubectl",
+    );
     unchanged(&stock(), &before);
     world.nothing_is_left();
 }

@@ -346,7 +346,7 @@ async fn uploads_are_verified_skipped_and_resumed() {
     let again = node.upload(&source, &at, 0o644, &sum, &quiet).await.unwrap();
     assert!(matches!(again, Uploaded::Sent { .. }), "another mode is another file");
 
-    let part = server.path("far/away/target.part");
+    let part = server.path("far/away/.target.hearth-part");
     let bytes = std::fs::read(&source).unwrap();
     std::fs::remove_file(&target).unwrap();
     std::fs::write(&part, &bytes[..100_000_001]).unwrap();

@@ -71,9 +71,14 @@ pub async fn run(context: &Context, args: DownArgs) -> Result<u8> {
     session.state.remove(lock)?;
     removed.push(format!("kubeconfig context {}", kubeconfig::context(&name)));
     removed.push(format!("state {}", session.state.root().display()));
-    context.result(&json!({"name": name, "removed": removed}), || {
-        let list: Vec<String> = removed.iter().map(|item| format!("  {item}")).collect();
-        format!("Cluster `{name}` is gone. Removed:\n{}\nNothing of it is left", list.join("\n"))
+    let kept = match session.provider.machines() {
+        Ok(machines) => machines.kept().await,
+        Err(_containers) => Vec::new(),
+    };
+    context.result(&json!({"name": name, "removed": removed, "kept": kept}), || {
+        let list = |items: &[String]| items.iter().map(|item| format!("  {item}\n")).collect::<String>();
+        let kept = if kept.is_empty() { String::new() } else { format!("Kept, as it is not Hearth's:\n{}", list(&kept)) };
+        format!("Cluster `{name}` is gone. Removed:\n{}{kept}Nothing of it is left", list(&removed))
     })?;
     Ok(0)
 }

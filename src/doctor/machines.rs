@@ -2,9 +2,11 @@
 
 use std::net::Ipv4Addr;
 
+use ipnet::Ipv4Net;
+
 use super::finding::Finding;
 use crate::error::{BoxError, chain};
-use crate::profile::{Role, SshHosts};
+use crate::profile::{Cni, Profile, Role, SshHosts};
 use crate::provider::machine::facts::Facts;
 
 const MIB: u64 = 1 << 20;
@@ -12,8 +14,10 @@ const GIB: u64 = 1 << 30;
 /// Clocks that differ by more than this break certificates, leases and logs; etcd complains from one second on.
 const SKEW_ERROR: f64 = 30.0;
 const SKEW_WARNING: f64 = 2.0;
-/// Ports of every node: kubelet, kube-proxy, MetalLB's speaker.
-const NODE_PORTS: &[u16] = &[10248, 10249, 10250, 10256, 7946, 7472];
+/// Ports of every node: kubelet, kube-proxy.
+const NODE_PORTS: &[u16] = &[10248, 10249, 10250, 10256];
+/// Ports of MetalLB's speaker, which is on the host's network: members, metrics, health (templates/metallb/controller.yaml).
+const METALLB_PORTS: &[u16] = &[7946, 9120, 17472];
 /// Ports of a control plane: API server, etcd, controller manager, scheduler.
 const CONTROL_PLANE_PORTS: &[u16] = &[6443, 2379, 2380, 2381, 10257, 10259];
 /// Free space for images, containers and their logs.
@@ -24,8 +28,12 @@ const PROGRAMS: u64 = 600 * MIB;
 /// Systems that Hearth is tested on.
 const TESTED: &[&str] = &["debian 12", "debian 13"];
 
-/// Everything that is wrong with the hosts of `cluster`, grouped by what it is.
-pub fn all(facts: &[Facts], cluster: &str, hosts: &SshHosts) -> Vec<Finding> {
+/// Our pod network's configuration; the container runtime takes the first of its folder by name.
+const CONFLIST: &str = "/etc/cni/net.d/10-hearth.conflist";
+
+/// Everything that is wrong with the hosts of a profile, grouped by what it is.
+pub fn all(facts: &[Facts], profile: &Profile, hosts: &SshHosts) -> Vec<Finding> {
+    let (cluster, kubernetes) = (profile.name.as_str(), &profile.kubernetes);
     let role = |facts: &Facts| hosts.hosts.iter().find(|host| host.name == facts.node).map_or(Role::Worker, |host| host.role);
     let fresh: Vec<&Facts> = facts.iter().filter(|facts| facts.cluster.as_deref() != Some(cluster)).collect();
     let mut found = Vec::new();
@@ -73,17 +81,47 @@ pub fn all(facts: &[Facts], cluster: &str, hosts: &SshHosts) -> Vec<Finding> {
         "install the kernel's modules, or boot a kernel that has CONFIG_OVERLAY_FS",
     );
     tell(
+        Finding::error("host-no-kmsg", "The kubelet cannot read the kernel's log"),
+        each(facts, &|f| f.no_kmsg.then(|| "/dev/kmsg cannot be opened".into())),
+        "a container of LXC (Proxmox) needs in its configuration: lxc.apparmor.profile: unconfined, lxc.cap.drop: (empty), \
+         lxc.cgroup2.devices.allow: a, lxc.mount.auto: proc:rw sys:rw, lxc.mount.entry: /dev/kmsg dev/kmsg none bind,create=file",
+    );
+    tell(
+        Finding::error("host-read-only", "Folders that Hearth writes to are read-only"),
+        each(facts, &|f| (!f.read_only.is_empty()).then(|| f.read_only.join(", "))),
+        "use a host whose system can be written to",
+    );
+    tell(
         Finding::error("host-foreign-cluster", "A host is part of another cluster"),
         of(&fresh, &|f| match &f.cluster {
             Some(other) => Some(format!("cluster `{other}` of Hearth's")),
             None => (!f.kubernetes.is_empty()).then(|| f.kubernetes.join(", ")),
         }),
-        "`hearth down --name OTHER` if it is Hearth's, else take it out of there (`kubeadm reset`), or use another host",
+        "`hearth down --name OTHER` if it is Hearth's, or on the host `sh /var/lib/hearth/release`; else take it out of there (`kubeadm reset`)",
     );
     tell(
         Finding::error("host-runtime", "Another container runtime or kubelet runs on a host"),
         of(&fresh, &|f| (f.cluster.is_none() && !f.runs.is_empty()).then(|| f.runs.join(", "))),
         "stop and disable it, or use another host: two would fight over cgroups, networks and ports",
+    );
+    let bare = |f: &Facts| f.cluster.is_none() && f.kubernetes.is_empty();
+    tell(
+        Finding::error("host-data", "Folders that the cluster would fill hold data"),
+        of(&fresh, &|f| (bare(f) && !f.filled.is_empty()).then(|| f.filled.join(", "))),
+        "use another host, or move the data away: `down` could not know it from the cluster's own",
+    );
+    tell(
+        Finding::info("host-files", "Files of the host are going to be replaced"),
+        of(&fresh, &|f| (f.cluster.is_none() && !f.stands.is_empty()).then(|| f.stands.join(", "))),
+        "nothing to do: they are saved, and `down` puts them back",
+    );
+    tell(
+        Finding::error("host-cni", "The container runtime would take another pod network's configuration for ours"),
+        each(facts, &|f| {
+            let first: Vec<&str> = f.cni.iter().map(String::as_str).filter(|path| *path < CONFLIST).collect();
+            (profile.cni == Cni::Routed && !first.is_empty()).then(|| first.join(", "))
+        }),
+        "remove it if its cluster is gone, as `kubeadm reset` leaves it behind; the first file by name counts",
     );
     tell(
         Finding::error("host-ports", "Ports that the cluster needs are taken"),
@@ -92,8 +130,11 @@ pub fn all(facts: &[Facts], cluster: &str, hosts: &SshHosts) -> Vec<Finding> {
             if role(f) == Role::ControlPlane {
                 needed.extend(CONTROL_PLANE_PORTS);
             }
+            if profile.components.metallb.is_some() {
+                needed.extend(METALLB_PORTS);
+            }
             let taken: Vec<String> = needed.iter().filter(|port| f.ports.contains(port)).map(u16::to_string).collect();
-            (!taken.is_empty() && f.kubernetes.is_empty() && f.cluster.is_none()).then(|| taken.join(", "))
+            (!taken.is_empty() && bare(f)).then(|| taken.join(", "))
         }),
         "`ss -ltnp` on the host tells who has them",
     );
@@ -124,6 +165,48 @@ pub fn all(facts: &[Facts], cluster: &str, hosts: &SshHosts) -> Vec<Finding> {
         Finding::error("host-routed-peer", "Hosts are not on one network segment"),
         each(facts, &|f| (!f.routed.is_empty()).then(|| format!("reaches {} only through a router", list(&f.routed)))),
         "the pod network `routed` needs one segment: use hosts of one, or `network.cni: none` and a pod network of your own",
+    );
+    tell(
+        Finding::error("host-firewall", "A firewall keeps the hosts of the cluster from each other"),
+        each(facts, &|f| {
+            let mut seen = Vec::new();
+            seen.extend((!f.blocked.is_empty()).then(|| format!("nothing comes back from {}", f.blocked.join(", "))));
+            seen.extend(f.drops_forwarded.then(|| "chain FORWARD drops what goes to and from pods".to_owned()));
+            seen.extend((!seen.is_empty() && !f.firewalls.is_empty()).then(|| format!("{} runs", f.firewalls.join(", "))));
+            (!seen.is_empty()).then(|| seen.join("; "))
+        }),
+        &format!(
+            "on each host let in what comes from the hosts and from {pods}, and let through what is from or to {pods}:\n\
+             ufw allow from {pods}; ufw allow from NETWORK_OF_THE_HOSTS; ufw route allow from {pods}; ufw route allow to {pods}\n\
+             iptables -I INPUT -s NETWORK_OF_THE_HOSTS,{pods} -j ACCEPT; iptables -I FORWARD -s {pods} -j ACCEPT; iptables -I FORWARD -d {pods} -j ACCEPT",
+            pods = kubernetes.pod_subnet
+        ),
+    );
+    tell(
+        Finding::warning("host-firewall-active", "A firewall runs on a host"),
+        each(facts, &|f| {
+            let silent = f.blocked.is_empty() && !f.drops_forwarded;
+            (silent && !f.firewalls.is_empty()).then(|| f.firewalls.join(", "))
+        }),
+        "nothing to do if it lets pods through; firewalld does not by itself: \
+         firewall-cmd --permanent --zone=trusted --add-source=POD_SUBNET --add-source=NETWORK_OF_THE_HOSTS && firewall-cmd --reload",
+    );
+    tell(
+        Finding::error("host-subnets", "A subnet of the cluster is in use on a host"),
+        each(facts, &|f| {
+            let mut taken = Vec::new();
+            // a host of this cluster has its own routes to pods
+            let pods = (f.cluster.as_deref() != Some(cluster)).then_some(("pods", kubernetes.pod_subnet));
+            for (of, subnet) in pods.into_iter().chain([("services", kubernetes.service_subnet)]) {
+                let hits = f.networks.iter().filter(|(_, net)| overlap(*net, subnet));
+                taken.extend(
+                    hits.map(|(interface, net)| format!("{interface} has {net}, which is in the subnet of {of}, {subnet}")),
+                );
+            }
+            taken.dedup();
+            (!taken.is_empty()).then(|| taken.join("; "))
+        }),
+        "give spec.kubernetes.podSubnet and serviceSubnet ranges that no host has a way to",
     );
     for (graded, limit) in [(true, SKEW_ERROR), (false, SKEW_WARNING)] {
         let lines = skewed(facts, limit);
@@ -190,6 +273,10 @@ fn skewed(facts: &[Facts], limit: f64) -> Vec<String> {
 fn same(facts: &[Facts], of: &dyn Fn(&Facts) -> String) -> Vec<String> {
     let twice = |facts: &&Facts, all: &[Facts]| all.iter().filter(|other| of(other) == of(facts)).count() > 1;
     facts.iter().filter(|one| twice(one, facts)).map(|facts| format!("{}: {}", facts.node, of(facts))).collect()
+}
+
+fn overlap(one: Ipv4Net, other: Ipv4Net) -> bool {
+    one.contains(&other.network()) || other.contains(&one.network())
 }
 
 fn list(addresses: &[Ipv4Addr]) -> String {
@@ -273,16 +360,15 @@ mod tests {
             list.join(", ")
         );
         let profile = load(&[Source::Stdin(text)], &[]).expect("valid");
-        let all: Vec<std::net::Ipv4Addr> = nodes.iter().map(|node| node.address).collect();
         let mut facts = Vec::new();
         for node in &nodes {
-            facts.push(provider::machine::facts::gather(node, &all).await.expect("answers"));
+            facts.push(provider::machine::facts::gather(node, &profile).await.expect("answers"));
         }
         let hosts = match &profile.provider {
             Provider::Ssh(hosts) => hosts,
             Provider::Docker(_) => panic!("the profile is of hosts"),
         };
-        Findings::new(on_machines(&profile.name, hosts, &(facts, Vec::new()), &[], None))
+        Findings::new(on_machines(&profile, hosts, &(facts, Vec::new()), &[], None))
     }
 
     #[tokio::test]
@@ -313,7 +399,7 @@ mod tests {
             fix:  install them: apt install iproute2 iptables util-linux procps coreutils tar
         ✗ host-foreign-cluster  A host is part of another cluster
             seen: n2: cluster `other` of Hearth's
-            fix:  `hearth down --name OTHER` if it is Hearth's, else take it out of there (`kubeadm reset`), or use another host
+            fix:  `hearth down --name OTHER` if it is Hearth's, or on the host `sh /var/lib/hearth/release`; else take it out of there (`kubeadm reset`)
         ✗ host-machine-id  Hosts have the same machine id: they are copies of one image, or one machine
             seen: n1: 1
                   n2: 1
@@ -328,5 +414,58 @@ mod tests {
             seen: n2: 1.0 GiB free in /var/lib
             fix:  `df -h` and `du -xh --max-depth=2 /var` tell what takes it
         ");
+    }
+
+    /// Each of these on the second host, and what is found.
+    #[tokio::test]
+    async fn what_a_cluster_would_trip_over_is_found_beforehand() {
+        for (told, id, seen) in [
+            ("filled=/var/lib/etcd\nfilled=/var/lib/cni\n", "host-data", "n2: /var/lib/etcd, /var/lib/cni"),
+            ("stands=/etc/crictl.yaml\n", "host-files", "n2: /etc/crictl.yaml"),
+            ("cni=/etc/cni/net.d/10-calico.conflist\n", "host-cni", "n2: /etc/cni/net.d/10-calico.conflist"),
+            ("no-kmsg=1\n", "host-no-kmsg", "n2: /dev/kmsg cannot be opened"),
+            ("read-only=/usr/local/bin\n", "host-read-only", "n2: /usr/local/bin"),
+            (
+                "blocked=192.168.1.1:6443\nfirewall=ufw\n",
+                "host-firewall",
+                "n2: nothing comes back from 192.168.1.1:6443; ufw runs",
+            ),
+            ("forward-dropped=1\n", "host-firewall", "n2: chain FORWARD drops what goes to and from pods"),
+            ("firewall=firewalld\n", "host-firewall-active", "n2: firewalld"),
+            (
+                "network=s0 10.96.5.0/24\n",
+                "host-subnets",
+                "n2: s0 has 10.96.5.0/24, which is in the subnet of services, 10.96.0.0/16",
+            ),
+            (
+                "network=wg0 10.200.0.0/15\n",
+                "host-subnets",
+                "n2: wg0 has 10.200.0.0/15, which is in the subnet of pods, 10.200.0.0/16",
+            ),
+        ] {
+            let findings = hosts_found(3, told).await;
+            let found: Vec<(&str, &str)> = findings.iter().map(|one| (one.id, one.evidence.as_str())).collect();
+            assert_eq!(found, [(id, seen)], "{told}");
+        }
+        for harmless in [
+            "network=eth0 192.168.1.0/24\n",
+            "cni=/etc/cni/net.d/87-podman-bridge.conflist\n",
+            "port=9120\n",
+            // what a host of the cluster has itself
+            "cluster=lab\nfilled=/etc/kubernetes\nstands=/etc/crictl.yaml\nport=10250\nnetwork=eth0 10.200.1.0/24\n",
+        ] {
+            let findings = hosts_found(3, harmless).await;
+            assert!(findings.is_empty(), "{harmless}: {findings}");
+        }
+    }
+
+    #[test]
+    fn ports_of_metallb_are_those_that_its_template_gives_it() {
+        let template = include_str!("../../templates/metallb/controller.yaml");
+        let (_, speaker) = template.split_once("kind: DaemonSet").expect("the speaker");
+        let numbers = ["ort: ", "--port="].into_iter().flat_map(|mark| speaker.split(mark).skip(1));
+        let ports: std::collections::BTreeSet<u16> =
+            numbers.filter_map(|text| text.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()).collect();
+        assert_eq!(ports.into_iter().collect::<Vec<_>>(), super::METALLB_PORTS);
     }
 }

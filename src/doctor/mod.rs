@@ -74,22 +74,22 @@ async fn look(
                 Ok(machines) => machines.look().await,
                 Err(error) => (Vec::new(), vec![(profile.name.clone(), error.into())]),
             };
-            on_machines(&profile.name, hosts, &looks, missing, merge_into)
+            on_machines(profile, hosts, &looks, missing, merge_into)
         }
     }
 }
 
 /// What is wrong with hosts, as far as they could be asked, and with this machine.
 fn on_machines(
-    cluster: &str,
+    profile: &Profile,
     hosts: &SshHosts,
     (facts, unreached): &Looks,
     missing: &[String],
     merge_into: Option<&Path>,
 ) -> Vec<Finding> {
     let mut findings: Vec<Finding> = unreached.iter().map(|(host, error)| machines::unreached(host, error)).collect();
-    findings.extend(machines::all(facts, cluster, hosts));
-    findings.extend(local::unwritable(&facts::Host::of_places(cluster, merge_into)));
+    findings.extend(machines::all(facts, profile, hosts));
+    findings.extend(local::unwritable(&facts::Host::of_places(&profile.name, merge_into)));
     findings.extend(engine::missing(missing));
     findings
 }

@@ -1,27 +1,61 @@
 //! A node becomes a plain host again.
 
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use ipnet::Ipv4Net;
 
-use super::{script, stock};
-use crate::provider::{Node, NodeError};
+use super::{HOME, OWN, claim, places, script, stock};
+use crate::provider::{Command, Node, NodeError, SHA256};
 
 const SCRIPT: &str = include_str!("clean.sh");
+/// Exit status of the script: the host does not bear the cluster's mark.
+const NOT_OURS: i64 = 76;
 
-/// Ends everything of the cluster on the host and removes what it was made of. May be repeated.
-pub async fn clean(node: &impl Node, pod_subnet: Ipv4Net) -> Result<(), NodeError> {
-    let subnet = pod_subnet.to_string();
-    node.run(script(SCRIPT, [subnet.as_str()]).timeout(Duration::from_secs(120))).await.map(drop)
+/// What became of a host.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Cleaned {
+    /// What the clean-up left on purpose, and why, one line each.
+    pub kept: Vec<String>,
+    /// What is left against its will, one line each.
+    pub left: Vec<String>,
 }
 
-/// What is not as it was before the first change, one line each; then the host is forgotten, unless something is left.
-pub async fn verify(node: &impl Node) -> Result<Vec<String>, NodeError> {
-    let Some(before) = stock::kept(node).await? else { return Ok(Vec::new()) };
-    let after = stock::Stock::parse(&stock::take(node).await?);
-    let differences = after.differences(&before);
-    if differences.is_empty() {
-        stock::forget(node).await?;
+/// Ends everything of the cluster on the host and removes what it was made of; looks then at what is not as it was before the first
+/// change, and forgets the host if there is nothing. A host that does not bear the cluster's mark is not touched. May be repeated.
+pub async fn clean(node: &impl Node, cluster: &str, pod_subnet: Ipv4Net, peers: &[Ipv4Addr]) -> Result<Cleaned, NodeError> {
+    let mut arguments = vec![cluster.to_owned()];
+    arguments.extend(super::network_arguments(pod_subnet, peers));
+    let command = script(&text(), arguments.iter().map(String::as_str)).timeout(Duration::from_secs(120));
+    let argv = command.argv.clone();
+    let output = node.exec(command).await?;
+    if output.status == NOT_OURS {
+        // what a claim that was cut off had begun to write
+        node.run(Command::new(["rm", "-rf", &format!("{HOME}.new")])).await?;
+        return Ok(Cleaned::default());
     }
-    Ok(differences)
+    let kept: Vec<String> = node.expect_success(&argv, output)?.text().lines().map(str::to_owned).collect();
+    let left = match (stock::kept(node).await?, stock::take(node, pod_subnet, peers).await?) {
+        (Some(before), Some(after)) => after.differences(&before, &kept),
+        (None, _) => {
+            vec![format!("the stock in {HOME} is lost: what was there before the cluster cannot be told from what is left")]
+        }
+        (_, None) => vec!["the host could not be looked at".to_owned()],
+    };
+    if left.is_empty() {
+        claim::forget(node).await?;
+    }
+    Ok(Cleaned { kept, left })
+}
+
+/// A script that does the same on the host itself, for one that cannot be reached now. It is kept in [`HOME`].
+pub(super) fn by_hand(cluster: &str, pod_subnet: Ipv4Net) -> String {
+    format!(
+        "#!/bin/sh\n# Makes this a plain host again, where Hearth cannot do it: sh {HOME}/release, as root.\nset -- '{cluster}' {pod_subnet}\n{}rm -rf {HOME}\n",
+        text()
+    )
+}
+
+fn text() -> String {
+    [SHA256, &places::shell(), OWN, SCRIPT].concat()
 }

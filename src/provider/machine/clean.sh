@@ -1,8 +1,17 @@
-# Makes a node a plain host again. $1 is the pod subnet. What the host had before (the stock taken then) stays, what others
-# own is never touched: of tables, rules and routes only those are removed that Kubernetes or Hearth made.
-stock=/var/lib/hearth/stock
-had() { [ -f $stock ] && grep -qF "$1	$2" $stock; }
+# Makes a node a plain host again. $1 is the cluster, $2 the pod subnet, the others are the addresses of its nodes. Nothing is
+# done on a host that does not bear the cluster's mark (status 76), which is looked at before each removal: another run may have
+# made the host somebody else's. What is kept, and why, is printed, one a line.
+cluster=$1 subnet=$2
+shift 2
+peers=$*
+home=/var/lib/hearth
+newline='
+'
+ours() { [ "$(cat $home/cluster 2>/dev/null)" = "$cluster" ] || exit 76; }
+had() { grep -qxF "$1	$2" $home/stock 2>/dev/null; }
+had_portmap=$(grep -c ' :CNI-HOSTPORT-' $home/stock 2>/dev/null | grep -v '^0')
 
+ours
 systemctl disable --now kubelet.service hearth-routes.service containerd.service >/dev/null 2>&1
 pkill -KILL -f '^(/usr/local/bin/containerd-shim-runc-v2 -namespace k8s.io|/usr/local/sbin/runc --root /run/containerd/)'
 # every process of every pod is in there
@@ -13,53 +22,97 @@ find /sys/fs/cgroup -path '*/kubepods.slice/*' '(' -name freezer.state -o -name 
     case $path in */freezer.state) echo THAWED ;; *) echo 0 ;; esac 2>/dev/null >"$path"
   done
 systemctl stop kubepods.slice kubepods-burstable.slice kubepods-besteffort.slice >/dev/null 2>&1
-for try in 1 2 3; do
-  awk '$2 ~ "^/(var/lib/kubelet|var/lib/containerd|run/containerd|run/netns/cni-)" {print $2}' /proc/mounts | sort -r |
-    while read -r path; do umount -l "$path" 2>/dev/null; done
-done
-ip netns list 2>/dev/null | awk '/^cni-/ {print $1}' | while read -r name; do ip netns delete "$name"; done
-# a namespace can live on for minutes, held by connections of processes that are gone: its interface on this side is deleted here
-ip -4 route show root "$1" | sed -n 's/.* dev \(veth[^ ]*\).*/link delete \1/p' | sort -u | ip -force -batch - 2>/dev/null
-ip -4 route show root "$1" | while read -r route; do ip route delete $route 2>/dev/null; done
+# those that the kubelet made without systemd (controllers of cgroup v1)
+find /sys/fs/cgroup -depth -type d -path '*/kubepods.slice*' -exec rmdir {} + 2>/dev/null
 
+ours
+# as the kernel writes the names of mounts; one with a line break stays as it is, and so does what leads to it
+decode() { sed 's/\\040/ /g; s/\\011/	/g; s/\\043/#/g; s/\\134/\\/g'; }
+for try in 1 2 3; do
+  own_mounts | decode | sort -r | while IFS= read -r path; do umount -l "$path" 2>/dev/null; done
+done
+own_netns | while read -r name; do had netns "$name" || ip netns delete "$name"; done
+# a namespace can live on for minutes, held by connections of processes that are gone: its interface on this side is deleted here
+own_links | while read -r link; do had link "$link" || echo "link delete $link"; done | ip -force -batch - 2>/dev/null
+own_routes | while read -r route; do had route "$route" || ip route delete $route 2>/dev/null; done
+
+ours
 # one transaction a table: chains of ours are emptied, jumps to them and rules of ours go, then the chains
 for family in iptables ip6tables; do
   command -v $family-save >/dev/null || continue
   for table in nat filter mangle; do
-    saved=$($family-save -t $table 2>/dev/null | grep -E '^(:(KUBE|CNI)-|-A .*(-j (KUBE|CNI)-|--comment "?hearth"?))') || continue
-    {
-      echo "*$table"
-      echo "$saved" | sed -nE 's/^(:[^ ]+) .*/\1 - [0:0]/p'
-      echo "$saved" | grep -E '^-A' | grep -vE '^-A (KUBE|CNI)-' | sed 's/^-A/-D/'
-      echo "$saved" | sed -nE 's/^:([^ ]+) .*/-X \1/p'
-      echo COMMIT
-    } | $family-restore --wait --noflush
+    own_rules $family $table | awk -v table=$table '
+      /^:/ { own[substr($1, 2)] = 1; empty = empty $1 " - [0:0]\n"; drop = drop "-X " substr($1, 2) "\n"; next }
+      !($2 in own) { sub(/^-A/, "-D"); jumps = jumps $0 "\n" }
+      END { if (NR) printf "*%s\n%s%s%sCOMMIT\n", table, empty, jumps, drop }' >/run/hearth-rules
+    [ ! -s /run/hearth-rules ] || $family-restore --wait --noflush </run/hearth-rules
   done
 done
-# tables that came with these rules and hold nothing now
-nft list tables 2>/dev/null | while read -r word family name; do
-  had nft-table "table $family $name" && continue
-  nft list table "$family" "$name" | grep -qvE '^(table|	chain|		type|	}|}|# )|^$' || nft delete table "$family" "$name"
-done
-nft list tables 2>/dev/null | awk '$3 == "kube-proxy" {print $2}' | while read -r family; do nft delete table "$family" kube-proxy; done
+rm -f /run/hearth-rules
+own_nft_tables | while read -r family name; do had nft-table "$family $name" || nft delete table "$family" "$name"; done
 
-systemctl is-active --quiet hearth-routes.service && systemctl stop hearth-routes.service
-for path in /etc/systemd/system/kubelet.service /etc/systemd/system/containerd.service /etc/systemd/system/hearth-routes.service \
-  /etc/sysctl.d/90-hearth.conf /etc/containerd/config.toml /etc/cni/net.d/10-hearth.conflist /etc/crictl.yaml; do
-  had file "$path " || rm -f "$path"
+ours
+# Puts back what stood at $1 before it was written to.
+restore() {
+  if [ -e "$home/saved$1" ] || [ -L "$home/saved$1" ]; then
+    cp -a "$home/saved$1" "$1.hearth-saved" && mv -fT "$1.hearth-saved" "$1"
+  else
+    rm -f "$1"
+  fi
+}
+for path in $FILES; do restore "$path"; done
+for path in $PROGRAMS; do
+  rm -f "${path%/*}/.${path##*/}.hearth-part"
+  if [ ! -f "$path" ] || grep -qE "^($(sha256 <"$path" | cut -c1-64) $path( |\$)|$path\$)" $home/programs 2>/dev/null; then
+    restore "$path"
+  elif ! cmp -s "$path" "$home/saved$path"; then
+    echo "$path is not the program that was installed"
+  fi
 done
-while read -r path; do had file "$path " || rm -f "$path"; done </var/lib/hearth/programs
-rm -rf /etc/kubernetes /var/lib/kubelet /var/lib/etcd /var/lib/containerd /run/containerd /var/lib/cni /run/cni-ipam-state \
-  /usr/local/lib/hearth /var/log/pods /var/log/containers /var/local-path-provisioner /run/kubernetes /kind /var/run/kubernetes \
-  /usr/libexec/kubernetes /run/xtables.lock
-had folder /run/nri/ || rm -rf /run/nri
-# folders that were made for these files
-for path in /etc/containerd /etc/cni/net.d /etc/cni /opt/cni/bin /opt/cni /opt/containerd/bin /opt/containerd/lib /opt/containerd; do
-  had folder "$path" || rmdir "$path" 2>/dev/null
+
+ours
+mounts=$newline$(awk '{print $5}' /proc/self/mountinfo | decode)$newline
+# Removes $1 and what is below it, but for what is mounted and what leads there.
+remove() {
+  case $mounts in
+    *"$newline$1$newline"*) echo "$1 is mounted" ;;
+    *"$newline$1/"*) empty "$1" ;;
+    *) rm -rf --one-file-system -- "$1" ;;
+  esac
+}
+# The same for what is in a folder, which stays.
+empty() {
+  for entry in "$1"/* "$1"/.[!.]* "$1"/..?*; do
+    [ "${entry##*/}" = lost+found ] || { [ ! -e "$entry" ] && [ ! -L "$entry" ]; } || remove "$entry"
+  done
+}
+# the cache of CNI's library, which every user of it on the host shares: what is ours bears our network's name, or none's
+rm -f /var/lib/cni/results/hearth-* /var/lib/cni/results/cni-loopback-*
+rmdir /var/lib/cni/results 2>/dev/null
+for path in $DATA; do
+  [ -d "$path" ] || continue
+  case $path in
+    /var/lib/cni) had folder "$path" || rmdir "$path" 2>/dev/null || echo "$path holds what others put there" ;;
+    *)
+      if had folder "$path"; then
+        empty "$(readlink -f "$path")"
+      elif [ -L "$path" ]; then
+        echo "$path leads elsewhere"
+      else
+        remove "$path"
+      fi ;;
+  esac
 done
+for path in $VOLATILE; do had folder "$path" || remove "$path"; done
+for path in $FOLDERS; do had folder "$path" || rmdir "$path" 2>/dev/null; done
+
+ours
 systemctl daemon-reload
 systemctl reset-failed kubelet.service containerd.service hearth-routes.service 'cri-containerd-*' 'kubepods*' >/dev/null 2>&1
-[ -f $stock ] && awk -F '\t' '$1 == "sysctl" {print $2}' $stock | while read -r name equals value; do
-  [ "$(sysctl -n "$name" 2>/dev/null)" = "$value" ] || sysctl -q -w "$name=$value"
+# settings that still have the cluster's value; one that has another was given it by somebody else
+for setting in $SETTINGS; do
+  name=${setting%=*}
+  before=$(sed -n "s/^sysctl	$name = //p" $home/stock 2>/dev/null)
+  [ -z "$before" ] || [ "$(sysctl -n "$name" 2>/dev/null)" != "${setting#*=}" ] || sysctl -q -w "$name=$before"
 done
 true

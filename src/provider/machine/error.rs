@@ -22,6 +22,22 @@ pub enum MachineError {
         /// Who.
         holder: Holder,
     },
+    /// It bears the mark of another cluster.
+    #[error("host {host} is part of cluster `{cluster}`")]
+    Foreign {
+        /// The host.
+        host: String,
+        /// Whose it is.
+        cluster: String,
+    },
+    /// Folders that the cluster would fill hold something.
+    #[error("host {host} has data where the cluster would put its own: {}", folders.join(", "))]
+    Filled {
+        /// The host.
+        host: String,
+        /// The folders.
+        folders: Vec<String>,
+    },
     /// The host does not have the address that the profile gives it.
     #[error("host {host} is on no network by the address that the profile gives it: none can be chosen for load balancers")]
     NoNetwork {
@@ -34,7 +50,7 @@ impl Explain for MachineError {
     fn family(&self) -> Family {
         match self {
             MachineError::Left { .. } => Family::Leftover,
-            MachineError::Leased { .. } | MachineError::NoNetwork { .. } => Family::Preflight,
+            _ => Family::Preflight,
         }
     }
 
@@ -43,6 +59,10 @@ impl Explain for MachineError {
             MachineError::Left { .. } => None,
             MachineError::Leased { .. } => {
                 Some("wait until it is done; `hearth unlock` shows and takes the lease of a run that died".into())
+            }
+            MachineError::Foreign { cluster, .. } => Some(format!("`hearth down --name {cluster}` takes it out of there")),
+            MachineError::Filled { .. } => {
+                Some("move it away, or use another host: clean-up would not know it from the cluster's own".into())
             }
             MachineError::NoNetwork { .. } => Some("write the pool into spec.components.metallb.pool".into()),
         }

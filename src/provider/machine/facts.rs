@@ -6,7 +6,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use ipnet::Ipv4Net;
 
-use super::script;
+use super::{OWN, places, script};
+use crate::profile::{Profile, Provider, Role};
 use crate::provider::{Node, NodeError};
 
 const SCRIPT: &str = include_str!("facts.sh");
@@ -66,14 +67,32 @@ pub struct Facts {
     pub cluster: Option<String>,
     /// Files of a Kubernetes.
     pub kubernetes: Vec<String>,
+    /// Folders that hold something, of those that the cluster fills.
+    pub filled: Vec<String>,
+    /// Files that the cluster writes, as far as they exist.
+    pub stands: Vec<String>,
+    /// Configurations of pod networks.
+    pub cni: Vec<String>,
     /// Services that run and would be in the way.
     pub runs: Vec<String>,
+    /// Firewalls that run.
+    pub firewalls: Vec<String>,
+    /// True when its packet filter drops what it forwards, and makes no exception for pods.
+    pub drops_forwarded: bool,
+    /// True when the kernel's log cannot be read.
+    pub no_kmsg: bool,
+    /// Folders that are written to and cannot be.
+    pub read_only: Vec<String>,
+    /// Networks that it has an address in or a route to, with the interface.
+    pub networks: Vec<(String, Ipv4Net)>,
     /// `fs.inotify.max_user_instances`.
     pub inotify: u64,
     /// Hosts of the cluster that are behind a router, as it sees them.
     pub routed: Vec<Ipv4Addr>,
     /// Hosts of the cluster that it cannot reach.
     pub unreachable: Vec<Ipv4Addr>,
+    /// Ports of other hosts that nothing comes back from, `ADDRESS:PORT`.
+    pub blocked: Vec<String>,
 }
 
 impl Facts {
@@ -113,10 +132,19 @@ impl Facts {
             ports: values("port").iter().filter_map(|text| text.parse().ok()).collect(),
             cluster: Some(value("cluster")).filter(|name| !name.is_empty()),
             kubernetes: values("kubernetes"),
+            filled: values("filled"),
+            stands: values("stands"),
+            cni: values("cni"),
             runs: values("runs"),
+            firewalls: values("firewall"),
+            drops_forwarded: value("forward-dropped") == "1",
+            no_kmsg: value("no-kmsg") == "1",
+            read_only: values("read-only"),
+            networks: values("network").iter().filter_map(|text| network(text)).collect(),
             inotify: number("inotify"),
             routed: addresses("routed"),
             unreachable: addresses("unreachable"),
+            blocked: values("blocked"),
         }
     }
 
@@ -131,12 +159,34 @@ impl Facts {
     }
 }
 
-/// Asks a host; `all` are the addresses of all hosts of the profile.
-pub async fn gather(node: &impl Node, all: &[Ipv4Addr]) -> Result<Facts, NodeError> {
-    let addresses: Vec<String> = std::iter::once(node.address()).chain(all.iter().copied()).map(|a| a.to_string()).collect();
+/// `eth0 192.168.1.0/24`; a route to one address has no length.
+fn network(text: &str) -> Option<(String, Ipv4Net)> {
+    let (interface, net) = text.split_once(' ')?;
+    let net = net.parse().ok().or_else(|| Some(net.parse::<Ipv4Addr>().ok()?.into()))?;
+    Some((interface.to_owned(), net))
+}
+
+/// What each host has to reach on the others: SSH for a sign of life, then the ports that the cluster uses between hosts.
+fn to_reach(profile: &Profile, from: Role) -> Vec<String> {
+    let Provider::Ssh(ssh) = &profile.provider else { return Vec::new() };
+    let line = |host: &crate::profile::Host| {
+        let mut ports = vec![ssh.port];
+        ports.extend((host.role == Role::ControlPlane).then_some(6443));
+        ports.extend((from == Role::ControlPlane).then_some(10250));
+        ports.extend(profile.components.metallb.is_some().then_some(7946));
+        format!("{}:{}", host.address, ports.iter().map(u16::to_string).collect::<Vec<_>>().join(","))
+    };
+    ssh.hosts.iter().map(line).collect()
+}
+
+/// Asks a host of the profile.
+pub async fn gather(node: &impl Node, profile: &Profile) -> Result<Facts, NodeError> {
+    let mut arguments = vec![node.address().to_string(), profile.kubernetes.pod_subnet.to_string()];
+    arguments.extend(to_reach(profile, node.role()));
+    let text = [&places::shell(), OWN, SCRIPT].concat();
     let now = || SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |time| time.as_secs_f64());
     let start = now();
-    let output = node.run(script(SCRIPT, addresses.iter().map(String::as_str))).await?;
+    let output = node.run(script(&text, arguments.iter().map(String::as_str))).await?;
     // the clock is read at the script's start, and peers that are away take their time afterwards
     let asked_at = start + ((now() - start) / 2.0).min(0.5);
     Ok(Facts::parse(node.name(), node.address(), &String::from_utf8_lossy(&output.stdout), asked_at))
@@ -149,12 +199,16 @@ mod tests {
     #[test]
     fn what_the_script_prints_is_understood() {
         let text = "os=debian 12\nuid=0\ntime=1000.5\ncgroup=1\ncapabilities=000001fffeffffff\nmemory=1024\naddress=127.0.0.1/8\n\
-                    address=192.168.1.11/24\nport=22\nport=6443\nruns=docker\nunreachable=192.168.1.13\n";
+                    address=192.168.1.11/24\nport=22\nport=6443\nruns=docker\nunreachable=192.168.1.13\n\
+                    network=s0 10.96.5.0/24\nnetwork=wg0 10.9.0.1\nblocked=192.168.1.12:10250\nno-kmsg=1\n";
         let facts = Facts::parse("n1", [192, 168, 1, 11].into(), text, 1000.0);
         assert!(facts.root && facts.cgroup_v1 && facts.withholds_sys_resource());
         assert_eq!((facts.memory, facts.clock), (1 << 20, 0.5));
         assert_eq!(facts.network().map(|net| net.to_string()).as_deref(), Some("192.168.1.0/24"));
         assert_eq!(facts.ports, BTreeSet::from([22, 6443]));
         assert_eq!(facts.unreachable, [Ipv4Addr::new(192, 168, 1, 13)]);
+        let networks: Vec<String> = facts.networks.iter().map(|(interface, net)| format!("{interface} {net}")).collect();
+        assert_eq!(networks, ["s0 10.96.5.0/24", "wg0 10.9.0.1/32"]);
+        assert!(facts.no_kmsg && facts.blocked == ["192.168.1.12:10250"]);
     }
 }

@@ -1,65 +1,10 @@
-//! What makes a host a node: programs, configuration of the container runtime, units. Everything is listed here once, so
-//! that what is installed, checked and removed is the same.
+//! What makes a host a node besides its programs: configuration of the container runtime, units, settings of the kernel.
 
 use std::time::Duration;
 
-use super::{HOME, file, script};
-use crate::profile::Role;
-use crate::provider::{Command, FileSpec, Node, NodeError, SHA256};
-
-/// A program that is installed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Program {
-    /// Its name in a bundle's `bin/`.
-    pub name: &'static str,
-    /// Where it goes.
-    pub folder: &'static str,
-    /// Which nodes need it.
-    pub on: On,
-}
-
-/// Where and when a program is needed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum On {
-    /// On every node, before it starts.
-    Every,
-    /// On control planes, before they start.
-    ControlPlane,
-    /// On control planes, by people: nothing waits for it.
-    Later,
-}
-
-const fn program(name: &'static str, folder: &'static str, on: On) -> Program {
-    Program { name, folder, on }
-}
-
-/// Every program, in the order of their need.
-pub const PROGRAMS: [Program; 12] = [
-    program("containerd", "/usr/local/bin", On::Every),
-    program("containerd-shim-runc-v2", "/usr/local/bin", On::Every),
-    program("ctr", "/usr/local/bin", On::Every),
-    program("runc", "/usr/local/sbin", On::Every),
-    program("kubeadm", "/usr/local/bin", On::ControlPlane),
-    program("kubelet", "/usr/local/bin", On::Every),
-    program("ptp", "/opt/cni/bin", On::Every),
-    program("host-local", "/opt/cni/bin", On::Every),
-    program("portmap", "/opt/cni/bin", On::Every),
-    program("loopback", "/opt/cni/bin", On::Every),
-    program("crictl", "/usr/local/bin", On::Later),
-    program("kubectl", "/usr/local/bin", On::Later),
-];
-
-impl Program {
-    /// Its full path on the host.
-    pub fn path(&self) -> String {
-        format!("{}/{}", self.folder, self.name)
-    }
-
-    /// True when a node cannot start without it.
-    pub fn starts(&self, role: Role) -> bool {
-        self.on == On::Every || (self.on == On::ControlPlane && role == Role::ControlPlane)
-    }
-}
+use super::places::{CONTAINERD_CONFIG, CONTAINERD_UNIT, CRICTL, KUBELET_UNIT, SYSCTL};
+use super::{file, script};
+use crate::provider::{Command, FileSpec, Node, NodeError};
 
 /// What differs between hosts.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -73,50 +18,28 @@ pub struct Quirks {
 /// inotify instances that a node gets at least: kubelet, runtime and pods of root share them.
 pub const INOTIFY: u64 = 1024;
 
-/// The files of a host, but for programs. `pause` is the image that holds a pod's network namespace.
+/// The files of a host. `pause` is the image that holds a pod's network namespace.
 pub fn files(pause: &str, quirks: Quirks) -> Vec<FileSpec> {
-    let oom = if quirks.withholds_sys_resource { "" } else { "OOMScoreAdjust=-999\n" };
-    let containerd = format!(
-        "# Written by Hearth.\nversion = 3\n\
-         [plugins.'io.containerd.cri.v1.images'.pinned_images]\nsandbox = '{pause}'\n\
-         [plugins.'io.containerd.cri.v1.runtime']\nrestrict_oom_score_adj = {}\n\
-         [plugins.'io.containerd.cri.v1.runtime'.cni]\nbin_dirs = ['/opt/cni/bin']\nconf_dir = '/etc/cni/net.d'\n\
-         [plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.runc]\nruntime_type = 'io.containerd.runc.v2'\n\
-         [plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.runc.options]\n\
-         SystemdCgroup = true\nBinaryName = '/usr/local/sbin/runc'\n",
-        quirks.withholds_sys_resource
-    );
-    let containerd_unit = format!(
-        "[Unit]\nDescription=Container runtime (Hearth)\nAfter=network.target local-fs.target\n\n\
-         [Service]\nType=notify\nEnvironment=PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n\
-         ExecStartPre=-/sbin/modprobe overlay\nExecStart=/usr/local/bin/containerd\n\
-         Delegate=yes\nKillMode=process\nRestart=always\nRestartSec=1\n\
-         LimitNPROC=infinity\nLimitNOFILE=1048576\nTasksMax=infinity\n{oom}\n[Install]\nWantedBy=multi-user.target\n"
-    );
-    // (kubernetes/release, packages `kubelet.service` and `10-kubeadm.conf`)
-    let kubelet_unit = "[Unit]\nDescription=kubelet (Hearth)\nAfter=containerd.service network-online.target\n\
-         Wants=containerd.service network-online.target\nStartLimitIntervalSec=0\nConditionPathExists=/var/lib/kubelet/config.yaml\n\n\
-         [Service]\nEnvironment=PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n\
-         EnvironmentFile=-/var/lib/kubelet/kubeadm-flags.env\n\
-         ExecStart=/usr/local/bin/kubelet --bootstrap-kubeconfig=/etc/kubernetes/bootstrap-kubelet.conf \
-         --kubeconfig=/etc/kubernetes/kubelet.conf --config=/var/lib/kubelet/config.yaml $KUBELET_KUBEADM_ARGS\n\
-         Restart=always\nRestartSec=1\n\n[Install]\nWantedBy=multi-user.target\n"
-        .to_owned();
-    let mut sysctl = "# Written by Hearth.\nnet.ipv4.ip_forward = 1\n".to_owned();
-    if quirks.few_inotify {
-        sysctl.push_str(&format!("fs.inotify.max_user_instances = {INOTIFY}\n"));
-    }
-    let crictl = "runtime-endpoint: unix:///run/containerd/containerd.sock\n".to_owned();
-    let programs: String = PROGRAMS.iter().map(|program| program.path() + "\n").collect();
+    let restrict = quirks.withholds_sys_resource.to_string();
+    let oom = if quirks.withholds_sys_resource { "" } else { "OOMScoreAdjust=-999" };
+    let inotify = if quirks.few_inotify { format!("fs.inotify.max_user_instances = {INOTIFY}") } else { String::new() };
+    let containerd = include_str!("../../../templates/host/containerd.toml");
+    let containerd = filled(containerd, &[("pause", pause), ("restrict_oom_score_adj", &restrict)]);
+    let unit = filled(include_str!("../../../templates/host/containerd.service"), &[("oom_score_adjust", oom)]);
+    let sysctl = filled(include_str!("../../../templates/host/sysctl.conf"), &[("inotify", &inotify)]);
     let public = |path: &str, text: String| FileSpec { mode: 0o644, ..file(path, text) };
     vec![
-        public("/etc/containerd/config.toml", containerd),
-        public("/etc/systemd/system/containerd.service", containerd_unit),
-        public("/etc/systemd/system/kubelet.service", kubelet_unit),
-        public("/etc/sysctl.d/90-hearth.conf", sysctl),
-        public("/etc/crictl.yaml", crictl),
-        file(&format!("{HOME}/programs"), programs),
+        public(CONTAINERD_CONFIG, containerd),
+        public(CONTAINERD_UNIT, unit),
+        public(KUBELET_UNIT, include_str!("../../../templates/host/kubelet.service").to_owned()),
+        public(SYSCTL, sysctl),
+        public(CRICTL, include_str!("../../../templates/host/crictl.yaml").to_owned()),
     ]
+}
+
+/// A template with its `{{ name }}`s replaced.
+fn filled(template: &str, values: &[(&str, &str)]) -> String {
+    values.iter().fold(template.to_owned(), |text, (name, value)| text.replace(&format!("{{{{ {name} }}}}"), value))
 }
 
 /// True when the host has these very files and its container runtime runs.
@@ -138,34 +61,27 @@ pub async fn configure(node: &impl Node, files: Vec<FileSpec>) -> Result<(), Nod
     node.run(script(START, []).timeout(Duration::from_secs(90))).await.map(drop)
 }
 
-/// The sha256 of each of `paths` that exists, in no particular order.
-pub async fn digests(node: &impl Node, paths: &[String]) -> Result<Vec<(String, String)>, NodeError> {
-    let look = format!("{SHA256}sha256 {} 2>/dev/null || true", paths.join(" "));
-    let text = node.run(Command::shell(look)).await?.text();
-    // `digest  path`, or `digest *path`
-    let line = |line: &str| {
-        let (digest, path) = line.split_once(' ')?;
-        Some((path.get(1..)?.to_owned(), digest.to_owned()))
-    };
-    Ok(text.lines().filter_map(line).collect())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn workers_start_without_kubeadm() {
-        let starts =
-            |role| PROGRAMS.iter().filter(|program| program.starts(role)).map(|program| program.name).collect::<Vec<_>>();
-        assert!(starts(Role::ControlPlane).contains(&"kubeadm"));
-        assert!(!starts(Role::Worker).contains(&"kubeadm") && starts(Role::Worker).contains(&"kubelet"));
+    fn the_runtime_is_told_what_the_host_withholds() {
+        let text = |quirks, index: usize| String::from_utf8(files("pause:1", quirks)[index].bytes.clone()).expect("text");
+        let withholds = Quirks { withholds_sys_resource: true, few_inotify: true };
+        assert!(text(withholds, 0).contains("restrict_oom_score_adj = true") && !text(withholds, 1).contains("OOMScoreAdjust"));
+        assert!(text(withholds, 3).contains("max_user_instances = 1024"));
+        let usual = Quirks::default();
+        assert!(text(usual, 0).contains("restrict_oom_score_adj = false") && text(usual, 0).contains("sandbox = 'pause:1'"));
+        assert!(text(usual, 1).contains("OOMScoreAdjust=-999\n"));
     }
 
     #[test]
-    fn the_runtime_is_told_what_the_host_withholds() {
-        let text = |quirks| String::from_utf8(files("pause:1", quirks)[0].bytes.clone()).expect("text");
-        assert!(text(Quirks { withholds_sys_resource: true, ..Quirks::default() }).contains("restrict_oom_score_adj = true"));
-        assert!(text(Quirks::default()).contains("restrict_oom_score_adj = false"));
+    fn nothing_is_left_to_fill_in_and_every_place_is_known() {
+        let places = super::super::places::shell();
+        for file in files("pause:1", Quirks::default()) {
+            assert!(!String::from_utf8_lossy(&file.bytes).contains("{{"), "{}", file.path);
+            assert!(places.contains(&file.path), "{} is not in places.rs", file.path);
+        }
     }
 }

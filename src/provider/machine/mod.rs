@@ -1,9 +1,11 @@
 //! Bare machines: what is on them, how one becomes a node, and how it becomes the plain host again that it was.
 //!
-//! [`stock`] is taken before anything changes and held against the host after [`clean`]; [`facts`] is what preflight
-//! looks at; [`install`] is what makes a node; [`lease`] keeps two runs apart. All of it works through [`Node`]; [`Machines`]
-//! puts it together.
+//! [`places`] is the one list of what is written; [`claim`] makes a host the cluster's before anything changes, with the [`stock`]
+//! of what was there; [`clean`] undoes it all and takes stock again; [`facts`] is what preflight looks at; [`install`] and
+//! [`programs`] are what makes a node; [`lease`] keeps two runs apart. All of it works through [`Node`]; [`Machines`] puts it
+//! together.
 
+pub mod claim;
 pub mod clean;
 mod error;
 pub mod facts;
@@ -11,49 +13,31 @@ pub mod images;
 pub mod install;
 pub mod lease;
 mod leases;
+mod places;
+pub mod programs;
 mod provider;
 pub mod stock;
 
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
-pub use error::MachineError;
-pub use leases::Leases;
-pub use provider::{Looks, Machines, api_server, endpoint};
+use ipnet::Ipv4Net;
 
 use super::{Command, FileSpec, Node, NodeError};
-use crate::profile::AddressRange;
 
-/// Where a host keeps what Hearth knows of it: its cluster, its stock, the programs that were installed.
-pub const HOME: &str = "/var/lib/hearth";
-/// Names the cluster a host belongs to.
-const CLUSTER: &str = "/var/lib/hearth/cluster";
-/// The address pool planned for the cluster, on its control plane.
-const POOL: &str = "/var/lib/hearth/pool";
+pub use claim::{claim, cluster};
+pub use error::MachineError;
+pub use leases::Leases;
+pub use places::HOME;
+pub use provider::{Looks, Machines, api_server, endpoint};
 
-/// The cluster a host belongs to, if Hearth made it part of one.
-pub async fn cluster(node: &impl Node) -> Result<Option<String>, NodeError> {
-    let name = read(node, CLUSTER).await?;
-    Ok(Some(name.trim().to_owned()).filter(|name| !name.is_empty()))
-}
-
-/// Marks the host as part of a cluster.
-pub async fn join(node: &impl Node, cluster: &str) -> Result<(), NodeError> {
-    node.put(vec![file(CLUSTER, format!("{cluster}\n"))]).await
-}
-
-/// The address pool recorded on a control plane.
-async fn pool(node: &impl Node) -> Result<Option<AddressRange>, NodeError> {
-    Ok(read(node, POOL).await?.parse().ok())
-}
-
-/// Records the address pool.
-async fn keep_pool(node: &impl Node, pool: AddressRange) -> Result<(), NodeError> {
-    node.put(vec![file(POOL, format!("{pool}\n"))]).await
-}
+/// What on a host is the cluster's, as functions that the scripts share.
+const OWN: &str = include_str!("own.sh");
 
 /// A file's text; empty if there is none.
 async fn read(node: &impl Node, path: &str) -> Result<String, NodeError> {
-    Ok(node.run(Command::shell(format!("cat {path} 2>/dev/null || true"))).await?.text())
+    let output = node.run(Command::shell(format!("[ ! -e {path} ] || cat {path}"))).await?;
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
 /// A file that only root reads.
@@ -65,4 +49,9 @@ fn file(path: &str, text: String) -> FileSpec {
 fn script<'a>(text: &str, arguments: impl IntoIterator<Item = &'a str>) -> Command {
     let argv = ["sh", "-s"].into_iter().chain(arguments).map(str::to_owned);
     Command::new(argv).stdin(text).timeout(Duration::from_secs(60))
+}
+
+/// The pod subnet and the addresses of nodes, as the scripts take them.
+fn network_arguments(pod_subnet: Ipv4Net, peers: &[Ipv4Addr]) -> Vec<String> {
+    std::iter::once(pod_subnet.to_string()).chain(peers.iter().map(Ipv4Addr::to_string)).collect()
 }

@@ -6,14 +6,16 @@ use std::sync::Arc;
 
 use futures_util::future::{join_all, try_join_all};
 use ipnet::Ipv4Net;
-use tokio::sync::OnceCell;
+use tokio::sync::{Mutex, OnceCell};
 
+use super::claim::{keep_pool, pool};
 use super::facts::{self, Facts};
-use super::{Leases, MachineError, clean, images, install, lease};
+use super::programs::PROGRAMS;
+use super::{Leases, MachineError, clean, images, lease};
 use crate::artifact::{Store, download, pins, programs, reference, store::answers};
 use crate::decision::{Choice, Decision};
 use crate::error::{BoxError, Result, chain};
-use crate::profile::{AddressRange, Kubernetes, NodeSpec, Nodes, Profile, Role, SshHosts};
+use crate::profile::{AddressRange, NodeSpec, Nodes, Profile, Role, SshHosts};
 use crate::progress::Progress;
 use crate::provider::ssh::{SshNode, SshProvider};
 use crate::provider::{Choose, Command, Holder, Holdings, Machine, Network, Node, NodeView, Provider, Quirks};
@@ -21,11 +23,12 @@ use crate::provider::{Choose, Command, Holder, Holdings, Machine, Network, Node,
 /// The machines of one cluster.
 #[derive(Clone)]
 pub struct Machines {
-    cluster: String,
-    kubernetes: Kubernetes,
+    profile: Profile,
     nodes: Nodes,
     hosts: SshProvider,
     facts: Arc<OnceCell<Vec<Facts>>>,
+    /// What clean-ups left on purpose.
+    kept: Arc<Mutex<Vec<String>>>,
 }
 
 /// The port on which API servers listen.
@@ -40,10 +43,10 @@ impl Machines {
     pub fn new(profile: &Profile, hosts: &SshHosts, former: Option<&Profile>, known_hosts: PathBuf) -> Self {
         let nodes = profile.nodes();
         Machines {
-            cluster: profile.name.clone(),
-            kubernetes: profile.kubernetes.clone(),
+            profile: profile.clone(),
             hosts: SshProvider::new(&hosts.with_former(former), known_hosts),
             facts: Arc::default(),
+            kept: Arc::default(),
             nodes,
         }
     }
@@ -58,9 +61,8 @@ impl Machines {
                 Err(error) => unreached.push((name.clone(), error.into())),
             }
         }
-        let all: Vec<Ipv4Addr> = nodes.iter().map(Node::address).collect();
         let mut facts = Vec::new();
-        let looks = join_all(nodes.iter().map(|node| facts::gather(node, &all))).await;
+        let looks = join_all(nodes.iter().map(|node| facts::gather(node, &self.profile))).await;
         for (found, node) in looks.into_iter().zip(&nodes) {
             match found {
                 Ok(found) => facts.push(found),
@@ -78,10 +80,14 @@ impl Machines {
     pub async fn facts(&self) -> Result<&[Facts]> {
         let facts = self.facts.get_or_try_init(|| async {
             let nodes = self.nodes(self.nodes.as_slice()).await?;
-            let all: Vec<Ipv4Addr> = nodes.iter().map(Node::address).collect();
-            Ok::<_, BoxError>(try_join_all(nodes.iter().map(|node| facts::gather(node, &all))).await?)
+            Ok::<_, BoxError>(try_join_all(nodes.iter().map(|node| facts::gather(node, &self.profile))).await?)
         });
         facts.await.map(Vec::as_slice)
+    }
+
+    /// What clean-ups left on hosts on purpose, and why, one line each.
+    pub async fn kept(&self) -> Vec<String> {
+        self.kept.lock().await.clone()
     }
 
     /// What one host says of itself.
@@ -104,7 +110,7 @@ impl Machines {
             Err(error) => return view(false, format!("cannot be reached: {}", chain(&error)), None),
         };
         match super::cluster(&node).await {
-            Ok(Some(mark)) if mark == self.cluster => view(true, String::new(), Some(node.address())),
+            Ok(Some(mark)) if mark == self.profile.name => view(true, String::new(), Some(node.address())),
             Ok(_) => None,
             Err(error) => view(false, chain(&error), Some(node.address())),
         }
@@ -154,7 +160,7 @@ impl Provider for Machines {
         Ok(Machine {
             cpus: facts.cpus,
             memory: facts.memory,
-            provider_id: format!("hearth://ssh/{}/{node}", self.cluster),
+            provider_id: format!("hearth://ssh/{}/{node}", self.profile.name),
             quirks: Quirks {
                 cgroup_v1: facts.cgroup_v1,
                 in_container: false,
@@ -175,11 +181,11 @@ impl Provider for Machines {
         let neighbours = Command::shell("ip -4 neigh show | awk '!/FAILED|INCOMPLETE/ {print $1}'");
         let neighbours = control_plane.run(neighbours).await?;
         used.extend(neighbours.text().lines().filter_map(|line| line.parse::<Ipv4Addr>().ok()));
-        Ok(Some(Network { subnet, used, taken: Vec::new(), own: super::pool(&control_plane).await? }))
+        Ok(Some(Network { subnet, used, taken: Vec::new(), own: pool(&control_plane).await? }))
     }
 
     async fn has_pool(&self, given: Option<AddressRange>) -> Result<bool> {
-        let recorded = super::pool(&self.control_plane().await?).await?;
+        let recorded = pool(&self.control_plane().await?).await?;
         Ok(recorded.is_some_and(|pool| given.is_none_or(|given| given == pool)))
     }
 
@@ -189,7 +195,7 @@ impl Provider for Machines {
             .await?
             .ok_or_else(|| MachineError::NoNetwork { host: self.nodes.first_control_plane().name.clone() })?;
         let pool = choose(&network)?;
-        super::keep_pool(&self.control_plane().await?, pool).await?;
+        keep_pool(&self.control_plane().await?, pool).await?;
         Ok(pool)
     }
 
@@ -198,8 +204,8 @@ impl Provider for Machines {
     }
 
     async fn nowhere(&self, images: &[String], store: &Store) -> Result<Vec<String>> {
-        let version = &self.kubernetes.version;
-        let programs = install::PROGRAMS.iter().filter(|program| store.program_at_hand(program.name, version).is_none());
+        let version = &self.profile.kubernetes.version;
+        let programs = PROGRAMS.iter().filter(|program| store.program_at_hand(program.name, version).is_none());
         let programs = join_all(programs.map(|program| async {
             let url = programs::release(program.name, version).url;
             let answers = answers(&download::server(&url)).await;
@@ -242,9 +248,10 @@ impl Provider for Machines {
     }
 
     async fn release(&self, node: &str) -> Result<()> {
-        let host = self.node(node).await?;
-        clean::clean(&host, self.kubernetes.pod_subnet).await?;
-        match clean::verify(&host).await? {
+        let (host, subnet) = (self.node(node).await?, self.profile.kubernetes.pod_subnet);
+        let cleaned = clean::clean(&host, &self.profile.name, subnet, &self.hosts.addresses()).await?;
+        self.kept.lock().await.extend(cleaned.kept.into_iter().map(|note| format!("{node}: {note}")));
+        match cleaned.left {
             left if left.is_empty() => Ok(()),
             left => Err(MachineError::Left { host: node.to_owned(), left: left.join("\n  ") }.into()),
         }
@@ -254,11 +261,8 @@ impl Provider for Machines {
         Ok(Holdings::default())
     }
 
+    /// Each host is looked at when it is released.
     async fn leftovers(&self, _: &Holdings) -> Result<Vec<String>> {
-        let looks = self.nodes.names().into_iter().map(|name| async move {
-            let left = clean::verify(&self.node(&name).await?).await?;
-            Ok::<_, BoxError>(left.into_iter().map(|line| format!("{name}: {line}")).collect::<Vec<_>>())
-        });
-        Ok(try_join_all(looks).await?.concat())
+        Ok(Vec::new())
     }
 }

@@ -1,90 +1,112 @@
-//! The stock of a host: everything that a cluster could leave traces in, as a set of named items. One is taken before
-//! the first change, one after the clean-up, and they must be equal.
+//! The stock of a host: what it has of that which a cluster could leave traces in, as a set of named items. One is taken with the
+//! claim, one after the clean-up; what is in the second alone, or changed, is left over. Whatever else became different on the host
+//! meanwhile is its owner's, and not looked at.
 
 use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
 
-use super::{HOME, file, read, script};
-use crate::provider::{Node, NodeError};
+use ipnet::Ipv4Net;
 
-const SCRIPT: &str = include_str!("stock.sh");
+use super::{OWN, places, read, script};
+use crate::provider::{Node, NodeError, SHA256};
+
+pub(super) const SCRIPT: &str = include_str!("stock.sh");
 /// The stock that was taken before the first change.
 const KEPT: &str = "/var/lib/hearth/stock";
+/// The last line of a stock that is whole.
+const END: &str = "end";
 
 /// A host's stock: kind and name of each item, with its state where it has one.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Stock(BTreeMap<(String, String), String>);
 
 impl Stock {
-    /// Reads what the script printed. Files, mounts and settings have a state behind their name.
-    pub fn parse(text: &str) -> Stock {
+    /// Reads what the script printed; none if that was cut. Files and settings have a state behind their name.
+    pub fn parse(text: &str) -> Option<Stock> {
         let item = |line: &str| {
             let (kind, item) = line.split_once('\t')?;
             let (name, state) = match kind {
-                "file" | "mount" | "sysctl" => item.split_once(' ').unwrap_or((item, "")),
+                "file" | "sysctl" => item.split_once(' ').unwrap_or((item, "")),
                 _ => (item, ""),
             };
             Some(((kind.to_owned(), name.to_owned()), state.to_owned()))
         };
-        Stock(text.lines().filter_map(item).collect())
+        let whole = text.lines().next_back() == Some(END);
+        whole.then(|| Stock(text.lines().filter_map(item).collect()))
     }
 
-    /// What is not as it was `before`, one line each.
-    pub fn differences(&self, before: &Stock) -> Vec<String> {
+    /// What is not as it was `before`, one line each. `kept` are the notes of a clean-up: what it left on purpose begins one.
+    pub fn differences(&self, before: &Stock, kept: &[String]) -> Vec<String> {
         let mut lines = Vec::new();
-        for ((kind, name), state) in &self.0 {
+        let on_purpose =
+            |name: &str| kept.iter().any(|note| note.strip_prefix(name).is_some_and(|rest| rest.starts_with([' ', '/'])));
+        for ((kind, name), state) in self.0.iter().filter(|((_, name), _)| !on_purpose(name)) {
             match before.0.get(&(kind.clone(), name.clone())) {
                 None => lines.push(format!("{kind} {name} is left")),
                 Some(was) if was != state && kind == "file" => lines.push(format!("{kind} {name} has changed")),
-                Some(was) if was != state => lines.push(format!("{kind} {name} was `{was}` and is `{state}`")),
+                // one that has not the cluster's value any more was set by somebody else
+                Some(was) if was != state && places::is_ours(name, state) => {
+                    lines.push(format!("{kind} {name} was `{was}` and is `{state}`"));
+                }
                 Some(_) => {}
             }
         }
-        let gone = before.0.keys().filter(|key| !self.0.contains_key(*key));
+        // folders come and go with what others do in them; a file of ours is theirs to have back
+        let gone = before.0.keys().filter(|key| key.0 == "file" && !self.0.contains_key(*key));
         lines.extend(gone.map(|(kind, name)| format!("{kind} {name} is gone")));
         lines
     }
 }
 
-/// Takes stock.
-pub async fn take(node: &impl Node) -> Result<String, NodeError> {
-    let output = node.run(script(SCRIPT, [])).await?;
-    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+/// Takes stock. `peers` are the addresses of the cluster's nodes.
+pub async fn take(node: &impl Node, pod_subnet: Ipv4Net, peers: &[Ipv4Addr]) -> Result<Option<Stock>, NodeError> {
+    let text = [SHA256, &places::shell(), OWN, SCRIPT, "subnet=$1; shift; peers=$*; stock\n"].concat();
+    let arguments = super::network_arguments(pod_subnet, peers);
+    let output = node.run(script(&text, arguments.iter().map(String::as_str))).await?;
+    Ok(Stock::parse(&String::from_utf8_lossy(&output.stdout)))
 }
 
-/// True when a host's stock was taken and kept on it.
-pub async fn is_kept(node: &impl Node) -> Result<bool, NodeError> {
-    Ok(kept(node).await?.is_some())
-}
-
-/// Takes stock and keeps it on the host.
-pub async fn keep(node: &impl Node) -> Result<(), NodeError> {
-    let stock = take(node).await?;
-    node.put(vec![file(KEPT, stock)]).await
-}
-
-/// The stock that was kept.
+/// The stock that was kept; none if it is lost, or was cut.
 pub async fn kept(node: &impl Node) -> Result<Option<Stock>, NodeError> {
-    let text = read(node, KEPT).await?;
-    Ok((!text.is_empty()).then(|| Stock::parse(&text)))
-}
-
-/// Forgets the host: the last thing that is removed.
-pub async fn forget(node: &impl Node) -> Result<(), NodeError> {
-    node.run(crate::provider::Command::new(["rm", "-rf", HOME])).await.map(drop)
+    Ok(Stock::parse(&read(node, KEPT).await?))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn stock(text: &str) -> Stock {
+        Stock::parse(&format!("{text}end\n")).expect("whole")
+    }
+
     #[test]
     fn every_kind_of_difference_is_told() {
-        let before = Stock::parse("file\t/etc/a 11\nfile\t/etc/b 22\nsysctl\tnet.x = 1\nroute\tdefault via 10.0.0.1\n");
-        let after = Stock::parse("file\t/etc/a 12\nsysctl\tnet.x = 0\nroute\tdefault via 10.0.0.1\nnetns\tcni-1\n");
+        let before = stock("file\t/etc/a 11\nfile\t/etc/b 22\nfolder\t/etc/cni\nsysctl\tvm.overcommit_memory = 0\n");
+        let after = stock("file\t/etc/a 12\nsysctl\tvm.overcommit_memory = 1\nnetns\tcni-1\n");
         assert_eq!(
-            after.differences(&before),
-            ["file /etc/a has changed", "netns cni-1 is left", "sysctl net.x was `= 1` and is `= 0`", "file /etc/b is gone"]
+            after.differences(&before, &[]),
+            [
+                "file /etc/a has changed",
+                "netns cni-1 is left",
+                "sysctl vm.overcommit_memory was `= 0` and is `= 1`",
+                "file /etc/b is gone"
+            ]
         );
-        assert!(before.differences(&before).is_empty());
+        assert!(before.differences(&before, &[]).is_empty());
+    }
+
+    #[test]
+    fn what_was_kept_on_purpose_and_what_others_set_is_not_left_over() {
+        let before = stock("sysctl\tvm.overcommit_memory = 0\n");
+        let after = stock("folder\t/var/lib/kubelet\nfile\t/usr/local/bin/kubectl 33\nsysctl\tvm.overcommit_memory = 2\n");
+        let kept = ["/var/lib/kubelet/my data is mounted".to_owned(), "/usr/local/bin/kubectl is not the program".to_owned()];
+        assert_eq!(after.differences(&before, &kept), Vec::<String>::new());
+        assert_eq!(after.differences(&before, &kept[..1]), ["file /usr/local/bin/kubectl is left"]);
+    }
+
+    #[test]
+    fn a_stock_that_was_cut_is_none() {
+        assert_eq!(Stock::parse("file\t/etc/a 11\n"), None);
+        assert_eq!(Stock::parse(""), None);
     }
 }

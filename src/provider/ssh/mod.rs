@@ -110,6 +110,11 @@ impl SshProvider {
         self.nodes.iter().map(|node| (node.name.clone(), node.role)).collect()
     }
 
+    /// The addresses of all nodes.
+    pub fn addresses(&self) -> Vec<std::net::Ipv4Addr> {
+        self.nodes.iter().map(Node::address).collect()
+    }
+
     /// One node, connected to and able to become root.
     ///
     /// # Errors

@@ -24,13 +24,15 @@ const MISMATCH: i64 = 65;
 /// Says what the host has: `same`, or the size and checksum of what an earlier upload left. Arguments: target, mode, checksum.
 const PROBE: &str = r#"
 if [ -f "$1" ] && [ "$(stat -c %a "$1")" = "$2" ] && [ "$(sha256 < "$1" | cut -c1-64)" = "$3" ]; then echo same
-elif [ -s "$1.part" ]; then echo "part $(stat -c %s "$1.part") $(sha256 < "$1.part" | cut -c1-64)"
-else echo none; fi
+else
+  part="${1%/*}/.${1##*/}.hearth-part"
+  if [ -s "$part" ]; then echo "part $(stat -c %s "$part") $(sha256 < "$part" | cut -c1-64)"; else echo none; fi
+fi
 "#;
 
 /// Takes the rest and puts the file into place, if the whole is right. Arguments: target, mode, checksum, offset, size.
 const RECEIVE: &str = r#"
-umask 022; mkdir -p "$(dirname "$1")"; umask 077; part="$1.part"
+umask 022; mkdir -p "${1%/*}"; umask 077; part="${1%/*}/.${1##*/}.hearth-part"
 if [ "$4" = 0 ]; then : > "$part"; fi
 cat >> "$part"
 got=$(stat -c %s "$part")
@@ -107,7 +109,7 @@ fn offset(present: &Present, source: &Path, length: u64) -> io::Result<u64> {
 
 impl SshNode {
     /// Brings a local file to `target` (absolute) with `mode` and root as owner, unless it is there already; `progress`
-    /// is told how many of its bytes are sent. An attempt that broke off leaves `<target>.part`, and the next one
+    /// is told how many of its bytes are sent. An attempt that broke off leaves `.<target>.hearth-part`, and the next one
     /// goes on there. At most three run at once over all hosts.
     ///
     /// # Errors

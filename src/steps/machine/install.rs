@@ -4,12 +4,13 @@ use futures_util::{TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
 
 use crate::artifact::pins;
+use crate::artifact::programs::release;
 use crate::error::Result;
 use crate::graph::{Check, Class, StepLimits};
 use crate::profile::Role;
 use crate::progress::Progress;
-use crate::provider::machine::clean;
-use crate::provider::machine::install::{self, Program};
+use crate::provider::machine::install;
+use crate::provider::machine::programs::{self, Installed, PROGRAMS, Program};
 use crate::provider::ssh::SshNode;
 use crate::provider::{FileSpec, Node, Provider};
 use crate::steps::{Act, Session, Stage, there};
@@ -56,7 +57,7 @@ impl Act for Install {
     }
 
     async fn undo(&self, session: &Session, _: &Progress) -> Result<()> {
-        Ok(clean::clean(&session.provider.machines()?.node(&self.node).await?, session.profile.kubernetes.pod_subnet).await?)
+        session.provider.release(&self.node).await
     }
 }
 
@@ -70,23 +71,14 @@ async fn files(session: &Session, node: &str) -> Result<Vec<FileSpec>> {
     Ok(install::files(&pins::pause(&session.profile.kubernetes.version), quirks))
 }
 
-/// Programs, of those that `wanted` takes, that a host lacks or has another version of. Nothing is downloaded to look: one
-/// that is not on this machine counts as missing.
+/// Programs, of those that `wanted` takes, that a host lacks or has another version of. What was installed there for the same
+/// release counts, whoever did it and out of whatever bundle; nothing is downloaded to look.
 pub(super) async fn missing(session: &Session, node: &SshNode, wanted: fn(&Program, Role) -> bool) -> Result<Vec<Program>> {
-    let programs: Vec<Program> = install::PROGRAMS.into_iter().filter(|program| wanted(program, node.role())).collect();
+    let programs: Vec<Program> = PROGRAMS.into_iter().filter(|program| wanted(program, node.role())).collect();
     let paths: Vec<String> = programs.iter().map(Program::path).collect();
-    let has = install::digests(node, &paths).await?;
-    let mut missing = Vec::new();
-    for program in programs {
-        let right = match session.store.program_at_hand(program.name, &session.profile.kubernetes.version) {
-            Some(path) => has.contains(&(program.path(), session.store.digest(&path).await?)),
-            None => false,
-        };
-        if !right {
-            missing.push(program);
-        }
-    }
-    Ok(missing)
+    let present = programs::present(node, &paths).await?;
+    let is_right = |program: &Program| present.is(&program.path(), &release_of(session, program));
+    Ok(programs.into_iter().filter(|program| !is_right(program)).collect())
 }
 
 /// Brings programs to a host that lacks them.
@@ -101,8 +93,16 @@ pub(super) async fn copy(
     let copies = stream::iter(missing).try_for_each_concurrent(2, |program| async move {
         let source = session.store.program(program.name, &session.profile.kubernetes.version, progress).await?;
         progress.say(format!("copying {}", program.name));
-        node.upload(&source, &program.path(), 0o755, &session.store.digest(&source).await?, &|_| {}).await?;
+        let (sha256, path) = (session.store.digest(&source).await?, program.path());
+        let installed = Installed { sha256: sha256.clone(), path: path.clone(), release: release_of(session, &program) };
+        programs::record(node, &installed).await?;
+        node.upload(&source, &path, 0o755, &sha256, &|_| {}).await?;
         Ok(())
     });
     copies.await
+}
+
+/// What names the version of a program that the profile asks for: the file that its project publishes.
+fn release_of(session: &Session, program: &Program) -> String {
+    release(program.name, &session.profile.kubernetes.version).url
 }

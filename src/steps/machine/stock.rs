@@ -1,4 +1,4 @@
-//! What a host has before anything of it is changed: the clean-up is held against it.
+//! A host becomes the cluster's before anything of it is changed; the clean-up is held against what it had then.
 
 use serde::{Deserialize, Serialize};
 
@@ -32,15 +32,12 @@ impl Act for Stock {
     async fn check(&self, session: &Session) -> Result<Check> {
         let node = session.provider.machines()?.node(&self.node).await?;
         let ours = machine::cluster(&node).await?.as_deref() == Some(session.profile.name.as_str());
-        Ok(there(ours && machine::stock::is_kept(&node).await?))
+        Ok(there(ours))
     }
 
     async fn apply(&self, session: &Session, _: &Progress) -> Result<()> {
         let node = session.provider.machines()?.node(&self.node).await?;
-        if !machine::stock::is_kept(&node).await? {
-            machine::stock::keep(&node).await?;
-        }
-        Ok(machine::join(&node, &session.profile.name).await?)
+        machine::claim(&node, &session.profile.name, session.profile.kubernetes.pod_subnet).await
     }
 
     goes_with_its_nodes!();

@@ -8,7 +8,7 @@ use crate::graph::{Check, Class, StepLimits};
 use crate::profile::Role;
 use crate::progress::Progress;
 use crate::provider::Provider;
-use crate::provider::machine::install::{On, Program};
+use crate::provider::machine::programs::{On, Program};
 use crate::steps::{Act, Session, Stage, goes_with_its_nodes, there};
 
 /// The host has them.
