@@ -142,7 +142,7 @@ async fn scenario_context(session: &Arc<Session>, running: &Run, dir: &Path) -> 
     Ok(scenario::Context {
         client: session.client().await?.clone(),
         gateway: SocketAddr::from((session.vip().await?, 80)),
-        nodes: Some(scenario::node_shell(session.nodes().await?)),
+        nodes: Some(scenario::nodes(session.provider.clone())),
         profile: Some(session.profile.name.clone()),
         run: running.id.to_string(),
         run_dir: dir.to_owned(),

@@ -19,6 +19,8 @@ pub struct Calibration {
     pub requests: u64,
     /// Of them, without a good answer; not 0 means the machine cannot be measured on.
     pub failed: u64,
+    /// Share of the due requests that were sent.
+    pub offered_share: f64,
     /// How the generator's thread is scheduled.
     pub priority: Priority,
     /// How late requests were sent, median.
@@ -52,10 +54,14 @@ pub async fn calibrate(arrivals: Arrivals, lasts: Duration) -> Result<Calibratio
     .await?;
     let priority = running.priority;
     tokio::time::sleep(lasts).await;
+    let lasted = running.started.elapsed().as_nanos() as u64;
     let ledger = running.finish().await;
     let release = Distribution::of(ledger.entries.iter().map(super::Entry::release_error));
     let latency = Distribution::of(ledger.entries.iter().map(|entry| entry.latency(0)));
+    let due = (0..).take_while(|sequence| arrivals.due(*sequence) <= lasted).count();
+    let sent = ledger.entries.iter().filter(|entry| entry.outcome != super::Outcome::NotSent).count();
     Ok(Calibration {
+        offered_share: if due > 0 { (sent as f64 / due as f64).min(1.0) } else { 1.0 },
         requests: ledger.entries.len() as u64,
         failed: ledger.failed(),
         priority,

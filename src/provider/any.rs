@@ -2,6 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::docker::{self, DockerNode, DockerProvider};
 use super::machine::{self, Machines};
@@ -157,6 +158,14 @@ impl Provider for AnyProvider {
 
     async fn terminal(&self, node: &str, command: Option<Vec<String>>) -> Result<i32> {
         any!(AnyProvider, self, one => one.terminal(node, command).await)
+    }
+
+    async fn pause(&self, node: &str, lease: Duration) -> Result<()> {
+        any!(AnyProvider, self, one => one.pause(node, lease).await)
+    }
+
+    async fn resume(&self, node: &str) -> Result<()> {
+        any!(AnyProvider, self, one => one.resume(node).await)
     }
 
     async fn release(&self, node: &str) -> Result<()> {

@@ -15,6 +15,7 @@ pub mod ssh;
 
 use std::future::Future;
 use std::net::{Ipv4Addr, SocketAddrV4};
+use std::time::Duration;
 
 use ipnet::Ipv4Net;
 
@@ -85,6 +86,12 @@ pub trait Provider: Clone + Send + Sync + 'static {
     /// # Errors
     /// [`ProviderError::NotMachines`] where nodes have no terminals.
     fn terminal(&self, node: &str, command: Option<Vec<String>>) -> impl Future<Output = Result<i32>> + Send;
+
+    /// Lets a node stand still: the kernel still takes its packets, nobody answers them. A machine goes on by itself when
+    /// `lease` is over.
+    fn pause(&self, node: &str, lease: Duration) -> impl Future<Output = Result<()>> + Send;
+    /// Lets a node go on that stands still, or is stopped; fine when it runs.
+    fn resume(&self, node: &str) -> impl Future<Output = Result<()>> + Send;
 
     /// Takes a node that has left the cluster away, or makes it what it was before.
     fn release(&self, node: &str) -> impl Future<Output = Result<()>> + Send;

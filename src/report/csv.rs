@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::model::Report;
 use crate::scenario::RunRecord;
-use crate::scenario::record::{PartRecord, TrialRecord};
+use crate::scenario::record::{Fact, FaultRecord, PartRecord, TrialRecord};
 
 /// One number.
 #[derive(Debug, Serialize)]
@@ -63,6 +63,7 @@ fn trial_rows(table: &mut Table, result: &str, of: &str, trial: &TrialRecord) {
             whole(&assertion.id, measured.value, &measured.unit, None);
         }
     }
+    trial.faults.iter().enumerate().for_each(|(index, fault)| fault_rows(table, result, of, (index + 1, fault)));
     trial.parts.iter().for_each(|part| part_rows(table, result, of, part));
     for window in &trial.windows {
         let place = format!("second {}", window.from_ms / 1e3);
@@ -74,6 +75,22 @@ fn trial_rows(table: &mut Table, result: &str, of: &str, trial: &TrialRecord) {
         second("latency p50", window.latency_p50_ms, "ms");
         second("latency p99", window.latency_p99_ms, "ms");
         second("generator late p99", window.release_error_p99_ms, "ms");
+    }
+}
+
+fn fault_rows(table: &mut Table, result: &str, of: &str, (number, fault): (usize, &FaultRecord)) {
+    let place = format!("{} {number}", fault.fault);
+    let mut row = |measure: &str, value: f64, unit: &str| {
+        table.row(Row { result, of, place: &place, measure, value, unit, low95: None, high95: None });
+    };
+    row("at", fault.at_ms, "ms");
+    if let Some(back) = fault.recovered_ms {
+        row("back after", back - fault.at_ms, "ms");
+    }
+    for name in fault.facts.names() {
+        if let Some(Fact::Amount(amount)) = fault.facts.get(name) {
+            row(name, amount.value, &amount.unit);
+        }
     }
 }
 

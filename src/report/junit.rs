@@ -76,6 +76,8 @@ fn cases(suite: &mut TestSuite, run: &RunRecord, trial: &TrialRecord) {
             TestCase::new(assertion.id.as_str(), status)
         } else if assertion.holds {
             TestCase::new(assertion.id.as_str(), TestCaseStatus::success())
+        } else if let Some(why) = &assertion.unknown {
+            broken(&assertion.id, NonSuccessKind::Error, &format!("{}: unknown: {why}", assertion.title))
         } else {
             broken(&assertion.id, NonSuccessKind::Failure, &told(assertion))
         };

@@ -4,11 +4,11 @@ use std::fmt::{self, Write};
 
 use super::model::Report;
 use crate::scenario::record::{
-    Amount, AssertionRecord, ControlRecord, KillRecord, PartRecord, ProxyRecord, RunRecord, TrialRecord, Verdict,
+    Amount, AssertionRecord, ControlRecord, Fact, Facts, FaultRecord, ObservationRecord, PartRecord, RunRecord, TrialRecord,
+    Verdict,
 };
-use crate::scenario::schema::{Counter, Death};
 
-/// Most notes about proxies that are listed.
+/// Most notes that are listed under one heading.
 const LISTED_NOTES: usize = 10;
 
 pub(super) fn render(report: &Report) -> String {
@@ -61,16 +61,12 @@ fn write_trial(out: &mut String, trial: &TrialRecord) -> fmt::Result {
     writeln!(out, "{}\n", sum(trial))?;
     writeln!(out, "## Assertions\n")?;
     write_assertions(out, &trial.assertions)?;
-    if !trial.kills.is_empty() {
-        writeln!(out, "## Kills\n")?;
-        write_kills(out, &trial.kills)?;
-        if let Some(recovery) = trial.recovery_ms {
-            writeln!(out, "The steady state was back {} after the last kill.\n", time(recovery))?;
-        }
+    write_faults(out, &trial.faults)?;
+    if let Some(recovery) = trial.recovery_ms.filter(|_| !trial.faults.is_empty()) {
+        writeln!(out, "The steady state was back {} after the last fault.\n", time(recovery))?;
     }
-    writeln!(out, "## Retries, as the proxies count them\n")?;
-    write_proxies(out, &trial.proxies)?;
-    write_notes(out, &trial.proxy_notes)?;
+    write_notes(out, &trial.notes)?;
+    trial.observations.iter().try_for_each(|observation| write_observation(out, observation))?;
     writeln!(out, "## Latency\n")?;
     write_parts(out, &trial.parts)?;
     write_failures(out, trial)
@@ -99,46 +95,91 @@ fn write_assertions(out: &mut String, assertions: &[AssertionRecord]) -> fmt::Re
     writeln!(out, "| Holds | Assertion | Measured | Bound |\n|---|---|--:|--:|")?;
     for assertion in assertions {
         let holds = if assertion.holds { "yes" } else { "**no**" };
-        let measured = assertion.measured.as_ref().map_or("nothing".to_owned(), amount);
+        let holds = if assertion.unknown.is_some() { "unknown" } else { holds };
+        let measured = match (&assertion.measured, &assertion.unknown) {
+            (Some(measured), _) => amount(measured),
+            (None, Some(why)) => cell(why),
+            (None, None) => "never".to_owned(),
+        };
         let (title, id) = (cell(&assertion.title), &assertion.id);
         writeln!(out, "| {holds} | {title} (`{id}`) | {measured} | {} {} |", assertion.comparison, amount(&assertion.bound))?;
     }
     writeln!(out)
 }
 
-fn write_kills(out: &mut String, kills: &[KillRecord]) -> fmt::Result {
-    writeln!(out, "| At | Pod | Node | How | In flight | Lost | Retries | Replaced after |\n|--:|---|---|---|--:|--:|--:|--:|")?;
-    for kill in kills {
-        let how = match kill.how {
-            Death::Delete => "deleted",
-            Death::Sigkill => "SIGKILL",
-        };
-        let retries = kill.retries.map_or("not told".to_owned(), |retries| retries.to_string());
-        let replaced = kill.replaced_ms.map_or("not waited for".to_owned(), |at| time(at - kill.at_ms));
-        let KillRecord { pod, node, in_flight, failed, .. } = kill;
-        writeln!(out, "| {} | {pod} | {node} | {how} | {in_flight} | {failed} | {retries} | {replaced} |", time(kill.at_ms))?;
+/// Faults, a table for each kind; whatever else is known of them has a column.
+fn write_faults(out: &mut String, faults: &[FaultRecord]) -> fmt::Result {
+    let mut rest = faults;
+    while let Some(first) = rest.first() {
+        let count = rest.iter().take_while(|fault| fault.fault == first.fault).count();
+        let (same, others) = rest.split_at(count);
+        let names = names(same.iter().map(|fault| &fault.facts));
+        writeln!(out, "## Faults: {}\n", first.fault)?;
+        writeln!(out, "| At | Target | {} | Met requests | Done after | Back after |", heading(&names))?;
+        writeln!(out, "|--:|---|{}---|--:|--:|", "---|".repeat(names.len()))?;
+        for fault in same {
+            let since = |at: Option<f64>| at.map_or("never seen".to_owned(), |at| time(at - fault.at_ms));
+            let met = if fault.bit { "yes" } else { "**no**" };
+            let facts = cells(&names, &fault.facts);
+            let (done, back) = (since(fault.done_ms), since(fault.recovered_ms));
+            writeln!(out, "| {} | {} | {facts} | {met} | {done} | {back} |", time(fault.at_ms), cell(&fault.target))?;
+        }
+        writeln!(out)?;
+        rest = others;
     }
+    Ok(())
+}
+
+fn write_observation(out: &mut String, observation: &ObservationRecord) -> fmt::Result {
+    writeln!(out, "## {}\n", observation.title)?;
+    let (totals, rows) = (&observation.totals, &observation.rows);
+    write_facts(out, totals)?;
+    match (totals.is_empty(), rows.is_empty()) {
+        (true, true) => writeln!(out, "Nothing was counted.\n")?,
+        (_, true) => {}
+        (true, false) => write_facts(out, rows)?,
+        (false, false) => {
+            writeln!(out, "<details><summary>In detail</summary>\n")?;
+            write_facts(out, rows)?;
+            writeln!(out, "</details>\n")?;
+        }
+    }
+    write_notes(out, &observation.notes)
+}
+
+fn write_facts(out: &mut String, rows: &[Facts]) -> fmt::Result {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let names = names(rows.iter());
+    writeln!(out, "| {} |\n|{}", heading(&names), "---|".repeat(names.len()))?;
+    rows.iter().try_for_each(|row| writeln!(out, "| {} |", cells(&names, row)))?;
     writeln!(out)
 }
 
-fn write_proxies(out: &mut String, proxies: &[ProxyRecord]) -> fmt::Result {
-    let counters = [
-        (Counter::Retry, "upstream_rq_retry"),
-        (Counter::RetrySuccess, "upstream_rq_retry_success"),
-        (Counter::RetryLimitExceeded, "upstream_rq_retry_limit_exceeded"),
-        (Counter::RetryOverflow, "upstream_rq_retry_overflow"),
-    ];
-    let rows = proxies.iter().flat_map(|proxy| counters.map(|(counter, name)| (proxy, counter, name)));
-    let mut grown = rows.filter(|(proxy, counter, _)| proxy.delta.get(*counter) > 0).peekable();
-    if grown.peek().is_none() {
-        return writeln!(out, "No counter grew.\n");
+/// Names of all facts, each once, in the order in which they first come.
+fn names<'a>(all: impl Iterator<Item = &'a Facts>) -> Vec<&'a str> {
+    let mut names: Vec<&str> = Vec::new();
+    for name in all.flat_map(Facts::names) {
+        if !names.contains(&name) {
+            names.push(name);
+        }
     }
-    writeln!(out, "| Proxy | Upstream | Counter | Before | After | Growth |\n|---|---|---|--:|--:|--:|")?;
-    for (ProxyRecord { group, pod, cluster, before, after, delta }, counter, name) in grown {
-        let [before, after, delta] = [before, after, delta].map(|counters| counters.get(counter));
-        writeln!(out, "| {group}: {pod} | `{}` | {name} | {before} | {after} | {delta} |", cell(cluster))?;
-    }
-    writeln!(out)
+    names
+}
+
+fn heading(names: &[&str]) -> String {
+    names.iter().map(|name| cell(&super::sentence::capital(name))).collect::<Vec<_>>().join(" | ")
+}
+
+fn cells(names: &[&str], facts: &Facts) -> String {
+    let fact = |name: &&str| match facts.get(name) {
+        Some(Fact::Text(text)) => cell(&text),
+        Some(Fact::Amount(value)) => amount(&value),
+        Some(Fact::Unknown) => "not known".to_owned(),
+        None => String::new(),
+    };
+    names.iter().map(fact).collect::<Vec<_>>().join(" | ")
 }
 
 fn write_notes(out: &mut String, notes: &[String]) -> fmt::Result {
@@ -181,7 +222,7 @@ fn write_control(out: &mut String, control: &ControlRecord) -> fmt::Result {
     let result = if proven { "it failed, as it must" } else { "**it did not fail as it must: the scenario proves nothing**" };
     writeln!(out, "## Negative control\n\n{}: {result}. {}\n", control.title, sum(&control.trial))?;
     write_assertions(out, &control.trial.assertions)?;
-    write_kills(out, &control.trial.kills)
+    write_faults(out, &control.trial.faults)
 }
 
 fn write_validity(out: &mut String, run: &RunRecord) -> fmt::Result {

@@ -1,8 +1,7 @@
 //! What reports show of faults and counters, whatever kind they are of.
 
-use super::number::{SPACE, count};
-use crate::scenario::record::{KillRecord, ProxyRecord, TrialRecord};
-use crate::scenario::schema::{Counter, Death};
+use super::number::{SPACE, amount, count};
+use crate::scenario::record::{Fact, Facts, FaultRecord, ObservationRecord, TrialRecord};
 
 /// One fault.
 #[derive(Debug, Clone, PartialEq)]
@@ -10,15 +9,17 @@ pub struct Fault {
     /// Its number in the trial, from 1.
     pub number: usize,
     /// What one of its kind is called: `kill`.
-    pub noun: &'static str,
+    pub noun: String,
     /// What it was when it was over: `replaced`.
-    pub healed_word: &'static str,
+    pub healed_word: String,
     /// What it was done to.
     pub target: String,
     /// Where that was.
     pub node: Option<String>,
     /// How it was done.
     pub how: String,
+    /// What it hits: `was pod`.
+    pub subject: String,
     /// When it began, in milliseconds of the load's time.
     pub at_ms: f64,
     /// When it was done.
@@ -30,36 +31,79 @@ pub struct Fault {
     /// Those of them that failed.
     pub lost: u64,
     /// What else is known of it, by name; none where it could not be found out.
-    pub facts: Vec<(&'static str, Option<String>)>,
+    pub facts: Vec<(String, Option<String>)>,
     /// Whether it met traffic.
     pub hit: bool,
 }
 
+/// Facts that have a place of their own.
+const PLACED: [&str; 4] = ["node", "how", "in flight", "lost"];
+
 /// The faults of a trial, in order.
 pub fn faults(trial: &TrialRecord) -> Vec<Fault> {
-    trial.kills.iter().enumerate().map(|(at, kill)| of_kill(at + 1, kill)).collect()
+    trial.faults.iter().enumerate().map(|(at, fault)| of_record(at + 1, fault)).collect()
 }
 
-fn of_kill(number: usize, kill: &KillRecord) -> Fault {
+fn of_record(number: usize, fault: &FaultRecord) -> Fault {
+    let facts = &fault.facts;
+    let others = facts.names().filter(|name| !PLACED.contains(name));
     Fault {
         number,
-        noun: "kill",
-        healed_word: "replaced",
-        target: kill.pod.clone(),
-        node: Some(kill.node.clone()),
-        how: match kill.how {
-            Death::Delete => "The pod was deleted".to_owned(),
-            Death::Sigkill => "SIGKILL to every process of the pod".to_owned(),
-        },
-        at_ms: kill.at_ms,
-        done_ms: kill.done_ms,
-        healed_ms: kill.replaced_ms,
-        in_flight: kill.in_flight,
-        lost: kill.failed,
-        facts: vec![("Retries", kill.retries.map(count))],
-        // as the scenario's own validity check counts
-        hit: kill.failed > 0 || kill.retries.map_or(kill.in_flight > 0, |retries| retries > 0),
+        noun: fault.words.noun.clone(),
+        healed_word: fault.words.healed.clone(),
+        target: fault.target.clone(),
+        node: text(facts, "node"),
+        how: text(facts, "how").unwrap_or_else(|| fault.fault.clone()),
+        subject: fault.words.subject.clone(),
+        at_ms: fault.at_ms,
+        done_ms: fault.done_ms.unwrap_or(fault.at_ms),
+        healed_ms: fault.recovered_ms,
+        in_flight: number_of(facts, "in flight").unwrap_or(0),
+        lost: number_of(facts, "lost").unwrap_or(0),
+        facts: others.map(|name| (super::sentence::capital(name), shown(facts, name))).collect(),
+        hit: fault.bit,
     }
+}
+
+/// A fact in words.
+fn text(facts: &Facts, name: &str) -> Option<String> {
+    match facts.get(name)? {
+        Fact::Text(text) => Some(text),
+        Fact::Amount(_) | Fact::Unknown => None,
+    }
+}
+
+/// A fact that counts something.
+fn number_of(facts: &Facts, name: &str) -> Option<u64> {
+    match facts.get(name)? {
+        Fact::Amount(amount) => Some(amount.value as u64),
+        Fact::Text(_) | Fact::Unknown => None,
+    }
+}
+
+/// A fact as a table shows it; none when it could not be found out.
+fn shown(facts: &Facts, name: &str) -> Option<String> {
+    match facts.get(name)? {
+        Fact::Text(text) => Some(text),
+        Fact::Amount(value) if value.unit == "req" => Some(count(value.value as u64)),
+        Fact::Amount(value) => Some(amount(value.value, &value.unit)),
+        Fact::Unknown => None,
+    }
+}
+
+/// An observation by its name in files.
+fn observation<'a>(trial: &'a TrialRecord, name: &str) -> Option<&'a ObservationRecord> {
+    trial.observations.iter().find(|observation| observation.observation == name)
+}
+
+/// What proxies counted; none when none was observed.
+pub fn proxies(trial: &TrialRecord) -> Option<&ObservationRecord> {
+    observation(trial, "proxies")
+}
+
+/// How many servers answered, by the headers in which they name themselves.
+pub fn servers(trial: &TrialRecord) -> usize {
+    observation(trial, "answers").map_or(0, |answers| answers.rows.len())
 }
 
 /// What the proxies of one group counted in a trial, all pods and upstreams together.
@@ -84,26 +128,39 @@ impl Counted {
     }
 }
 
-/// What each group of proxies counted, in the order of the record.
+/// What each group of proxies counted, in the order of the record; without a group whose retries are not known.
 pub fn counted(trial: &TrialRecord) -> Vec<Counted> {
+    let totals = proxies(trial).map_or(&[][..], |proxies| &proxies.totals);
     let mut groups: Vec<Counted> = Vec::new();
-    for proxy in &trial.proxies {
-        let at = groups.iter().position(|group| group.group == proxy.group).unwrap_or_else(|| {
-            groups.push(Counted { group: proxy.group.clone(), retried: 0, saved: 0, given_up: 0, refused: 0 });
+    for total in totals {
+        let (Some(group), Some(counter)) = (text(total, "group"), text(total, "counter")) else { continue };
+        let Some(growth) = number_of(total, "growth") else { continue };
+        let at = groups.iter().position(|known| known.group == group).unwrap_or_else(|| {
+            groups.push(Counted { group, retried: 0, saved: 0, given_up: 0, refused: 0 });
             groups.len() - 1
         });
-        groups[at].retried += proxy.delta.get(Counter::Retry);
-        groups[at].saved += proxy.delta.get(Counter::RetrySuccess);
-        groups[at].given_up += proxy.delta.get(Counter::RetryLimitExceeded);
-        groups[at].refused += proxy.delta.get(Counter::RetryOverflow);
+        match counter.as_str() {
+            "upstream_rq_retry" => groups[at].retried = growth,
+            "upstream_rq_retry_success" => groups[at].saved = growth,
+            "upstream_rq_retry_limit_exceeded" => groups[at].given_up = growth,
+            "upstream_rq_retry_overflow" => groups[at].refused = growth,
+            _ => {}
+        }
     }
     groups
 }
 
-/// One counter of one proxy: its name, and what it read before, after, and grew by.
+/// One counter of one upstream in one proxy: what it read before, after, and grew by.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reading {
+    /// The proxy's group in the scenario.
+    pub group: String,
+    /// Its pod.
+    pub pod: String,
+    /// The upstream cluster.
+    pub upstream: String,
     /// Envoy's name of the counter.
-    pub counter: &'static str,
+    pub counter: String,
     /// Before the load.
     pub before: u64,
     /// After it.
@@ -112,20 +169,28 @@ pub struct Reading {
     pub growth: u64,
 }
 
-/// All counters of one proxy and upstream.
-pub fn readings(proxy: &ProxyRecord) -> [Reading; 4] {
-    [
-        (Counter::Retry, "upstream_rq_retry"),
-        (Counter::RetrySuccess, "upstream_rq_retry_success"),
-        (Counter::RetryLimitExceeded, "upstream_rq_retry_limit_exceeded"),
-        (Counter::RetryOverflow, "upstream_rq_retry_overflow"),
-    ]
-    .map(|(counter, name)| Reading {
-        counter: name,
-        before: proxy.before.get(counter),
-        after: proxy.after.get(counter),
-        growth: proxy.delta.get(counter),
-    })
+impl Reading {
+    /// True when both are of the same counter.
+    pub fn same(&self, other: &Reading) -> bool {
+        (&self.group, &self.pod, &self.upstream, &self.counter) == (&other.group, &other.pod, &other.upstream, &other.counter)
+    }
+}
+
+/// All counters that ever counted anything.
+pub fn readings(trial: &TrialRecord) -> Vec<Reading> {
+    let rows = proxies(trial).map_or(&[][..], |proxies| &proxies.rows);
+    let reading = |row: &Facts| {
+        Some(Reading {
+            group: text(row, "group")?,
+            pod: text(row, "pod")?,
+            upstream: text(row, "upstream")?,
+            counter: text(row, "counter")?,
+            before: number_of(row, "before")?,
+            after: number_of(row, "after")?,
+            growth: number_of(row, "growth")?,
+        })
+    };
+    rows.iter().filter_map(reading).collect()
 }
 
 /// Why requests failed, as far as counters and answers show it, and what may help: by Envoy's response flags.

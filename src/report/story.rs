@@ -3,7 +3,7 @@
 use super::model::{Kind, Line, Verdict};
 use super::number::{amount, below, count, limit, typeset, words};
 use super::sentence::{self, capital, of, plural};
-use crate::scenario::record::{AssertionRecord, Cleanup, ControlRecord, TrialRecord};
+use crate::scenario::record::{AssertionRecord, Cleanup, ControlRecord, FaultWords, TrialRecord};
 use crate::scenario::{self, RunRecord};
 
 /// How a scenario ended, among all kinds of results.
@@ -85,7 +85,7 @@ fn held(trial: &TrialRecord) -> String {
 }
 
 fn failed(trial: &TrialRecord) -> Option<String> {
-    let broken = trial.assertions.iter().find(|assertion| !assertion.holds);
+    let broken = trial.assertions.iter().find(|assertion| !assertion.holds && assertion.unknown.is_none());
     if let Some(assertion) = broken.filter(|assertion| counts_lost(assertion, trial)) {
         let clause = faults(trial);
         let when = clause.as_ref().map(|clause| clause.when.as_str());
@@ -126,20 +126,30 @@ pub struct Faults {
     pub whenever: String,
 }
 
-/// What was done to the system; none when nothing was.
+/// What was done to the system; none when nothing was. Faults of one kind are spoken of together, the first kind first.
 pub fn faults(trial: &TrialRecord) -> Option<Faults> {
-    let kills = trial.kills.len() as u64;
-    let first = workload(&trial.kills.first()?.pod);
-    let same = trial.kills.iter().all(|kill| workload(&kill.pod) == first);
-    let of = if same { format!("{} ", display_name(first)) } else { String::new() };
-    let were = format!("{} {of}{} killed", words(kills), plural(kills, "pod was", "pods were"));
-    let pods = plural(kills, &format!("a {of}pod"), &format!("{of}pods")).to_owned();
-    Some(Faults { were, when: format!("{pods} died"), whenever: format!("{pods} {}", plural(kills, "dies", "die")) })
+    let first = &trial.faults.first()?.words;
+    let alike: Vec<&FaultWords> =
+        trial.faults.iter().map(|fault| &fault.words).filter(|words| words.done == first.done).collect();
+    let number = alike.len() as u64;
+    let subject = match alike.iter().all(|words| words.subject == first.subject) {
+        true => spoken(&first.subject),
+        // of several workloads: what they have in common
+        false => first.subject.rsplit(' ').next().unwrap_or_default().to_owned(),
+    };
+    let many = format!("{subject}s");
+    let were = format!("{} {} {}", words(number), plural(number, &format!("{subject} was"), &format!("{many} were")), first.done);
+    let who = plural(number, &format!("a {subject}"), &many).to_owned();
+    let does = plural(number, &first.does, &first.do_many);
+    Some(Faults { were, when: format!("{who} {}", first.did), whenever: format!("{who} {does}") })
 }
 
-/// The workload's name in a pod's: without the replica set's and the pod's own part.
-pub fn workload(pod: &str) -> &str {
-    pod.rsplitn(3, '-').nth(2).unwrap_or(pod)
+/// A subject as sentences have it, the workload by its display name.
+fn spoken(subject: &str) -> String {
+    match subject.split_once(' ') {
+        Some((first, rest)) => format!("{} {rest}", display_name(first)),
+        None => subject.to_owned(),
+    }
 }
 
 /// How a workload of Hearth's own sample application is called in a sentence.

@@ -3,14 +3,14 @@ use std::collections::BTreeMap;
 use super::model::Verdict as Standing;
 use super::*;
 use crate::load::{Calibration, Priority};
-use crate::scenario::envoy::RetryCounters;
 use crate::scenario::record::{Environment, *};
-use crate::scenario::schema::{Arrivals, Death, Part, Validity};
+use crate::scenario::schema::{Arrivals, Validity};
 
 fn assertion(id: &str, title: &str, measured: f64, comparison: &str, bound: f64, holds: bool) -> AssertionRecord {
     let amount = |value| Amount { value, unit: "req".into() };
     let (measured, bound) = (Some(amount(measured)), amount(bound));
-    AssertionRecord { id: id.into(), title: title.into(), measured, comparison: comparison.into(), bound, holds }
+    let (id, title, comparison) = (id.into(), title.into(), comparison.into());
+    AssertionRecord { id, title, measured, unknown: None, comparison, bound, holds, by_generator: false }
 }
 
 fn part(part: Part, from_ms: f64, to_ms: f64, requests: u64, failed: u64) -> PartRecord {
@@ -23,9 +23,58 @@ fn window(from_ms: f64, void: bool) -> WindowRecord {
     WindowRecord { from_ms, requests: 100, failed: 0, latency_p50_ms: 42.0, latency_p99_ms: 60.0, release_error_p99_ms, void }
 }
 
+fn kill(retries: u64, failed: u64) -> FaultRecord {
+    FaultRecord {
+        moment: 0,
+        fault: "podKill".into(),
+        target: "was-6c5d9c7b8-x2x4z".into(),
+        words: FaultWords {
+            noun: "kill".into(),
+            subject: "was pod".into(),
+            done: "killed".into(),
+            did: "died".into(),
+            does: "dies".into(),
+            do_many: "die".into(),
+            healed: "replaced".into(),
+        },
+        at_ms: 7001.2,
+        done_ms: Some(7098.0),
+        recovered_ms: Some(9404.0),
+        bit: true,
+        facts: Facts::default()
+            .with("node", "demo-worker")
+            .with("how", "SIGKILL to every process of the pod")
+            .with("retries", Amount::requests(retries))
+            .with("in flight", Amount::requests(4))
+            .with("lost", Amount::requests(failed)),
+    }
+}
+
+fn counters(retries: u64) -> ObservationRecord {
+    let total = |counter: &str| {
+        Facts::default().with("group", "gateway").with("counter", counter).with("growth", Amount::requests(retries))
+    };
+    let counted = |counter: &str| {
+        Facts::default()
+            .with("group", "gateway")
+            .with("pod", "istio-ingressgateway-1")
+            .with("upstream", "outbound|80|stable|web-service.blog-system.svc.cluster.local")
+            .with("counter", counter)
+            .with("before", Amount::requests(5))
+            .with("after", Amount::requests(5 + retries))
+            .with("growth", Amount::requests(retries))
+    };
+    ObservationRecord {
+        observation: "proxies".into(),
+        title: "What the proxies counted".into(),
+        totals: ["upstream_rq_retry", "upstream_rq_retry_success"].map(total).to_vec(),
+        rows: if retries > 0 { vec![counted("upstream_rq_retry"), counted("upstream_rq_retry_success")] } else { Vec::new() },
+        notes: Vec::new(),
+    }
+}
+
 fn trial(failed: u64) -> TrialRecord {
     let retries = if failed == 0 { 2 } else { 0 };
-    let counters = |retry, retry_success| RetryCounters { retry, retry_success, ..RetryCounters::default() };
     let mut outcomes = BTreeMap::from([("ok".to_owned(), 2000 - failed)]);
     if failed > 0 {
         outcomes.insert("bad-status".into(), failed);
@@ -45,25 +94,8 @@ fn trial(failed: u64) -> TrialRecord {
         repeated: retries,
         parts: vec![part(Part::Before, 0.0, 6000.0, 600, 0), part(Part::Faults, 6000.0, 12_000.0, 600, failed)],
         recovery_ms: Some(1002.0),
-        kills: vec![KillRecord {
-            pod: "was-6c5d9c7b8-x2x4z".into(),
-            node: "demo-worker".into(),
-            how: Death::Sigkill,
-            at_ms: 7001.2,
-            done_ms: 7098.0,
-            replaced_ms: Some(9404.0),
-            in_flight: 4,
-            failed,
-            retries: Some(retries),
-        }],
-        proxies: vec![ProxyRecord {
-            group: "gateway".into(),
-            pod: "istio-ingressgateway-1".into(),
-            cluster: "outbound|80|stable|web-service.blog-system.svc.cluster.local".into(),
-            before: counters(5, 5),
-            after: counters(5 + retries, 5 + retries),
-            delta: counters(retries, retries),
-        }],
+        faults: vec![kill(retries, failed)],
+        observations: vec![counters(retries)],
         assertions: vec![
             assertion("zero-loss", "No request is lost", failed as f64, "==", 0.0, failed == 0),
             assertion("saved", "Retries saved requests", retries as f64, ">=", 1.0, retries > 0),
@@ -106,6 +138,7 @@ fn run() -> RunRecord {
         calibration: Some(Calibration {
             requests: 200,
             failed: 0,
+            offered_share: 1.0,
             priority: Priority::RealTime,
             release_error_p50_ms: 0.004,
             release_error_p99_ms: 0.079,
@@ -207,4 +240,30 @@ fn the_schema_knows_every_field_of_a_report() {
             assert!(known.contains_key(field) && known[field].get("description").is_some(), "{name}.{field}");
         }
     }
+}
+
+#[test]
+fn faults_and_observations_nobody_has_heard_of_are_shown_all_the_same() {
+    let mut trial = trial(0);
+    let facts =
+        Facts::default().with("depth", Amount { value: 3.0, unit: "m".into() }).with("cause", "rain").with("age", None::<Amount>);
+    let strange = FaultRecord { fault: "flood".into(), target: "cellar".into(), facts, bit: false, ..FaultRecord::default() };
+    trial.faults.push(strange);
+    let rows = vec![Facts::default().with("gauge", "north").with("level", Amount { value: 2.5, unit: "m".into() })];
+    trial.observations.push(ObservationRecord {
+        observation: "gauges".into(),
+        title: "Water".into(),
+        totals: Vec::new(),
+        rows,
+        notes: vec!["south was not read".into()],
+    });
+    let report = Report::new(About::default(), Path::new("."), vec![RunRecord { trial: Some(trial), ..run() }]);
+    let markdown = report.to_markdown();
+    assert!(
+        markdown.contains("| 0.0 us | cellar | 3 m | rain | not known | **no** |")
+            || markdown.contains("| cellar | 3 m | rain | not known | **no** |"),
+        "{markdown}"
+    );
+    assert!(markdown.contains("## Water") && markdown.contains("| north | 2.5 m |") && markdown.contains("- south was not read"));
+    assert!(report.to_csv().contains("flood 2,depth,3.0,m"), "{}", report.to_csv());
 }

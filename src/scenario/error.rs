@@ -42,6 +42,14 @@ pub enum ScenarioError {
         /// Kind, namespace and name.
         object: String,
     },
+    /// A deleted object does not go.
+    #[error("{object} was still there {limit:?} after it was deleted")]
+    NotGone {
+        /// Kind, namespace and name.
+        object: String,
+        /// The limit.
+        limit: Duration,
+    },
     /// A file of evidence cannot be used.
     #[error("cannot {action} {path}", path = .path.display())]
     File {
@@ -56,14 +64,29 @@ pub enum ScenarioError {
     /// The undo journal cannot be used.
     #[error("cannot keep how to take changes back")]
     Journal(#[from] JournalError),
+    /// An undo entry in the cluster is ours, and cannot be read.
+    #[error("undo entry {name} in the cluster makes no sense")]
+    Entry {
+        /// The ConfigMap.
+        name: String,
+        /// Why.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// An object that is to be made is there already.
+    #[error("{object} is there already")]
+    Exists {
+        /// Kind, namespace and name.
+        object: String,
+    },
     /// The load could not start.
     #[error("cannot put on load")]
     Load(#[from] LoadError),
-    /// A script on a node failed.
-    #[error("cannot kill pod {pod}")]
-    Kill {
-        /// The victim.
-        pod: String,
+    /// Something on a node failed.
+    #[error("cannot {action}")]
+    Node {
+        /// What was attempted.
+        action: String,
         /// Why.
         #[source]
         source: NodeError,
@@ -79,14 +102,14 @@ pub enum ScenarioError {
         /// Label selector.
         selector: String,
     },
-    /// A killed pod was not replaced in time.
-    #[error("{ready} of {wanted} pods of {selector} were ready {limit:?} after the kill")]
-    NotReplaced {
-        /// Label selector.
-        selector: String,
-        /// Ready pods.
-        ready: usize,
-        /// Ready pods before the first kill.
+    /// What a fault took away did not come back in time.
+    #[error("{seen} of {wanted} {what} were ready {limit:?} after the fault")]
+    NotRecovered {
+        /// What is waited for.
+        what: String,
+        /// How many were ready.
+        seen: usize,
+        /// How many were before.
         wanted: usize,
         /// The limit.
         limit: Duration,
@@ -112,8 +135,11 @@ impl Explain for ScenarioError {
             ScenarioError::Load(error) => error.family(),
             ScenarioError::Journal(error) => error.family(),
             ScenarioError::Cancelled => Family::Interrupted,
-            ScenarioError::NotRestored { .. } | ScenarioError::Contended { .. } => Family::Leftover,
+            ScenarioError::NotRestored { .. } | ScenarioError::Contended { .. } | ScenarioError::NotGone { .. } => {
+                Family::Leftover
+            }
             ScenarioError::NoField { .. } => Family::Profile,
+            ScenarioError::Exists { .. } => Family::Preflight,
             _ => Family::NotReady,
         }
     }
@@ -122,6 +148,9 @@ impl Explain for ScenarioError {
         match self {
             ScenarioError::Load(error) => error.hint(),
             ScenarioError::Journal(error) => error.hint(),
+            ScenarioError::Entry { name, .. } => Some(format!(
+                "what it lists may still be changed; look at it, then `kubectl -n kube-system delete configmap {name}`"
+            )),
             ScenarioError::NotRestored { object } => Some(format!("compare {object} with the undo journal")),
             _ => None,
         }

@@ -2,7 +2,8 @@
 
 use std::collections::HashSet;
 
-use super::schema::{Death, Expectation, Fault, Metadata, ScenarioFile, Spec};
+use super::change::Edit;
+use super::schema::{Metadata, ScenarioFile, Spec};
 use crate::input::{Layer, Located, Problem, Problems, load_with};
 use crate::load::LONGEST;
 
@@ -15,15 +16,6 @@ pub struct Scenario {
     pub metadata: Metadata,
     /// What happens, and what has to come of it.
     pub spec: Spec,
-}
-
-impl Scenario {
-    /// True when a fault needs scripts to run on nodes.
-    pub(super) fn needs_nodes(&self) -> bool {
-        self.spec.timeline.iter().any(|moment| match &moment.fault {
-            Fault::PodKill(kill) => kill.how == Death::Sigkill,
-        })
-    }
 }
 
 /// Reads a scenario. `file_name` is for messages and the report.
@@ -64,14 +56,11 @@ fn check(located: &Located<ScenarioFile>, problems: &mut Vec<Problem>) {
         if !ids.insert(assertion.id.as_str()) {
             report(&format!("spec.assertions[{index}].id"), format!("`{}` is there twice", assertion.id), None);
         }
-        if let Expectation::Proxies(bound) = &assertion.expect
-            && let Some(of) = &bound.of
-            && !spec.observe.proxies.iter().any(|group| group.name == *of)
-        {
-            let path = format!("spec.assertions[{index}].expect.proxies.of");
-            report(&path, format!("there is no group `{of}` in spec.observe.proxies"), None);
+        for (path, message) in assertion.expect.problems(spec) {
+            report(&format!("spec.assertions[{index}].expect.{path}"), message, None);
         }
     }
+    check_setup(spec, &mut report);
     for (index, id) in spec.control.iter().flat_map(|control| control.negative.must_fail.iter().enumerate()) {
         if !ids.contains(id.as_str()) {
             let path = format!("spec.control.negative.mustFail[{index}]");
@@ -79,10 +68,37 @@ fn check(located: &Located<ScenarioFile>, problems: &mut Vec<Problem>) {
         }
     }
     for (index, moment) in spec.timeline.iter().enumerate() {
-        let Fault::PodKill(kill) = &moment.fault;
-        if kill.grace.0.subsec_nanos() != 0 {
-            report(&format!("spec.timeline[{index}].fault.podKill.grace"), "not whole seconds".into(), None);
+        for (path, message) in moment.fault.problems() {
+            report(&format!("spec.timeline[{index}].fault.{path}"), message, None);
         }
+    }
+}
+
+/// Edits, and those that the control goes without.
+fn check_setup(spec: &Spec, report: &mut impl FnMut(&str, String, Option<&str>)) {
+    let mut ids = HashSet::new();
+    for (index, setup) in spec.setup.iter().enumerate() {
+        if !ids.insert(setup.id.as_str()) {
+            report(&format!("spec.setup[{index}].id"), format!("`{}` is there twice", setup.id), None);
+        }
+        if let Edit::Create(create) = &setup.edit
+            && create.target().is_none()
+        {
+            let path = format!("spec.setup[{index}].edit.create.object");
+            let hint = "it needs apiVersion, kind, metadata.namespace and metadata.name";
+            report(&path, "this is no object with a name".into(), Some(hint));
+        }
+    }
+    let Some(control) = &spec.control else { return };
+    let negative = &control.negative;
+    for (index, id) in negative.without.iter().enumerate() {
+        if !ids.contains(id.as_str()) {
+            let path = format!("spec.control.negative.without[{index}]");
+            report(&path, format!("there is no edit `{id}`"), Some("write an id from spec.setup"));
+        }
+    }
+    if negative.without.is_empty() && negative.patches.is_empty() {
+        report("spec.control.negative", "it takes nothing away".into(), Some("write `without` or `patches`"));
     }
 }
 
@@ -96,7 +112,7 @@ mod tests {
     fn the_shipped_scenario_is_valid() {
         let scenario = load_file("pod-kill-retry.yaml", POD_KILL).unwrap_or_else(|problems| panic!("{problems}"));
         assert_eq!(scenario.metadata.name, "pod-kill-retry");
-        assert!(scenario.needs_nodes() && scenario.spec.control.is_some());
+        assert!(scenario.spec.control.is_some());
     }
 
     #[test]

@@ -1,18 +1,25 @@
 //! Scenarios: behaviour proven under load and faults.
 //!
-//! A [`Scenario`] is read from a file (`file`, `schema`, `quantity`) and [run](run): undo what an earlier run left, check
-//! what it needs, then once as it is and once with what the claim rests on taken away (the negative control, which must
-//! fail). One such trial (`trial`) puts on [`load`](crate::load), waits for the steady state (`steady`), injects faults (`fault`),
-//! waits for the steady state again, and reads the proxies' counters (`envoy`) before and after. `verdict` holds the
-//! ledger and the counters against the assertions. Every change of the cluster goes through the [`undo`] journal first.
-//! All that was seen is a [`record::RunRecord`], the only thing reports are made of.
+//! Enters: a [`Scenario`] (`file`, `schema`) and a cluster. Leaves: a [`record::RunRecord`], the only thing reports are made
+//! of. Touched: what the scenario edits (`change`) and what its faults hit, through the [`undo`] journal, so that it goes back.
+//!
+//! A [run](run) first takes back what an earlier one left, checks what it needs (`requirement`), then goes once as it is and
+//! once with what the claim rests on taken away (the negative control, which must fail). One such trial (`trial`) puts on
+//! [`load`](crate::load), waits for the steady state (`steady`), lets faults come (`fault`, a file each), waits for the steady
+//! state again, and reads what there is to read besides (`observe`, a file each). `verdict` holds what was seen against the
+//! expectations (`expect`, a file each).
 
-mod defaults;
-pub mod envoy;
+mod bound;
+mod change;
 mod error;
+mod expect;
+mod facts;
 mod fault;
 mod file;
+mod nodes;
 mod objects;
+mod observe;
+mod parts;
 pub mod record;
 mod requirement;
 mod runner;
@@ -25,12 +32,13 @@ mod verdict;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
 pub use error::ScenarioError;
-pub use fault::{NodeShell, node_shell};
 pub use file::{Scenario, load_file};
+pub use nodes::{Nodes, nodes};
 pub use record::{RunRecord, Verdict};
 pub use runner::run;
 
@@ -43,8 +51,8 @@ pub struct Context {
     pub client: kube::Client,
     /// Where requests go: the gateway's address and port.
     pub gateway: SocketAddr,
-    /// Runs scripts on nodes, for faults that the API cannot make; none: scenarios that need them are skipped.
-    pub nodes: Option<NodeShell>,
+    /// The nodes, for faults that the API cannot make; none: scenarios that need them are skipped.
+    pub nodes: Option<Arc<dyn Nodes>>,
     /// The profile's name, for the report.
     pub profile: Option<String>,
     /// Name of the run: beginning of every request id, label of undo entries. Letters, digits and `-`.
@@ -57,6 +65,13 @@ pub struct Context {
     pub cancel: CancellationToken,
     /// Where everything that happens is sent.
     pub events: Events,
+}
+
+impl Context {
+    /// What changes are made and taken back with.
+    fn hands(&self) -> undo::Hands {
+        undo::Hands { client: self.client.clone(), nodes: self.nodes.clone() }
+    }
 }
 
 /// The JSON schema of scenario files.

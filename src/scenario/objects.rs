@@ -1,5 +1,7 @@
 //! Reading and changing objects whose types are known only at run time, and the few questions asked of pods and deployments.
 
+use std::time::Duration;
+
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{ListParams, PostParams};
@@ -8,12 +10,16 @@ use kube::{Api, Client, ResourceExt};
 use serde_json::Value;
 
 use super::error::ScenarioError;
-use super::schema::{ObjectRef, Set};
+use super::schema::ObjectRef;
 
 /// How often a change is tried when somebody else changes the object at the same time.
 const TRIES: u32 = 5;
 /// Field manager of changes.
-const MANAGER: &str = "hearth-scenario";
+pub(super) const MANAGER: &str = "hearth-scenario";
+/// Label of objects that a run made; its value is the run's name.
+pub(super) const RUN_LABEL: &str = "hearth.dev/scenario-run";
+/// How long a deleted object may take to go.
+const GONE_WITHIN: Duration = Duration::from_secs(60);
 
 impl std::fmt::Display for ObjectRef {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -21,7 +27,8 @@ impl std::fmt::Display for ObjectRef {
     }
 }
 
-async fn api(client: &Client, object: &ObjectRef) -> Result<Api<DynamicObject>, ScenarioError> {
+/// The API of an object's kind.
+pub(super) async fn api(client: &Client, object: &ObjectRef) -> Result<Api<DynamicObject>, ScenarioError> {
     let (group, version) = object.api_version.split_once('/').unwrap_or(("", &object.api_version));
     let kind = GroupVersionKind::gvk(group, version, &object.kind);
     let (resource, _) = kube::discovery::pinned_kind(client, &kind)
@@ -48,28 +55,28 @@ fn is_absent(error: &kube::Error) -> bool {
     }
 }
 
-/// Replaces the object's `spec` by what `change` makes of it; tries again when somebody else was faster. Does nothing and
-/// returns false when the object is gone, is another one by the same name, or is as wanted already.
+/// Replaces the object's `spec` by what `change` makes of it; tries again when somebody else was faster. What it
+/// is then; none, and nothing is done, when the object is gone, is another one by the same name, or is as wanted already.
 pub(super) async fn replace_spec(
     client: &Client,
     object: &ObjectRef,
     uid: &str,
     change: impl Fn(&mut Value) -> Result<(), ScenarioError>,
-) -> Result<bool, ScenarioError> {
+) -> Result<Option<DynamicObject>, ScenarioError> {
     let api = api(client, object).await?;
     for _ in 0..TRIES {
         let found = api.get_opt(&object.name).await.map_err(ScenarioError::kube(format!("read {object}")))?;
-        let Some(mut found) = found.filter(|found| found.uid().as_deref() == Some(uid)) else { return Ok(false) };
+        let Some(mut found) = found.filter(|found| found.uid().as_deref() == Some(uid)) else { return Ok(None) };
         let spec = &mut found.data["spec"];
         let before = spec.clone();
         change(spec)?;
         if *spec == before {
-            return Ok(false);
+            return Ok(None);
         }
         let parameters = PostParams { field_manager: Some(MANAGER.to_owned()), ..PostParams::default() };
         // the object carries its resource version: a change in between is refused
         match api.replace(&object.name, &parameters, &found).await {
-            Ok(_) => return Ok(true),
+            Ok(now) => return Ok(Some(now)),
             Err(kube::Error::Api(status)) if status.code == 409 => {}
             Err(error) => return Err(ScenarioError::kube(format!("change {object}"))(error)),
         }
@@ -77,21 +84,51 @@ pub(super) async fn replace_spec(
     Err(ScenarioError::Contended { object: object.to_string(), tries: TRIES })
 }
 
-/// Sets one field of a `spec`. The last part of the path may be new in a mapping.
-pub(super) fn set(spec: &mut Value, object: &ObjectRef, set: &Set) -> Result<(), ScenarioError> {
-    let missing = || ScenarioError::NoField { object: object.to_string(), path: format!("/spec{}", set.path) };
-    let (parent, key) = set.path.rsplit_once('/').ok_or_else(missing)?;
-    match spec.pointer_mut(parent).ok_or_else(missing)? {
-        Value::Object(map) => {
-            map.insert(key.replace("~1", "/").replace("~0", "~"), set.value.clone());
+/// Waits until an object is gone.
+pub(super) async fn wait_gone(client: &Client, object: &ObjectRef) -> Result<(), ScenarioError> {
+    let begun = tokio::time::Instant::now();
+    while get(client, object).await?.is_some() {
+        if begun.elapsed() > GONE_WITHIN {
+            return Err(ScenarioError::NotGone { object: object.to_string(), limit: GONE_WITHIN });
         }
-        Value::Array(items) => {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    Ok(())
+}
+
+/// An object as it can be made again: without what only the API server writes.
+pub(super) fn portable(object: &Value) -> Value {
+    let mut object = object.clone();
+    if let Some(map) = object.as_object_mut() {
+        map.remove("status");
+    }
+    if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
+        for field in ["uid", "resourceVersion", "generation", "creationTimestamp", "managedFields", "selfLink"] {
+            metadata.remove(field);
+        }
+    }
+    object
+}
+
+/// Sets one field of a `spec`, or takes it away. The last part of the path may be new in a mapping.
+pub(super) fn put(spec: &mut Value, object: &ObjectRef, path: &str, value: Option<Value>) -> Result<(), ScenarioError> {
+    let missing = || ScenarioError::NoField { object: object.to_string(), path: format!("/spec{path}") };
+    let (parent, key) = path.rsplit_once('/').ok_or_else(missing)?;
+    match (spec.pointer_mut(parent).ok_or_else(missing)?, value) {
+        (Value::Object(map), Some(value)) => drop(map.insert(unescape(key), value)),
+        (Value::Object(map), None) => drop(map.shift_remove(&unescape(key))),
+        (Value::Array(items), Some(value)) => {
             let index: usize = key.parse().map_err(|_| missing())?;
-            *items.get_mut(index).ok_or_else(missing)? = set.value.clone();
+            *items.get_mut(index).ok_or_else(missing)? = value;
         }
         _ => return Err(missing()),
     }
     Ok(())
+}
+
+/// A part of a JSON pointer (RFC 6901, 4).
+fn unescape(part: &str) -> String {
+    part.replace("~1", "/").replace("~0", "~")
 }
 
 /// Pods that match a label selector.
@@ -136,11 +173,18 @@ mod tests {
     fn fields_are_set_by_pointer_and_nothing_is_invented() {
         let object = ObjectRef { api_version: "v1".into(), kind: "X".into(), namespace: "n".into(), name: "x".into() };
         let mut spec = json!({"http": [{"retries": {"attempts": 3, "perTryTimeout": "3s"}}]});
-        let mut put = |path: &str, value| set(&mut spec, &object, &Set { path: path.into(), value }).map_err(|e| e.to_string());
-        assert_eq!(put("/http/0/retries", json!({"attempts": 0})), Ok(()));
-        assert_eq!(put("/http/0/timeout", json!("1s")), Ok(()));
-        assert_eq!(put("/http/1/timeout", json!("1s")), Err("X n/x has no field /spec/http/1/timeout".into()));
-        assert_eq!(put("/tcp/0", json!({})), Err("X n/x has no field /spec/tcp/0".into()));
-        assert_eq!(spec, json!({"http": [{"retries": {"attempts": 0}, "timeout": "1s"}]}));
+        let mut set = |path: &str, value| put(&mut spec, &object, path, value).map_err(|error| error.to_string());
+        assert_eq!(set("/http/0/retries", Some(json!({"attempts": 0}))), Ok(()));
+        assert_eq!(set("/http/0/timeout", Some(json!("1s"))), Ok(()));
+        assert_eq!(set("/http/1/timeout", Some(json!("1s"))), Err("X n/x has no field /spec/http/1/timeout".into()));
+        assert_eq!(set("/tcp/0", Some(json!({}))), Err("X n/x has no field /spec/tcp/0".into()));
+        assert_eq!(set("/http/0/retries", None), Ok(()));
+        assert_eq!(spec, json!({"http": [{"timeout": "1s"}]}));
+    }
+
+    #[test]
+    fn an_object_is_made_again_without_what_the_server_wrote() {
+        let was = json!({"kind": "X", "metadata": {"name": "x", "uid": "u", "resourceVersion": "7"}, "spec": 1, "status": 2});
+        assert_eq!(portable(&was), json!({"kind": "X", "metadata": {"name": "x"}, "spec": 1}));
     }
 }

@@ -7,8 +7,9 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::envoy::RetryCounters;
-use super::schema::{Arrivals, Death, Part, Validity};
+pub use super::facts::{Amount, Fact, Facts};
+pub use super::parts::Part;
+use super::schema::{Arrivals, Validity};
 use super::timeline::Timeline;
 use crate::error::Family;
 pub use crate::event::Verdict;
@@ -117,8 +118,6 @@ pub struct TrialRecord {
     pub outcomes: BTreeMap<String, u64>,
     /// Number of responses by status.
     pub statuses: BTreeMap<u16, u64>,
-    /// Number of responses by pod.
-    pub pods: BTreeMap<String, u64>,
     /// Requests that reached a server only after a retry, as the response's headers tell.
     pub repeated: u64,
     /// The parts of the trial.
@@ -127,12 +126,12 @@ pub struct TrialRecord {
     pub recovery_ms: Option<f64>,
     /// Why the steady state did not come back.
     pub unrecovered: Option<String>,
-    /// What was killed.
-    pub kills: Vec<KillRecord>,
-    /// Retry counters of the proxies, per upstream cluster that had any.
-    pub proxies: Vec<ProxyRecord>,
-    /// What is odd about the counters.
-    pub proxy_notes: Vec<String>,
+    /// What went wrong on purpose.
+    pub faults: Vec<FaultRecord>,
+    /// What was read besides the client's own view.
+    pub observations: Vec<ObservationRecord>,
+    /// What is odd about the trial.
+    pub notes: Vec<String>,
     /// Assertions and what was measured.
     pub assertions: Vec<AssertionRecord>,
     /// Share of due requests that were sent.
@@ -188,46 +187,65 @@ pub struct Quantiles {
     pub max_ms: f64,
 }
 
-/// A kill.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+/// Something that went wrong on purpose, and what came of it.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct KillRecord {
-    /// The victim.
-    pub pod: String,
-    /// Its node.
-    pub node: String,
-    /// How it died.
-    pub how: Death,
-    /// When the kill was begun.
+pub struct FaultRecord {
+    /// Its number in the timeline.
+    #[serde(skip)]
+    pub moment: usize,
+    /// Its name in files.
+    pub fault: String,
+    /// What it hit.
+    pub target: String,
+    /// How sentences speak of it.
+    pub words: FaultWords,
+    /// When it came.
     pub at_ms: f64,
-    /// When it was done, the pod's deletion included.
-    pub done_ms: f64,
-    /// When as many pods were ready as before; none if not waited for or never.
-    pub replaced_ms: Option<f64>,
-    /// Requests in flight when the kill was begun, on all pods.
-    pub in_flight: u64,
-    /// Requests in flight during the kill that failed.
-    pub failed: u64,
-    /// Retries that the observed proxies counted until the next kill.
-    pub retries: Option<u64>,
+    /// When it was in full effect, or over; none when it did not get so far.
+    pub done_ms: Option<f64>,
+    /// When what it took away was back; none if not waited for or never.
+    pub recovered_ms: Option<f64>,
+    /// Whether it met requests: a fault that did not proves nothing.
+    pub bit: bool,
+    /// What else there is to say of it.
+    pub facts: Facts,
 }
 
-/// Retry counters of one upstream cluster in one proxy.
+/// How sentences speak of a fault: "two WAS pods were killed", "no request is lost when WAS pods die".
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct FaultWords {
+    /// One of its kind: `kill`.
+    pub noun: String,
+    /// What it hits, in the singular: `was pod`.
+    pub subject: String,
+    /// What was done to that: `killed`.
+    pub done: String,
+    /// What that did: `died`.
+    pub did: String,
+    /// What one of them does: `dies`.
+    pub does: String,
+    /// What many of them do: `die`.
+    pub do_many: String,
+    /// What the target is when it is over: `replaced`.
+    pub healed: String,
+}
+
+/// What was read besides the client's own view.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct ProxyRecord {
-    /// Name of the group in the scenario.
-    pub group: String,
-    /// Pod.
-    pub pod: String,
-    /// Envoy's name of the upstream cluster.
-    pub cluster: String,
-    /// Before the load.
-    pub before: RetryCounters,
-    /// After it.
-    pub after: RetryCounters,
-    /// The difference.
-    pub delta: RetryCounters,
+pub struct ObservationRecord {
+    /// Its name in files.
+    pub observation: String,
+    /// Its heading in reports.
+    pub title: String,
+    /// What it comes to, a line each.
+    pub totals: Vec<Facts>,
+    /// What was found in detail, a line each.
+    pub rows: Vec<Facts>,
+    /// What is odd about it, or not known.
+    pub notes: Vec<String>,
 }
 
 /// An assertion and what was measured.
@@ -238,24 +256,20 @@ pub struct AssertionRecord {
     pub id: String,
     /// What it says.
     pub title: String,
-    /// What was measured; none when there was nothing to measure, which fails it.
+    /// What was measured; none when it never happened, or is unknown.
     pub measured: Option<Amount>,
+    /// Why nothing is known: then it neither holds nor is broken.
+    #[serde(default)]
+    pub unknown: Option<String>,
     /// The bound's comparison: `==`, `>=` or `<=`.
     pub comparison: String,
     /// The bound's value.
     pub bound: Amount,
     /// Whether it holds.
     pub holds: bool,
-}
-
-/// A number and its unit.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Amount {
-    /// The number.
-    pub value: f64,
-    /// Its unit: `req` or `ms`.
-    pub unit: String,
+    /// Broken only by requests that the generator did not send, or not in time: that says nothing about the system.
+    #[serde(default)]
+    pub by_generator: bool,
 }
 
 /// One second of the load.

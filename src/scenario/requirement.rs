@@ -11,9 +11,10 @@ use super::{Context, Scenario, ScenarioError, objects};
 /// What is missing, one sentence each.
 pub(super) async fn missing(context: &Context, scenario: &Scenario) -> Result<Vec<String>, ScenarioError> {
     let mut missing = Vec::new();
-    if scenario.needs_nodes() && context.nodes.is_none() {
-        missing.push("its fault needs access to nodes, and there is none".to_owned());
+    for moment in &scenario.spec.timeline {
+        missing.extend(moment.fault.lacks(context).await?);
     }
+    missing.dedup();
     for requirement in &scenario.spec.requires {
         missing.extend(lack(&context.client, requirement).await?);
     }
@@ -48,8 +49,8 @@ pub(super) async fn environment(context: &Context, scenario: &Scenario) -> Envir
         }
     }
     for moment in &scenario.spec.timeline {
-        let super::schema::Fault::PodKill(kill) = &moment.fault;
-        if let Ok(pods) = objects::pods(&context.client, &kill.namespace, &kill.selector).await {
+        let (namespace, selector) = moment.fault.pods();
+        if let Ok(pods) = objects::pods(&context.client, namespace, selector).await {
             images.extend(pods.iter().flat_map(objects::images));
         }
     }

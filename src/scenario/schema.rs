@@ -1,10 +1,16 @@
 //! The scenario as it is written: every field documented, because the docs become the JSON schema that editors show.
 
+use std::time::Duration;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
-use crate::quantity::{Rate, Requests, Share, Span};
+use super::change::{Edit, Patch};
+use super::expect::Expectation;
+use super::fault::Fault;
+use super::observe::Observe;
+use super::steady::SteadyState;
+use crate::quantity::{Rate, Share, Span};
 
 /// What is proven: a steady state, load, faults while it runs, and what has to be true of it all.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -58,9 +64,9 @@ pub struct Spec {
     pub requires: Vec<Requirement>,
     /// Where requests go; the address is the gateway's.
     pub target: Target,
-    /// Changes made before the load starts and taken back at the end.
+    /// Edits of the cluster, made before the load starts and taken back at the end.
     #[serde(default)]
-    pub setup: Vec<Patch>,
+    pub setup: Vec<SetUp>,
     /// The requests.
     pub load: Load,
     /// What is read besides the client's own view.
@@ -133,29 +139,21 @@ pub struct Target {
     pub status: u16,
 }
 
-/// A change of an object, taken back afterwards.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Patch {
-    /// What is changed.
-    pub object: ObjectRef,
-    /// Which fields get which value.
-    #[schemars(length(min = 1))]
-    pub set: Vec<Set>,
-    /// Time for the change to reach the proxies.
-    #[serde(default = "Patch::settle")]
-    pub settle: Span,
+impl Target {
+    fn status() -> u16 {
+        200
+    }
 }
 
-/// One field and its new value.
+/// An edit of the cluster for the length of a trial.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Set {
-    /// JSON pointer below `spec`, for example `/http/0/retries`; all but its last part must exist.
-    #[schemars(regex(pattern = r"^(/[^/]+)+$"))]
-    pub path: String,
-    /// The new value.
-    pub value: Value,
+pub struct SetUp {
+    /// Short name, for `without`.
+    #[schemars(regex(pattern = r"^[a-z0-9][a-z0-9-]*$"))]
+    pub id: String,
+    /// What is edited.
+    pub edit: Edit,
 }
 
 /// The requests: an open loop, so a slow answer never delays the next request. The client retries nothing.
@@ -177,6 +175,12 @@ pub struct Load {
     pub drain: Span,
 }
 
+impl Load {
+    fn drain() -> Span {
+        Span::secs(20)
+    }
+}
+
 /// When exactly each request is due.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -190,93 +194,20 @@ pub struct Arrivals {
     pub seed: u64,
 }
 
-/// What is read besides the client's own view.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Observe {
-    /// Proxies whose retry counters are read before and after.
-    #[serde(default)]
-    pub proxies: Vec<ProxyGroup>,
+impl Arrivals {
+    fn jitter() -> Share {
+        Share(0.5)
+    }
+
+    fn seed() -> u64 {
+        1
+    }
 }
 
-/// Pods with an Envoy that tells its statistics on port 15090.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct ProxyGroup {
-    /// What assertions and reports call them.
-    pub name: String,
-    /// Namespace.
-    pub namespace: String,
-    /// Label selector, for example `istio=ingressgateway`.
-    pub selector: String,
-}
-
-/// What normal means.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct SteadyState {
-    /// All of these, in every second.
-    #[schemars(length(min = 1))]
-    pub conditions: Vec<Condition>,
-    /// Before the first fault.
-    pub before: Hold,
-    /// After the last fault.
-    pub after: Hold,
-}
-
-/// How long the steady state has to hold.
-#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Hold {
-    /// Without interruption.
-    pub hold: Span,
-    /// It has to begin within this time.
-    #[serde(default = "Hold::within")]
-    pub within: Span,
-}
-
-/// One condition of the steady state.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub enum Condition {
-    /// Failed requests of each second.
-    Failed(Bound<Requests>),
-    /// Latency of each second.
-    Latency(QuantileBound),
-    /// All wanted pods of a deployment are ready.
-    Available(DeploymentName),
-}
-
-/// A deployment.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct DeploymentName {
-    /// Namespace.
-    pub namespace: String,
-    /// Name.
-    pub name: String,
-}
-
-/// A latency quantile and its bound.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct QuantileBound {
-    /// For example `99 %`.
-    pub quantile: Share,
-    /// What it may be.
-    pub is: Bound<Span>,
-}
-
-/// What a number may be.
-#[derive(Debug, Clone, Copy, PartialEq, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub enum Bound<T> {
-    /// Exactly this.
-    Equals(T),
-    /// This or more.
-    AtLeast(T),
-    /// This or less.
-    AtMost(T),
+impl Default for Arrivals {
+    fn default() -> Self {
+        Arrivals { jitter: Self::jitter(), seed: Self::seed() }
+    }
 }
 
 /// A fault and when it comes.
@@ -287,53 +218,6 @@ pub struct Moment {
     pub at: Span,
     /// What goes wrong.
     pub fault: Fault,
-}
-
-/// What goes wrong.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub enum Fault {
-    /// Pods die.
-    PodKill(PodKill),
-}
-
-/// Pods die.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct PodKill {
-    /// Namespace of the victims.
-    pub namespace: String,
-    /// Label selector of the victims; the oldest ready pod that matches is next.
-    pub selector: String,
-    /// How they die.
-    #[serde(default)]
-    pub how: Death,
-    /// Grace period of the deletion, whole seconds. With `0s` the pod is gone from the API at once.
-    #[serde(default = "PodKill::grace")]
-    pub grace: Span,
-    /// Number of kills.
-    #[schemars(range(min = 1, max = 1000))]
-    pub count: u32,
-    /// Shortest time between two kills.
-    pub every: Span,
-    /// The next kill waits until as many pods are ready as before the first one.
-    #[serde(default = "PodKill::one_after_the_other")]
-    pub one_after_the_other: bool,
-    /// Longest wait for that.
-    #[serde(default = "PodKill::ready_within")]
-    pub ready_within: Span,
-}
-
-/// How a pod dies.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Death {
-    /// By the API alone. Even with no grace the kubelet asks nicely first and waits 2 s, which is
-    /// enough for a server that drains: requests in flight may well survive.
-    Delete,
-    /// As by a power cut: every process of the pod gets SIGKILL on its node, then the pod is deleted. Needs access to nodes.
-    #[default]
-    Sigkill,
 }
 
 /// Something that has to be true.
@@ -347,87 +231,6 @@ pub struct Assertion {
     pub title: String,
     /// What is measured, and its bound.
     pub expect: Expectation,
-}
-
-/// What is measured, and its bound.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub enum Expectation {
-    /// Requests without a good answer, over the whole run; unanswered ones are among them.
-    Failed(Bound<Requests>),
-    /// How much an Envoy counter grew.
-    Proxies(CounterBound),
-    /// Latency from the moment each request was due; a failed request counts as slow as the timeout.
-    Latency(LatencyBound),
-    /// Time from the last fault to the steady state.
-    Recovery(Bound<Span>),
-}
-
-/// How much an Envoy counter grew.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct CounterBound {
-    /// Which.
-    pub counter: Counter,
-    /// Summed over the pods of this group of `observe.proxies`; default: of all groups.
-    pub of: Option<String>,
-    /// What it may be.
-    pub is: Bound<Requests>,
-}
-
-/// A retry counter of Envoy's clusters,
-/// <https://www.envoyproxy.io/docs/envoy/latest/configuration/upstream/cluster_manager/cluster_stats>.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub enum Counter {
-    /// `upstream_rq_retry`: retries sent.
-    Retry,
-    /// `upstream_rq_retry_success`: retries that were answered well.
-    RetrySuccess,
-    /// `upstream_rq_retry_limit_exceeded`: requests given up after the last attempt.
-    RetryLimitExceeded,
-    /// `upstream_rq_retry_overflow`: retries not sent because of the retry budget or circuit breaker.
-    RetryOverflow,
-}
-
-/// A latency quantile in a part of the run, and its bound.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct LatencyBound {
-    /// For example `99 %`.
-    pub quantile: Share,
-    /// Which part of the run.
-    #[serde(default)]
-    pub during: Part,
-    /// What it may be.
-    pub is: Bound<Span>,
-}
-
-/// A part of a run.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub enum Part {
-    /// All of it.
-    #[default]
-    Run,
-    /// The steady state before the first fault.
-    Before,
-    /// From the first fault until the steady state is back.
-    Faults,
-    /// The steady state after the last fault.
-    After,
-}
-
-impl Part {
-    /// As reports write it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Part::Before => "before",
-            Part::Faults => "faults",
-            Part::After => "after",
-            Part::Run => "whole run",
-        }
-    }
 }
 
 /// Proof that the assertions can fail.
@@ -444,8 +247,11 @@ pub struct Control {
 pub struct Negative {
     /// What is taken away, in words.
     pub title: String,
-    /// The change.
-    #[schemars(length(min = 1))]
+    /// Ids of `setup` whose edits are not made.
+    #[serde(default)]
+    pub without: Vec<String>,
+    /// Changes made besides the others.
+    #[serde(default)]
     pub patches: Vec<Patch>,
     /// Assertions that must then fail; if one does not, the test proves nothing.
     #[schemars(length(min = 1))]
@@ -465,7 +271,36 @@ pub struct Validity {
     /// Largest share of void seconds.
     #[serde(default = "Validity::void_windows")]
     pub void_windows: Share,
-    /// Least share of kills that found requests in flight.
-    #[serde(default = "Validity::hits")]
-    pub hits: Share,
+    /// Least share of faults that bit: a fault that met no request proves nothing.
+    #[serde(default = "Validity::bites")]
+    pub bites: Share,
+}
+
+impl Validity {
+    fn offered_rate() -> Share {
+        Share(0.995)
+    }
+
+    fn release_error() -> Span {
+        Span(Duration::from_millis(5))
+    }
+
+    fn void_windows() -> Share {
+        Share(0.2)
+    }
+
+    fn bites() -> Share {
+        Share(0.5)
+    }
+}
+
+impl Default for Validity {
+    fn default() -> Self {
+        Validity {
+            offered_rate: Self::offered_rate(),
+            release_error_p99: Self::release_error(),
+            void_windows: Self::void_windows(),
+            bites: Self::bites(),
+        }
+    }
 }

@@ -3,15 +3,78 @@
 use std::time::Duration;
 
 use kube::Client;
+use schemars::JsonSchema;
+use serde::Deserialize;
 use tokio::time::sleep;
 
+use super::bound::Bound;
 use super::error::ScenarioError;
 use super::objects;
-use super::schema::{Condition, Hold};
-use super::verdict::{within_requests, within_span};
 use crate::event::{Event, Events};
 use crate::load::{Distribution, Ledger, Running, micros};
-use crate::quantity::Requests;
+use crate::quantity::{Requests, Share, Span};
+
+/// What normal means.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SteadyState {
+    /// All of these, in every second.
+    #[schemars(length(min = 1))]
+    pub conditions: Vec<Condition>,
+    /// Before the first fault.
+    pub before: Hold,
+    /// After the last fault.
+    pub after: Hold,
+}
+
+/// How long the steady state has to hold.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Hold {
+    /// Without interruption.
+    pub hold: Span,
+    /// It has to begin within this time.
+    #[serde(default = "Hold::within")]
+    pub within: Span,
+}
+
+impl Hold {
+    fn within() -> Span {
+        Span::secs(60)
+    }
+}
+
+/// One condition of the steady state.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub enum Condition {
+    /// Failed requests of each second.
+    Failed(Bound<Requests>),
+    /// Latency of each second.
+    Latency(QuantileBound),
+    /// All wanted pods of a deployment are ready.
+    Available(DeploymentName),
+}
+
+/// A deployment.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct DeploymentName {
+    /// Namespace.
+    pub namespace: String,
+    /// Name.
+    pub name: String,
+}
+
+/// A latency quantile and its bound.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct QuantileBound {
+    /// For example `99 %`.
+    pub quantile: Share,
+    /// What it may be.
+    pub is: Bound<Span>,
+}
 
 /// Width of the windows that conditions are held against, in microseconds.
 pub(super) const WINDOW: u32 = 1_000_000;
@@ -75,12 +138,12 @@ fn violated(ledger: &Ledger, condition: &Condition, from: u32, to: u32, timeout:
     match condition {
         Condition::Failed(bound) => {
             let failed = ledger.between(from, to).filter(|entry| entry.outcome.failed()).count() as u64;
-            (!within_requests(bound, failed)).then(|| format!("{} failed within a second", Requests(failed)))
+            (!bound.holds(failed as f64)).then(|| format!("{} failed within a second", Requests(failed)))
         }
         Condition::Latency(latency) => {
             let times = Distribution::of(ledger.between(from, to).map(|entry| entry.latency(timeout)));
             let measured = times.quantile_ms(latency.quantile.0);
-            (!within_span(&latency.is, measured)).then(|| format!("latency at {} was {measured:.1} ms", latency.quantile))
+            (!latency.is.holds(measured)).then(|| format!("latency at {} was {measured:.1} ms", latency.quantile))
         }
         Condition::Available(_) => None,
     }

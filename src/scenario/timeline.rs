@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::trial::attempt;
-use crate::load::{Distribution, Ledger, Outcome};
+use crate::load::{Distribution, Entry, Ledger, Outcome};
 
 /// Width of a column, in microseconds of the load's time.
 const COLUMN: u32 = 500_000;
@@ -52,8 +51,8 @@ pub struct Tally {
 }
 
 impl Timeline {
-    /// Out of the ledger, in the order of due times.
-    pub fn of(ledger: &Ledger) -> Self {
+    /// Out of the ledger, in the order of due times. `attempt` is the one that reached a server, 0 if unknown.
+    pub fn of(ledger: &Ledger, attempt: impl Fn(&Entry) -> u8) -> Self {
         let good = || ledger.entries.iter().filter(|entry| !entry.outcome.failed());
         let median = Distribution::of(good().map(|entry| entry.latency(0))).quantile_ms(0.5);
         let mut cells: BTreeMap<(u32, i32), u32> = BTreeMap::new();
@@ -61,7 +60,7 @@ impl Timeline {
         let mut drawn =
             Timeline { column_ms: f64::from(COLUMN) / 1e3, cells_per_decade: CELLS_PER_DECADE, ..Timeline::default() };
         for entry in &ledger.entries {
-            let attempt = attempt(ledger, entry);
+            let attempt = attempt(entry);
             *tally.entry((entry.outcome, entry.status, attempt)).or_default() += 1;
             let (due, latency) = (tenths(entry.scheduled), tenths(entry.latency(0)));
             if entry.outcome.failed() {
@@ -104,7 +103,6 @@ fn tenths(micros: u32) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::load::Entry;
 
     fn entry(sequence: u32, outcome: Outcome, attempt: u32, latency: u32) -> Entry {
         let scheduled = sequence * 10_000;
@@ -118,12 +116,7 @@ mod tests {
         entries[7] = entry(7, Outcome::Ok, 2, 90_000);
         entries[60] = entry(60, Outcome::Timeout, 0, 20_000_000);
         entries[61] = entry(61, Outcome::Ok, 1, 900_000);
-        let drawn = Timeline::of(&Ledger {
-            entries,
-            headers: vec!["x-attempt".into()],
-            answers: ["1", "2"].map(|attempt| vec![Some(attempt.to_owned())]).to_vec(),
-            settled: 0,
-        });
+        let drawn = Timeline::of(&Ledger { entries, ..Ledger::default() }, |entry| entry.answer as u8);
         let first: u32 = drawn.first.iter().map(|(_, _, requests)| requests).sum();
         assert_eq!((first, drawn.retried.len(), drawn.failed.len()), (198, 1, 1));
         assert_eq!(drawn.tally.iter().map(|row| row.requests).sum::<u64>(), 200);

@@ -2,25 +2,15 @@
 
 use tokio::time::{Instant, sleep_until};
 
-use super::envoy;
-use super::fault::pod_kill;
+use super::fault::Stage;
+use super::parts::Marks;
 use super::record::TrialRecord;
-use super::schema::Fault;
 use super::steady::reach;
-use super::verdict::{Marks, judge};
+use super::undo::Changes;
+use super::verdict::{Trialled, judge};
 use super::{Context, Scenario, ScenarioError};
 use crate::event::{Event, Phase, Trial};
-use crate::load::{Arrivals, Entry, Ledger, LoadPlan, Order, Running, Target, micros, start};
-
-/// Header in which a server names its pod.
-pub(super) const POD: &str = "x-pod";
-/// Headers in which a server counts the attempts that its request took, one for each hop that retries.
-const ATTEMPTS: [&str; 2] = ["x-attempt", "x-gateway-attempt"];
-
-/// Which attempt reached a server, by the headers of its answer; 0 if unknown.
-pub(super) fn attempt(ledger: &Ledger, entry: &Entry) -> u8 {
-    ATTEMPTS.iter().filter_map(|name| ledger.header(entry, name)?.parse().ok()).max().unwrap_or(0)
-}
+use crate::load::{Arrivals, Ledger, LoadPlan, Order, Running, Target, micros, start};
 
 /// Where requests go.
 pub(super) fn target(context: &Context, scenario: &Scenario) -> Target {
@@ -41,22 +31,28 @@ fn load_plan(context: &Context, scenario: &Scenario, run: String) -> LoadPlan {
         timeout: load.timeout.0,
         drain: load.drain.0,
         run,
-        capture: ATTEMPTS.iter().chain([&POD]).map(|&name| name.to_owned()).collect(),
+        capture: scenario.spec.observe.answers.captured(),
     }
 }
 
-/// Runs one trial; the cluster must be set up already. When it is interrupted the load still ends in order.
-pub(super) async fn run(context: &Context, scenario: &Scenario, trial: Trial) -> Result<TrialRecord, ScenarioError> {
-    let proxies = &scenario.spec.observe.proxies;
+/// Runs one trial; the cluster must be set up already. When it is interrupted the load still ends in order. Lasting changes
+/// of faults are in `changes` when it ends early.
+pub(super) async fn run(
+    context: &Context,
+    scenario: &Scenario,
+    trial: Trial,
+    changes: &mut Changes,
+) -> Result<TrialRecord, ScenarioError> {
+    let observe = &scenario.spec.observe;
     let name = match trial {
         Trial::Claim => format!("{}-a", context.run),
         Trial::Control => format!("{}-b", context.run),
     };
-    let before = envoy::snapshot(&context.client, proxies).await?;
+    let before = observe.before(&context.client).await?;
     let mut running = start(load_plan(context, scenario, name.clone())).await?;
     let mut record = TrialRecord::default();
     let outcome = tokio::select! {
-        outcome = under_load(context, scenario, &mut running, &mut record) => outcome,
+        outcome = under_load(context, scenario, &mut running, &mut record, changes) => outcome,
         () = context.cancel.cancelled() => Err(ScenarioError::Cancelled),
     };
     context.events.emit(Event::PhaseStarted { phase: Phase::Drain });
@@ -64,13 +60,9 @@ pub(super) async fn run(context: &Context, scenario: &Scenario, trial: Trial) ->
     let ledger = running.finish().await;
     record.ledger = write_ledger(context, scenario, &ledger, &name)?;
     let marks = Marks { end, ..outcome? };
-    let after = envoy::snapshot(&context.client, proxies).await?;
-    (record.proxies, record.proxy_notes) = envoy::growth(&before, &after);
-    if !proxies.is_empty() && !after.tells() {
-        let why = "no observed proxy tells retry counters: the mesh's proxyStatsMatcher must include .*upstream_rq_retry.*";
-        record.invalid.push(why.to_owned());
-    }
-    judge(&mut record, &scenario.spec, &ledger, &name, &marks);
+    let observed = observe.after(&context.client, &before, &ledger).await?;
+    judge(&mut record, &scenario.spec, &Trialled { ledger: &ledger, marks: &marks, observed: &observed, run: &name });
+    record.observations = observed.records;
     Ok(record)
 }
 
@@ -80,6 +72,7 @@ async fn under_load(
     scenario: &Scenario,
     running: &mut Running,
     record: &mut TrialRecord,
+    changes: &mut Changes,
 ) -> Result<Marks, ScenarioError> {
     let (spec, events) = (&scenario.spec, &context.events);
     let conditions = (spec.steady_state.conditions.as_slice(), micros(spec.load.timeout.0));
@@ -93,33 +86,52 @@ async fn under_load(
     };
     events.emit(Event::Steady { after_ms: f64::from(steady) / 1e3 });
     marks.steady = steady;
+    marks.last_fault = steady;
     events.emit(Event::PhaseStarted { phase: Phase::Faults });
-    for moment in &spec.timeline {
-        sleep_until(Instant::now() + moment.at.0).await;
-        marks.faults.get_or_insert(running.now());
-        let Fault::PodKill(kill) = &moment.fault;
-        match pod_kill(context, kill, &spec.observe.proxies, running.started, &mut record.kills).await {
-            // what does not come back is the system's failure: it shows in the steady state after
-            Err(error @ ScenarioError::NotReplaced { .. }) => record.proxy_notes.push(error.to_string()),
-            result => result?,
-        }
-        marks.faults_end = running.now();
-    }
+    let from = faults(context, scenario, running, record, changes, &mut marks).await?;
     events.emit(Event::PhaseStarted { phase: Phase::After });
     let after = &spec.steady_state.after;
     let mut broken = None;
-    // recovery counts from the last kill; the steady state cannot have begun before its replacement was there
-    let mut from = marks.faults_end;
-    if let Some(last) = record.kills.last() {
-        marks.faults_end = (last.at_ms * 1e3) as u32;
-        from = (last.replaced_ms.unwrap_or(last.done_ms) * 1e3) as u32;
-    }
     marks.recovered = reach(&context.client, events, running, conditions, after, from, &mut broken).await;
     match marks.recovered {
-        Some(at) => events.emit(Event::Steady { after_ms: f64::from(at - marks.faults_end) / 1e3 }),
+        Some(at) => events.emit(Event::Steady { after_ms: f64::from(at.saturating_sub(marks.last_fault)) / 1e3 }),
         None => record.unrecovered = Some(not_steady("did not come back", after.within, broken)),
     }
     Ok(marks)
+}
+
+/// Lets the faults of the timeline come, one after the other. The earliest time at which the steady state can be back:
+/// recovery counts from the begin of the last fault, and cannot be there before what it took away is.
+async fn faults(
+    context: &Context,
+    scenario: &Scenario,
+    running: &mut Running,
+    record: &mut TrialRecord,
+    changes: &mut Changes,
+    marks: &mut Marks,
+) -> Result<u32, ScenarioError> {
+    let mut from = running.now();
+    for (moment, planned) in scenario.spec.timeline.iter().enumerate() {
+        sleep_until(Instant::now() + planned.at.0).await;
+        marks.faults.get_or_insert(running.now());
+        marks.last_fault = running.now();
+        let (proxies, clock) = (scenario.spec.observe.proxies.as_slice(), running.started);
+        let standing = changes.standing();
+        let mut stage = Stage { context, changes, records: &mut record.faults, proxies, clock, moment, standing, counted: None };
+        for result in [planned.fault.inject(&mut stage).await, planned.fault.heal(&mut stage).await] {
+            match result {
+                // what does not come back is the system's failure: it shows in the steady state after
+                Err(error @ ScenarioError::NotRecovered { .. }) => record.notes.push(error.to_string()),
+                result => result?,
+            }
+        }
+        from = running.now();
+    }
+    if let Some(last) = record.faults.last() {
+        marks.last_fault = (last.at_ms * 1e3) as u32;
+        from = (last.recovered_ms.or(last.done_ms).unwrap_or(last.at_ms) * 1e3) as u32;
+    }
+    Ok(from)
 }
 
 fn not_steady(what: &str, within: crate::quantity::Span, broken: Option<String>) -> String {

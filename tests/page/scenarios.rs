@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 
 use hearth::load::{Calibration, Distribution, Entry, Ledger, Outcome, Priority};
-use hearth::scenario::envoy::RetryCounters;
 use hearth::scenario::record::*;
-use hearth::scenario::schema::{Arrivals, Death, Part, Validity};
+use hearth::scenario::schema::{Arrivals, Validity};
 use hearth::scenario::timeline::Timeline;
 use hearth::scenario::{RunRecord, Verdict};
 use rand::rngs::StdRng;
@@ -127,21 +126,42 @@ fn expectation(id: &str, title: &str, measured: Option<Amount>, comparison: &str
         ">=" => measured.value >= bound.value,
         _ => measured.value <= bound.value,
     });
-    AssertionRecord { id: id.into(), title: title.into(), measured, comparison: comparison.into(), bound, holds }
+    let (id, title, comparison) = (id.into(), title.into(), comparison.into());
+    AssertionRecord { id, title, measured, unknown: None, comparison, bound, holds, by_generator: false }
 }
 
-fn counters(retry: u64, retry_success: u64, retry_limit_exceeded: u64) -> RetryCounters {
-    RetryCounters { retry, retry_success, retry_limit_exceeded, retry_overflow: 0 }
+/// What the proxies of some groups counted: group, upstream, retries sent, saved and given up.
+fn proxies(groups: &[(&str, &str, [u64; 3])]) -> ObservationRecord {
+    let counters = ["upstream_rq_retry", "upstream_rq_retry_success", "upstream_rq_retry_limit_exceeded"];
+    let mut record = ObservationRecord {
+        observation: "proxies".into(),
+        title: "What the proxies counted".into(),
+        totals: Vec::new(),
+        rows: Vec::new(),
+        notes: Vec::new(),
+    };
+    for (group, upstream, grown) in groups {
+        for ((counter, growth), before) in counters.iter().zip(grown).zip([70, 1, 23]) {
+            let of = Facts::default().with("group", *group);
+            record.totals.push(of.clone().with("counter", *counter).with("growth", Amount::requests(*growth)));
+            let row = of.with("pod", format!("{group}-1").as_str()).with("upstream", *upstream).with("counter", *counter);
+            let row = row.with("before", Amount::requests(before)).with("after", Amount::requests(before + growth));
+            record.rows.push(row.with("growth", Amount::requests(*growth)));
+        }
+    }
+    record
 }
 
-fn proxy(group: &str, cluster: &str, retry: u64, saved: u64, exceeded: u64) -> ProxyRecord {
-    ProxyRecord {
-        group: group.into(),
-        pod: format!("{group}-1"),
-        cluster: cluster.into(),
-        before: counters(70, 1, 23),
-        after: counters(70 + retry, 1 + saved, 23 + exceeded),
-        delta: counters(retry, saved, exceeded),
+fn answers(counts: &[(&str, u64)]) -> ObservationRecord {
+    let row = |(pod, count): &(&str, u64)| {
+        Facts::default().with("header", "x-pod").with("value", *pod).with("answers", Amount::requests(*count))
+    };
+    ObservationRecord {
+        observation: "answers".into(),
+        title: "Who answered".into(),
+        totals: Vec::new(),
+        rows: counts.iter().map(row).collect(),
+        notes: Vec::new(),
     }
 }
 
@@ -153,7 +173,7 @@ fn trial(weather: Weather, seed: u64) -> TrialRecord {
         offered_share: 0.999_97,
         ledger: format!("pod-kill-retry-{seed}.csv"),
         recovery_ms: Some(3_512.0),
-        timeline: Some(Timeline::of(&ledger)),
+        timeline: Some(Timeline::of(&ledger, |entry| entry.answer as u8)),
         windows: windows(&ledger, weather.seconds),
         ..TrialRecord::default()
     };
@@ -163,24 +183,24 @@ fn trial(weather: Weather, seed: u64) -> TrialRecord {
         *record.statuses.entry(entry.status).or_default() += 1;
         record.repeated += u64::from(entry.answer > 1);
     }
-    record.pods = BTreeMap::from([("was-fb4c8fd8-c7k8j".to_owned(), 1_500), ("was-fb4c8fd8-spv6h".to_owned(), 1_499)]);
     let end = weather.seconds * 1_000_000;
     let (from, to) = if weather.kills { (KILLS[0], 24_800_000) } else { (end / 3, end * 2 / 3) };
     record.parts = vec![part(Part::Before, &ledger, 0, from), part(Part::Faults, &ledger, from, to)];
     record.parts.extend([part(Part::After, &ledger, to, end), part(Part::Run, &ledger, 0, end)]);
     if weather.kills {
-        record.kills = KILLS.iter().enumerate().map(|(at, kill)| kill_record(at, *kill, weather)).collect();
+        record.faults = KILLS.iter().enumerate().map(|(at, kill)| kill_record(at, *kill, weather)).collect();
     }
     let retried = record.repeated;
-    record.proxies = vec![
-        proxy("gateway", "outbound|80|stable|web-service.blog-system.svc.cluster.local", 20, retried.min(20), record.failed),
-        proxy(
-            "web",
-            "outbound|8080|stable|was-service.blog-system.svc.cluster.local",
-            retried + 3,
-            retried.saturating_sub(20),
-            0,
-        ),
+    record.observations = vec![
+        proxies(&[
+            ("gateway", "outbound|80|stable|web-service.blog-system.svc.cluster.local", [20, retried.min(20), record.failed]),
+            (
+                "web",
+                "outbound|8080|stable|was-service.blog-system.svc.cluster.local",
+                [retried + 3, retried.saturating_sub(20), 0],
+            ),
+        ]),
+        answers(&[("was-fb4c8fd8-c7k8j", 1_500), ("was-fb4c8fd8-spv6h", 1_499)]),
     ];
     record.failures = ledger.entries.iter().filter(|entry| entry.outcome.failed()).take(20).map(failure).collect();
     record.assertions = vec![
@@ -210,19 +230,32 @@ fn trial(weather: Weather, seed: u64) -> TrialRecord {
     record
 }
 
-fn kill_record(at: usize, kill: u32, weather: Weather) -> KillRecord {
+fn kill_record(at: usize, kill: u32, weather: Weather) -> FaultRecord {
     const NAMES: [&str; 5] = ["c7k8j", "fbh7t", "spv6h", "zkxzb", "qt66f"];
     let at_ms = f64::from(kill) / 1e3;
-    KillRecord {
-        pod: format!("was-fb4c8fd8-{}", NAMES[at]),
-        node: ["quick-worker", "quick-worker2"][at % 2].into(),
-        how: Death::Sigkill,
+    FaultRecord {
+        moment: 0,
+        fault: "podKill".into(),
+        target: format!("was-fb4c8fd8-{}", NAMES[at]),
+        words: FaultWords {
+            noun: "kill".into(),
+            subject: "was pod".into(),
+            done: "killed".into(),
+            did: "died".into(),
+            does: "dies".into(),
+            do_many: "die".into(),
+            healed: "replaced".into(),
+        },
         at_ms,
-        done_ms: at_ms + 96.0,
-        replaced_ms: Some(at_ms + 3_200.0 + 210.0 * at as f64),
-        in_flight: 3 + at as u64 % 4,
-        failed: u64::from(weather.lost_per_kill),
-        retries: Some(u64::from(weather.retried_per_kill)),
+        done_ms: Some(at_ms + 96.0),
+        recovered_ms: Some(at_ms + 3_200.0 + 210.0 * at as f64),
+        bit: weather.lost_per_kill > 0 || weather.retried_per_kill > 0,
+        facts: Facts::default()
+            .with("node", ["quick-worker", "quick-worker2"][at % 2])
+            .with("how", "SIGKILL to every process of the pod")
+            .with("retries", Amount::requests(u64::from(weather.retried_per_kill)))
+            .with("in flight", Amount::requests(3 + at as u64 % 4))
+            .with("lost", Amount::requests(u64::from(weather.lost_per_kill))),
     }
 }
 
@@ -279,6 +312,7 @@ pub fn pass() -> RunRecord {
         calibration: Some(Calibration {
             requests: 200,
             failed: 0,
+            offered_share: 1.0,
             priority: Priority::RealTime,
             release_error_p50_ms: 0.004,
             release_error_p99_ms: 0.079,
@@ -307,13 +341,17 @@ pub fn fail() -> RunRecord {
 /// The kills met no traffic, and the generator was late.
 pub fn invalid() -> RunRecord {
     let mut record = trial(Weather { retried_per_kill: 0, ..CALM }, 44);
-    record.kills.iter_mut().for_each(|kill| (kill.in_flight, kill.retries) = (0, Some(0)));
+    for fault in &mut record.faults {
+        fault.bit = false;
+        fault.facts.set("in flight", Amount::requests(0));
+        fault.facts.set("retries", Amount::requests(0));
+    }
     record.windows.iter_mut().skip(20).for_each(|window| (window.void, window.release_error_p99_ms) = (true, 31.0));
     record.offered_share = 0.981;
     RunRecord {
         verdict: Verdict::Invalid,
         reasons: vec![
-            "only 0 of 5 kills met requests on the pod, 50 % must: more load or slower answers help".into(),
+            "only 0 of 5 faults met requests, 50 % must: more load or slower answers help".into(),
             "the generator was later than 20ms in 10 of 30 seconds, 20 % may be".into(),
         ],
         trial: Some(record),
@@ -357,8 +395,8 @@ pub fn broken_otherwise() -> RunRecord {
         expectation("share", "A tenth goes to the canary", Some(amount(10.3, "%")), ">=", amount(9.0, "%")),
         expectation("eject", "A bad pod is ejected", None, ">=", amount(1.0, "req")),
     ];
-    record.proxies = Vec::new();
-    record.proxy_notes = vec!["gateway istio-ingressgateway-1 did not tell its counters: connection refused".into()];
+    let why = "gateway istio-ingressgateway-1 is not known: it could not be read after the load: connection refused";
+    record.observations = vec![ObservationRecord { notes: vec![why.into()], ..proxies(&[]) }];
     RunRecord { verdict: Verdict::Fail, reasons: vec!["tail: not so".into()], trial: Some(record), control: None, ..pass() }
 }
 
@@ -366,7 +404,7 @@ pub fn broken_otherwise() -> RunRecord {
 pub fn bare() -> RunRecord {
     let mut record = trial(Weather { kills: false, ..CALM }, 46);
     record.timeline = None;
-    record.proxies = Vec::new();
+    record.observations = Vec::new();
     record.parts = Vec::new();
     record.recovery_ms = None;
     record.windows = Vec::new();
@@ -380,12 +418,13 @@ pub fn hostile() -> RunRecord {
     run.scenario = "<script>window.taken=1</script>".into();
     run.title = "\"><img src=x onerror=window.taken=1> \u{202e}gnp.exe 'quoted'".into();
     if let Some(trial) = &mut run.trial {
-        trial.kills[0].pod = "was-<b>bold</b>-\u{202e}x\"y".into();
-        trial.kills[1].node = "</td></table><script>window.taken=2</script>".into();
+        trial.faults[0].target = "was-<b>bold</b>-\u{202e}x\"y".into();
+        trial.faults[1].facts.set("node", "</td></table><script>window.taken=2</script>");
         trial.assertions[0].title = "--> ]]> <svg onload=window.taken=3> &amp;".into();
-        trial.proxies[0].cluster =
-            "outbound|80||a-very-long-name-of-a-service-without-any-place-to-break-it.and-its-namespace-too.svc.cluster.local"
-                .into();
+        trial.observations[0].rows[0].set(
+            "upstream",
+            "outbound|80||a-very-long-name-of-a-service-without-any-place-to-break-it.and-its-namespace-too.svc.cluster.local",
+        );
     }
     run
 }

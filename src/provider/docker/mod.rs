@@ -9,6 +9,7 @@ mod exec;
 mod image;
 mod network;
 mod owned;
+mod pause;
 mod provider;
 mod turn;
 

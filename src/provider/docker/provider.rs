@@ -1,6 +1,7 @@
 //! Containers on the Docker engine as a [`Provider`].
 
 use std::net::{Ipv4Addr, SocketAddrV4};
+use std::time::Duration;
 
 use super::{API_PORT, DockerError, DockerNode, DockerProvider, NETWORK, Reserved, Turn, copy_archive};
 use crate::artifact::{Store, reference, store::answers};
@@ -153,6 +154,16 @@ impl Provider for DockerProvider {
 
     async fn terminal(&self, _: &str, _: Option<Vec<String>>) -> Result<i32> {
         Err(self.not_machines("they have no SSH").into())
+    }
+
+    /// Paused by the engine. A paused container runs no timer, so nothing in it keeps to `_lease`: that is left to whoever
+    /// asks.
+    async fn pause(&self, node: &str, _lease: Duration) -> Result<()> {
+        Ok(self.pause_node(node).await?)
+    }
+
+    async fn resume(&self, node: &str) -> Result<()> {
+        Ok(self.resume_node(node).await?)
     }
 
     async fn release(&self, node: &str) -> Result<()> {

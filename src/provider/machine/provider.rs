@@ -3,6 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::{join_all, try_join_all};
 use ipnet::Ipv4Net;
@@ -11,7 +12,7 @@ use tokio::sync::{Mutex, OnceCell};
 use super::claim::{keep_pool, pool};
 use super::facts::{self, Facts};
 use super::programs::PROGRAMS;
-use super::{Leases, MachineError, clean, images, lease};
+use super::{Leases, MachineError, clean, images, lease, pause};
 use crate::artifact::{Store, download, pins, programs, reference, store::answers};
 use crate::decision::{Choice, Decision};
 use crate::error::{BoxError, Result, chain};
@@ -245,6 +246,14 @@ impl Provider for Machines {
 
     async fn terminal(&self, node: &str, command: Option<Vec<String>>) -> Result<i32> {
         Ok(self.hosts.node(node).await?.interactive(command).await?)
+    }
+
+    async fn pause(&self, node: &str, lease: Duration) -> Result<()> {
+        Ok(pause::pause(&self.node(node).await?, lease).await?)
+    }
+
+    async fn resume(&self, node: &str) -> Result<()> {
+        Ok(pause::resume(&self.node(node).await?).await?)
     }
 
     async fn release(&self, node: &str) -> Result<()> {

@@ -96,7 +96,7 @@ fn figures(page: &Page, line: &Line, run: &RunRecord, sides: &[Side]) -> Markup 
         (1, _) => "Every request, by the moment it was due".to_owned(),
         (_, 0) => "The same load, with and without what the claim rests on".to_owned(),
         (_, faults) => {
-            let noun = sides[0].faults[0].noun;
+            let noun = sides[0].faults[0].noun.as_str();
             format!(
                 "The same {}, with and without what the claim rests on",
                 plural(faults, noun, &format!("{} {noun}s", in_words(faults)))
@@ -156,7 +156,7 @@ fn keys(sides: &[Side]) -> Vec<Key> {
         let flights = claim.faults.iter().map(|fault| fault.in_flight);
         let (least, most) = (flights.clone().min().unwrap_or(0), flights.max().unwrap_or(0));
         let range = if least == most { count(least) } else { format!("{} to {}", count(least), count(most)) };
-        let noun = claim.faults[0].noun;
+        let noun = claim.faults[0].noun.as_str();
         let lines = vec![format!("{range} requests in flight"), format!("at each {noun}")];
         let of = format!("of {}", claim.faults.len());
         keys.push(Key::new(&format!("{}s that hit traffic", capital(noun)), count(hit), of, lines));

@@ -51,11 +51,11 @@ fn of_side(side: &Side, validity: &Validity) -> Vec<Check> {
     if let Some(first) = side.faults.first() {
         let hit = side.faults.iter().filter(|fault| fault.hit).count();
         checks.push(Check {
-            name: named(&format!("{}s that met traffic", capital(first.noun))),
+            name: named(&format!("{}s that met traffic", capital(&first.noun))),
             measured: of(hit as u64, side.faults.len() as u64),
-            limit: format!("≥ {}", share(validity.hits.0)),
+            limit: format!("≥ {}", share(validity.bites.0)),
             share: None,
-            held: Some(hit as f64 >= validity.hits.0 * side.faults.len() as f64),
+            held: Some(hit as f64 >= validity.bites.0 * side.faults.len() as f64),
         });
     }
     checks

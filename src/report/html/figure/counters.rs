@@ -8,10 +8,10 @@ use crate::report::html::scenario::Side;
 use crate::report::html::svg::{Anchor, Caption, Frame, Svg, X};
 use crate::report::html::table::{Table, numbers, text, words};
 use crate::report::number::{count, plain};
-use crate::report::seen::{Counted, counted, readings};
+use crate::report::seen::{Counted, counted, proxies, readings, servers};
 use crate::report::sentence::{capital, plural};
-use crate::report::story::{display_name, workload};
-use crate::scenario::record::{Method, ProxyRecord};
+use crate::report::story::display_name;
+use crate::scenario::record::Method;
 
 /// A place on the way: its name, what it is, and for each side what is known of it there.
 struct Hop {
@@ -43,14 +43,14 @@ impl Class {
 /// The figure; left out where no proxy was observed.
 pub fn draw(page: &Page, id: &str, sides: &[Side], method: &Method) -> Markup {
     let groups: Vec<Vec<Counted>> = sides.iter().map(|side| counted(side.trial)).collect();
-    let observed = sides.iter().any(|side| !side.trial.proxies.is_empty() || !side.trial.proxy_notes.is_empty());
-    if !observed {
+    let notes: Vec<&String> = sides.iter().filter_map(|side| proxies(side.trial)).flat_map(|proxies| &proxies.notes).collect();
+    if sides.iter().all(|side| proxies(side.trial).is_none()) {
         return html! {};
     }
     let finding = finding(&groups[0]);
     let head = Head { id, finding: &finding, reading: "What each proxy's own counters grew by, under its place on the way." };
     if groups.iter().all(Vec::is_empty) {
-        let why = sides[0].trial.proxy_notes.first().map_or("No observed proxy shows retry counters.", String::as_str);
+        let why = notes.first().map_or("No observed proxy shows retry counters.", |note| note.as_str());
         return missing(page, &head, "No counters.", why);
     }
     let hops = hops(sides, &groups, method);
@@ -61,7 +61,7 @@ pub fn draw(page: &Page, id: &str, sides: &[Side], method: &Method) -> Markup {
             (wide(id, &hops, sides))
             div.n-only { (narrow(&hops, sides)) }
             (behind(sides))
-            @for note in sides.iter().flat_map(|side| &side.trial.proxy_notes).take(4) { p.note { (capital(note)) "." } }
+            @for note in notes.iter().take(4) { p.note { (capital(note)) "." } }
         },
     )
 }
@@ -111,13 +111,13 @@ fn hops(sides: &[Side], groups: &[Vec<Counted>], method: &Method) -> Vec<Hop> {
     if let Some(fault) = sides.iter().flat_map(|side| &side.faults).next() {
         let hit = |_: usize, side: &Side| {
             let in_flight: u64 = side.faults.iter().map(|fault| fault.in_flight).sum();
-            let what = plural(side.faults.len() as u64, fault.noun, "faults").to_owned();
-            let what = if side.faults.len() > 1 { format!("{}s", fault.noun) } else { what };
+            let what = plural(side.faults.len() as u64, &fault.noun, &format!("{}s", fault.noun)).to_owned();
             (Class::Small, format!("{} {what}, {} in flight", side.faults.len(), count(in_flight)))
         };
-        let pods = sides.iter().map(|side| side.trial.pods.len()).max().unwrap_or(0);
+        let pods = sides.iter().map(|side| servers(side.trial)).max().unwrap_or(0);
         let note = if pods > 0 { format!("{pods} pods answered") } else { String::new() };
-        hops.push(Hop { name: display_name(workload(&fault.target)).to_owned(), note, sides: each(&hit) });
+        let hit_what = fault.subject.split(' ').next().unwrap_or_default();
+        hops.push(Hop { name: display_name(hit_what).to_owned(), note, sides: each(&hit) });
     }
     hops
 }
@@ -186,36 +186,25 @@ fn narrow(hops: &[Hop], sides: &[Side]) -> Markup {
 
 /// Every counter of every proxy that ever counted anything.
 fn behind(sides: &[Side]) -> Markup {
-    let claim = sides[0].trial;
-    let control = sides.get(1).map(|side| side.trial);
+    let control = sides.get(1).map(|side| readings(side.trial));
     let mut columns = vec![words("Proxy and upstream"), words("Counter"), numbers("Before"), numbers("After"), numbers("Growth")];
     if control.is_some() {
         columns.push(numbers("In the control"));
     }
     let mut table = Table::new(format!("{}: counters read from the proxies", sides[0].caption), columns);
-    for proxy in &claim.proxies {
-        let there = control.and_then(|control| control.proxies.iter().find(|other| same(other, proxy))).map(readings);
-        for (at, reading) in readings(proxy).iter().enumerate() {
-            let grown_there = there.as_ref().map(|there| there[at].growth);
-            if reading.after == 0 && grown_there.unwrap_or(0) == 0 {
-                continue;
-            }
-            let mut cells = vec![
-                html! { (display_name(&proxy.group)) ": " code { (proxy.cluster) } },
-                text(reading.counter),
-                text(count(reading.before)),
-                text(count(reading.after)),
-                text(count(reading.growth)),
-            ];
-            if control.is_some() {
-                cells.push(text(grown_there.map_or_else(|| "not read".to_owned(), count)));
-            }
-            table.row(cells);
+    for reading in readings(sides[0].trial) {
+        let mut cells = vec![
+            html! { (display_name(&reading.group)) ": " code { (reading.upstream) } },
+            text(&reading.counter),
+            text(count(reading.before)),
+            text(count(reading.after)),
+            text(count(reading.growth)),
+        ];
+        if let Some(control) = &control {
+            let there = control.iter().find(|other| reading.same(other)).map(|other| other.growth);
+            cells.push(text(there.map_or_else(|| "not read".to_owned(), count)));
         }
+        table.row(cells);
     }
     table.folded("Envoy counters before and after")
-}
-
-fn same(one: &ProxyRecord, other: &ProxyRecord) -> bool {
-    (&one.group, &one.pod, &one.cluster) == (&other.group, &other.pod, &other.cluster)
 }

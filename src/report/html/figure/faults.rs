@@ -39,16 +39,16 @@ pub fn draw(page: &Page, id: &str, sides: &[Side]) -> Markup {
 
 fn table(side: &Side) -> Markup {
     let faults = &side.faults;
-    let noun = capital(faults[0].noun);
+    let noun = capital(&faults[0].noun);
     let located = faults.iter().any(|fault| fault.node.is_some());
-    let facts: Vec<&str> = faults[0].facts.iter().map(|(name, _)| *name).collect();
+    let facts: Vec<&str> = faults[0].facts.iter().map(|(name, _)| name.as_str()).collect();
     let mut columns = vec![words(noun), numbers("At"), words("Target").wide()];
     if located {
         columns.push(words("Node").wide());
     }
     columns.push(numbers("In flight"));
     columns.extend(facts.iter().map(|name| numbers(*name)));
-    columns.extend([numbers("Lost"), numbers(format!("{} after", capital(faults[0].healed_word)))]);
+    columns.extend([numbers("Lost"), numbers(format!("{} after", capital(&faults[0].healed_word)))]);
     let mut table = Table::new(format!("{}: each fault", side.caption), columns);
     for fault in faults {
         let mut cells = vec![text(fault.number.to_string()), text(after_start(fault.at_ms)), target(fault)];
@@ -57,7 +57,7 @@ fn table(side: &Side) -> Markup {
         }
         cells.push(text(count(fault.in_flight)));
         for name in &facts {
-            let fact = fault.facts.iter().find(|(known, _)| known == name).and_then(|(_, value)| value.as_deref());
+            let fact = fault.facts.iter().find(|(known, _)| known == *name).and_then(|(_, value)| value.as_deref());
             cells.push(text(fact.unwrap_or("not read")));
         }
         cells.push(if fault.lost > 0 {

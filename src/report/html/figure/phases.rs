@@ -8,8 +8,8 @@ use crate::report::html::scale::Log;
 use crate::report::html::scenario::Side;
 use crate::report::html::svg::{Anchor, Svg};
 use crate::report::number::{count, plain, time};
+use crate::scenario::record::Part;
 use crate::scenario::record::PartRecord;
-use crate::scenario::schema::Part;
 
 /// The figure; `timeout_ms` is as slow as a failed request counts.
 pub fn draw(page: &Page, id: &str, sides: &[Side], timeout_ms: f64) -> Markup {

@@ -14,7 +14,7 @@ use crate::report::html::table::{Table, numbers, text};
 use crate::report::number::{count, fixed, plain, time, times};
 use crate::report::seen::Fault;
 use crate::report::sentence::{of, plural};
-use crate::scenario::schema::Part;
+use crate::scenario::record::Part;
 use crate::scenario::timeline::Timeline;
 
 /// Top and bottom of the plot, in pixels; above it the lane of failures, below it the phases.

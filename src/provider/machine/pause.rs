@@ -1,0 +1,76 @@
+//! Machines that stand still for a while: everything that makes one a node gets SIGSTOP. A timer of the machine, started
+//! first, lets it go on when its time is over, whatever has become of whoever stopped it.
+
+use std::time::Duration;
+
+use super::{Command, Node, NodeError};
+
+/// The timer and its script.
+const UNIT: &str = "hearth-wake";
+
+/// Sends a signal to kubelet, container runtime and pods.
+fn signal(name: &str) -> String {
+    format!(
+        "pids=$(grep -lE 'kubepods|kubelet\\.service|containerd\\.service' /proc/[0-9]*/cgroup 2>/dev/null | cut -d/ -f3)\n\
+         [ -z \"$pids\" ] || kill -{name} $pids 2>/dev/null || true\n"
+    )
+}
+
+/// Stops it. Twice: what was started between the look and the signal is stopped by the second.
+fn still_script(lease: Duration) -> String {
+    let (wake, still, seconds) = (wake_script(), signal("STOP"), lease.as_secs());
+    format!(
+        "cat > /run/{UNIT}.sh <<'WAKE'\n{wake}WAKE\n\
+         systemd-run --quiet --collect --unit={UNIT} --on-active={seconds}s /bin/sh /run/{UNIT}.sh\n\
+         {still}{still}"
+    )
+}
+
+/// Lets it go on, and takes the timer away.
+fn wake_script() -> String {
+    format!("{}rm -f /run/{UNIT}.sh\nsystemctl stop {UNIT}.timer 2>/dev/null || true\n", signal("CONT"))
+}
+
+/// Lets a machine stand still for `lease` at most.
+pub async fn pause(node: &impl Node, lease: Duration) -> Result<(), NodeError> {
+    node.run(Command::shell(still_script(lease))).await.map(drop)
+}
+
+/// Lets it go on; fine when it does.
+pub async fn resume(node: &impl Node) -> Result<(), NodeError> {
+    node.run(Command::shell(wake_script())).await.map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The letter of a process's state, proc(5).
+    fn state(pid: u32) -> Option<char> {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        stat.rsplit_once(") ")?.1.chars().next()
+    }
+
+    #[test]
+    fn what_makes_a_node_stops_and_goes_on() {
+        let mut child = std::process::Command::new("sleep").arg("60").spawn().expect("coreutils");
+        // stands in for /proc: the script only looks at names and content of files
+        let scratch = tempfile::tempdir().expect("scratch");
+        let folder = scratch.path().join(child.id().to_string());
+        std::fs::create_dir(&folder).expect("scratch is writable");
+        std::fs::write(folder.join("cgroup"), "0::/system.slice/kubelet.service\n").expect("scratch is writable");
+        let depth = scratch.path().components().count() + 1;
+        let run = |name: &str| {
+            let script = signal(name).replace("/proc", &scratch.path().to_string_lossy());
+            let script = script.replace("-f3", &format!("-f{depth}"));
+            let status = std::process::Command::new("sh").args(["-ec", &script]).status().expect("a shell");
+            assert!(status.success());
+            // a signal arrives soon, not at once
+            std::thread::sleep(Duration::from_millis(100));
+            state(child.id())
+        };
+        assert_eq!(run("STOP"), Some('T'));
+        assert_eq!(run("CONT"), Some('S'));
+        child.kill().and_then(|()| child.wait()).expect("a child");
+    }
+}

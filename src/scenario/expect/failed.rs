@@ -1,0 +1,19 @@
+//! `failed`: requests without a good answer.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::super::bound::{Bound, Finding, Measured};
+use super::{Measure, Seen};
+use crate::quantity::Requests;
+
+/// What the number of failed requests may be.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub struct Failed(Bound<Requests>);
+
+impl Measure for Failed {
+    fn measure(&self, seen: &Seen<'_>) -> Measured {
+        self.0.judge(Finding::Is(seen.ledger.failed() as f64))
+    }
+}

@@ -1,0 +1,53 @@
+//! What faults do to nodes beyond the API: scripts on them, and standing still.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::error::{BoxError, chain};
+use crate::provider::{Command, Node, NodeError, Provider};
+
+/// Something that happens on a node.
+pub type Pending<'a, T> = Pin<Box<dyn Future<Output = Result<T, NodeError>> + Send + 'a>>;
+
+/// Access to the nodes of a cluster, by their names.
+pub trait Nodes: Send + Sync {
+    /// Runs a shell script, and gives back what it printed.
+    fn run<'a>(&'a self, node: &'a str, script: String) -> Pending<'a, String>;
+    /// Lets a node stand still, for `lease` at most where the node itself can see to that.
+    fn pause<'a>(&'a self, node: &'a str, lease: Duration) -> Pending<'a, ()>;
+    /// Lets a node go on that stands still, or is stopped; fine when it runs.
+    fn resume<'a>(&'a self, node: &'a str) -> Pending<'a, ()>;
+}
+
+/// The nodes of a provider, looked up when they are needed.
+pub fn nodes(provider: impl Provider) -> Arc<dyn Nodes> {
+    Arc::new(Provided(provider))
+}
+
+struct Provided<P>(P);
+
+fn failed(node: &str, action: &str) -> impl FnOnce(BoxError) -> NodeError {
+    move |error| {
+        let (node, action, family) = (node.to_owned(), action.to_owned(), error.family());
+        NodeError::Transport { node, action, family, source: chain(&*error).into() }
+    }
+}
+
+impl<P: Provider> Nodes for Provided<P> {
+    fn run<'a>(&'a self, node: &'a str, script: String) -> Pending<'a, String> {
+        Box::pin(async move {
+            let found = self.0.node(node).await.map_err(failed(node, "finding it"))?;
+            Ok(found.run(Command::shell(script)).await?.text())
+        })
+    }
+
+    fn pause<'a>(&'a self, node: &'a str, lease: Duration) -> Pending<'a, ()> {
+        Box::pin(async move { self.0.pause(node, lease).await.map_err(failed(node, "letting it stand still")) })
+    }
+
+    fn resume<'a>(&'a self, node: &'a str) -> Pending<'a, ()> {
+        Box::pin(async move { self.0.resume(node).await.map_err(failed(node, "letting it go on")) })
+    }
+}
