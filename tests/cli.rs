@@ -196,3 +196,17 @@ fn init_writes_a_valid_profile_and_overwrites_nothing() {
     let again = hearth(&["init", path]);
     assert_eq!(again.code, Some(20), "{}", again.err);
 }
+
+/// No scenario is no success.
+#[test]
+fn a_folder_without_scenarios_is_refused_and_yml_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().to_str().unwrap();
+    let none = hearth(&["test", path, "--name", "nobody"]);
+    assert_eq!(none.code, Some(2), "{}", none.err);
+    assert!(none.err.contains("no scenario in"), "{}", none.err);
+    std::fs::write(folder.path().join("a.yml"), "kind: Nonsense\n").unwrap();
+    let read = hearth(&["test", path, "--name", "nobody"]);
+    assert_eq!(read.code, Some(10), "{}", read.err);
+    assert!(read.err.contains("a.yml"), "{}", read.err);
+}

@@ -244,6 +244,9 @@ pub struct TestArgs {
     /// Where reports go [default: the run's directory]
     #[arg(long, value_name = "DIR")]
     pub report_dir: Option<PathBuf>,
+    /// Succeed although every scenario was skipped for want of what it needs (otherwise exit code 20)
+    #[arg(long)]
+    pub allow_skipped: bool,
 }
 
 /// `hearth compare`

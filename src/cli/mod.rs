@@ -139,6 +139,8 @@ enum UsageError {
         #[source]
         source: std::io::Error,
     },
+    #[error("there is no scenario in {paths}")]
+    NoScenario { paths: String },
     #[error("cannot read standard input")]
     Stdin(#[source] std::io::Error),
 }

@@ -11,7 +11,7 @@ use crate::engine::Stopped;
 use crate::error::{Explain, Family, Result, chain};
 use crate::provider::Provider;
 use crate::report::{self, About, Digest, Place, Report};
-use crate::scenario::{self, RunRecord, Scenario};
+use crate::scenario::{self, RunRecord, Scenario, Verdict};
 use crate::state::RunId;
 use crate::steps::Session;
 
@@ -37,7 +37,7 @@ pub async fn run(context: &Context, args: TestArgs) -> Result<u8> {
     let session = cluster::session(cluster::existing(&args.profile)?, None, None)?;
     let id = RunId::new();
     let about = about(&args, &session, &id);
-    let dir = args.report_dir.unwrap_or_else(|| Path::new(REPORTS).join(id.as_str()));
+    let dir = args.report_dir.clone().unwrap_or_else(|| Path::new(REPORTS).join(id.as_str()));
     std::fs::create_dir_all(&dir).map_err(|source| UsageError::Write { path: dir.display().to_string(), source })?;
     let mut records = Vec::new();
     let done = measure(context, &session, id, &dir, &scenarios, &mut records).await;
@@ -56,6 +56,12 @@ pub async fn run(context: &Context, args: TestArgs) -> Result<u8> {
     // a failed clean-up or a broken tool must not look like a failed system
     let family = report.scenarios.iter().filter_map(RunRecord::exit_family).max_by_key(|family| family.code());
     match family {
+        // what was not measured is not good
+        None if !args.allow_skipped && report.scenarios.iter().all(|record| record.verdict == Verdict::Skipped) => {
+            let mut records: Vec<String> = report.scenarios.iter().map(summary).collect();
+            records.push("nothing was tested: every scenario was skipped (--allow-skipped accepts that)".to_owned());
+            Err(NotPassed { records, family: Family::Preflight }.into())
+        }
         None => Ok(0),
         Some(family) => {
             let records = report.scenarios.iter().filter(|record| record.exit_family().is_some()).map(summary).collect();
@@ -123,12 +129,16 @@ fn load(paths: &[PathBuf]) -> Result<Vec<Scenario>> {
         if path.is_dir() {
             let entries = std::fs::read_dir(path).map_err(unreadable(path))?;
             let mut found: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
-            found.retain(|file| file.extension().is_some_and(|extension| extension == "yaml"));
+            found.retain(|file| file.extension().is_some_and(|extension| extension == "yaml" || extension == "yml"));
             found.sort();
             files.extend(found);
         } else {
             files.push(path.clone());
         }
+    }
+    if files.is_empty() {
+        let paths: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
+        return Err(UsageError::NoScenario { paths: paths.join(", ") }.into());
     }
     let mut scenarios = Vec::new();
     for file in files {
