@@ -88,9 +88,18 @@ impl State {
         self.root.join("known_hosts")
     }
 
-    /// Who works with this directory, for others on other machines: its lock keeps runs with the same one apart.
+    /// Who works with this directory, for others on other machines: its lock keeps runs with the same one apart. Copies of a
+    /// machine, and containers of one name, have another: an id is kept in the directory, and the machine has its own.
     pub fn desk(&self) -> String {
-        format!("{}:{}", whoami().user_at_machine(), self.root.display())
+        let path = self.root.join("desk");
+        let id = fs::read_to_string(&path).unwrap_or_else(|_| {
+            let new = RunId::new().0;
+            // one that cannot be kept serves this run
+            let _unwritable = fs::write(&path, &new);
+            new
+        });
+        let machine: String = fs::read_to_string("/etc/machine-id").unwrap_or_default().chars().take(8).collect();
+        format!("{}:{} ({id} {machine})", whoami().user_at_machine(), self.root.display())
     }
 
     /// The administrator's kubeconfig.
@@ -299,6 +308,19 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+
+    #[test]
+    fn two_directories_are_two_desks_wherever_they_are() {
+        let base = tempfile::tempdir().expect("a folder");
+        let state = State::under(base.path(), "lab").expect("a name");
+        fs::create_dir(state.root()).expect("made");
+        let desk = state.desk();
+        assert_eq!(state.desk(), desk, "it is kept");
+        // the same path on another machine, or in another container
+        fs::remove_dir_all(state.root()).expect("removed");
+        fs::create_dir(state.root()).expect("made");
+        assert_ne!(state.desk(), desk);
+    }
 
     #[test]
     fn run_ids_are_short_and_sort_by_time() {

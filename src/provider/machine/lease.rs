@@ -43,14 +43,14 @@ impl Holder {
     fn parse(text: &str) -> Option<Holder> {
         let mut words = text.trim().splitn(3, ' ');
         let ends_in = words.next()?.parse().ok()?;
-        Some(Holder { desk: words.next()?.to_owned(), who: words.next().unwrap_or_default().to_owned(), ends_in })
+        Some(Holder { desk: in_words(words.next()?), who: words.next().unwrap_or_default().to_owned(), ends_in })
     }
 }
 
 /// Takes the lease for `desk`, or renews it. Gives the holder if that is someone else.
 pub async fn acquire(node: &impl Node, desk: &str, who: &str) -> Result<Option<Holder>, NodeError> {
-    let term = TERM.as_secs().to_string();
-    let command = script(ACQUIRE, [desk, &term, who]).timeout(Duration::from_secs(20));
+    let (term, desk) = (TERM.as_secs().to_string(), one_word(desk));
+    let command = script(ACQUIRE, [&desk, &term, who]).timeout(Duration::from_secs(20));
     let argv = command.argv.clone();
     let output = node.exec(command).await?;
     if output.status == HELD {
@@ -68,7 +68,18 @@ pub async fn holder(node: &impl Node) -> Result<Option<Holder>, NodeError> {
 /// Gives the lease up, whoever holds it if `desk` is none.
 pub async fn release(node: &impl Node, desk: Option<&str>) -> Result<(), NodeError> {
     const RELEASE: &str = "[ -z \"$1\" ] || grep -qF \" $1 \" /run/hearth/lease 2>/dev/null || exit 0\nrm -rf /run/hearth\n";
-    node.run(script(RELEASE, desk)).await.map(drop)
+    let desk = desk.map(one_word);
+    node.run(script(RELEASE, desk.as_deref())).await.map(drop)
+}
+
+/// A desk without blanks: the shell on the host splits the lease into words.
+fn one_word(desk: &str) -> String {
+    desk.replace('%', "%25").replace(' ', "%20").replace('\t', "%09").replace('\n', "%0A")
+}
+
+/// The same for people.
+fn in_words(desk: &str) -> String {
+    desk.replace("%0A", "\n").replace("%09", "\t").replace("%20", " ").replace("%25", "%")
 }
 
 #[cfg(test)]
@@ -81,5 +92,23 @@ mod tests {
         assert_eq!((holder.desk.as_str(), holder.ends_in), ("ann@desk:/home/ann/state", 42));
         assert_eq!(holder.who, "process 7, cluster homelab");
         assert_eq!(Holder::parse(""), None);
+    }
+
+    /// What the host's shell makes of a lease whose desk has blanks: the same one renews it, another one does not get it.
+    #[test]
+    fn a_lease_survives_blanks() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let script = ACQUIRE.replace("/run/hearth", &folder.path().display().to_string());
+        let ask = |desk: &str| {
+            let arguments = ["-c", &script, "sh", &one_word(desk), "90", "process 7, cluster x"];
+            let output = std::process::Command::new("sh").args(arguments).output().expect("a shell");
+            (output.status.code(), Holder::parse(&String::from_utf8_lossy(&output.stdout)))
+        };
+        let desk = "ann@desk:/home/ann/my state 100%20";
+        assert_eq!(ask(desk).0, Some(0));
+        assert_eq!(ask(desk).0, Some(0), "the same desk renews");
+        let (code, holder) = ask("bob@desk:/home/bob");
+        let holder = holder.expect("someone");
+        assert_eq!((code, holder.desk.as_str(), holder.who.as_str()), (Some(75), desk, "process 7, cluster x"));
     }
 }
