@@ -9,6 +9,7 @@ use crate::cluster::ready;
 use crate::error::{Explain, Family, Result};
 use crate::profile::NodeSpec;
 use crate::provider::{NodeView, Provider};
+use crate::scenario::undo;
 use crate::steps::Session;
 use crate::steps::settled::Look;
 use std::sync::Arc;
@@ -106,6 +107,11 @@ async fn look(session: &Arc<Session>) -> Result<Status> {
     status.problems.extend(not_ready.into_iter().map(|problem| format!("node {problem}")));
     if reachable {
         components(session, &existing, &mut status).await?;
+        let left = undo::standing(session.client().await?, &session.state.undo_journal()).await?;
+        let told = |change: undo::Change| {
+            format!("{}: changed by test run {} and not changed back; `hearth up` does that", change.undo, change.run)
+        };
+        status.problems.extend(left.into_iter().map(told));
     }
     Ok(status)
 }

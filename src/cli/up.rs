@@ -14,9 +14,13 @@ use crate::components::render;
 use crate::doctor;
 use crate::engine::Outcome;
 use crate::error::Result;
-use crate::event::Direction;
+use crate::event::{Direction, Event};
 use crate::plan::build;
 use crate::plan::decide::{Seen, decide};
+use crate::scenario::{
+    self,
+    undo::{self, Hands},
+};
 use crate::state::RunId;
 use crate::steps::Session;
 
@@ -62,11 +66,21 @@ pub async fn run(context: &Context, args: UpArgs) -> Result<u8> {
             _ => 0,
         };
         outcome.into_result()?;
+        heal(&session, running).await?;
         Ok((applied, vip))
     })
     .await?;
     arrived(context, &session, plan.steps().len(), applied, vip)?;
     Ok(0)
+}
+
+/// Takes back what killed test runs have left.
+async fn heal(session: &Session, running: &run::Run) -> Result<()> {
+    let hands = Hands { client: session.client().await?.clone(), nodes: Some(scenario::nodes(session.provider.clone())) };
+    for object in undo::heal(&hands, &session.state.undo_journal()).await? {
+        running.events.emit(Event::Healed { object });
+    }
+    Ok(())
 }
 
 /// What there is now, and what can be done with it.
