@@ -66,6 +66,10 @@ fn judge(record: &mut Comparison, found: &Found, declaration: &Declaration) {
     let interval = record.estimate.as_ref().map(interval_of);
     let margin = primary.and_then(|metric| metric.margin_ms);
     record.exceeds_margin = interval.zip(margin).filter(|_| found_one).and_then(|(wide, margin)| exceeds(wide, margin));
+    if record.verdict == Verdict::Invalid {
+        // estimates stay, as evidence; nothing is concluded from them
+        record.metrics.iter_mut().for_each(|metric| metric.verdict = None);
+    }
 }
 
 /// An end that is not bounded is infinite again.

@@ -244,7 +244,8 @@ pub struct MetricRecord {
     pub detectable_ms: Option<f64>,
     /// How many windows would find a difference as large as the margin in 4 of 5 cases.
     pub windows_needed: Option<u64>,
-    /// What was found; for secondary metrics from the adjusted chances. None when it is not judged.
+    /// What was found; for secondary metrics from the adjusted chances. None when it is not judged, or the
+    /// measurement does not count.
     pub verdict: Option<Verdict>,
 }
 
