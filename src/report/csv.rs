@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::model::Report;
+use crate::compare::record::{Comparison, MetricRecord};
 use crate::scenario::RunRecord;
 use crate::scenario::record::{Fact, FaultRecord, PartRecord, TrialRecord};
 
@@ -32,11 +33,40 @@ impl Table {
 
 pub(super) fn render(report: &Report) -> String {
     let mut table = Table(csv::Writer::from_writer(Vec::new()));
+    report.comparisons.iter().for_each(|of| comparison(&mut table, of));
     for run in &report.scenarios {
         scenario(&mut table, run);
     }
     // the writer only ever wrote text
     table.0.into_inner().ok().and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_default()
+}
+
+fn comparison(table: &mut Table, of: &Comparison) {
+    let result = of.name.as_str();
+    for arm in &of.arms {
+        for (measure, value) in [("requests", arm.requests), ("failed", arm.failed)] {
+            let row =
+                Row { result, of: &arm.name, place: "", measure, value: value as f64, unit: "req", low95: None, high95: None };
+            table.row(row);
+        }
+    }
+    let names: Vec<&str> = of.declaration.content.arms.iter().map(|arm| arm.name.as_str()).collect();
+    for metric in &of.metrics {
+        let MetricRecord { a_ms, b_ms, estimate, .. } = metric;
+        let measure = metric.metric.name();
+        for (arm, value) in names.iter().zip([a_ms, b_ms]) {
+            if let Some(value) = *value {
+                table.row(Row { result, of: arm, place: "", measure, value, unit: "ms", low95: None, high95: None });
+            }
+        }
+        if let Some(estimate) = estimate {
+            // the columns are those of 95 %; another level's ends are in the JSON
+            let is95 = (estimate.level - 0.95).abs() < 1e-9;
+            let (low95, high95) = if is95 { (estimate.low, estimate.high) } else { (None, None) };
+            let value = estimate.value;
+            table.row(Row { result, of: "difference", place: "", measure, value, unit: "ms", low95, high95 });
+        }
+    }
 }
 
 fn scenario(table: &mut Table, run: &RunRecord) {

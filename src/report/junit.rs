@@ -7,6 +7,8 @@ use quick_junit::{NonSuccessKind, Property, Report as Xml, TestCase, TestCaseSta
 
 use super::model::Report;
 use super::number::amount;
+use super::terminal;
+use crate::compare::record::Comparison;
 use crate::scenario::record::{AssertionRecord, ControlRecord, TrialRecord};
 use crate::scenario::{RunRecord, Verdict};
 
@@ -17,11 +19,54 @@ pub(super) fn render(report: &Report) -> String {
         suite.add_test_case(broken("set-up", NonSuccessKind::Error, problem));
         xml.add_test_suite(suite);
     }
+    for of in &report.comparisons {
+        xml.add_test_suite(comparison(of));
+    }
     for run in &report.scenarios {
         xml.add_test_suite(suite(run));
     }
     // every character is made fit for XML by the types of quick-junit, and a String takes all that is written
     xml.to_string().unwrap_or_default()
+}
+
+/// A comparison: one case for its question, one for each check that decides whether it counts.
+fn comparison(of: &Comparison) -> TestSuite {
+    use crate::compare::Verdict;
+
+    let mut suite = TestSuite::new(of.name.as_str());
+    suite.extra.insert("timestamp".into(), of.started.strftime("%FT%TZ").to_string().into());
+    suite.set_time(Duration::try_from(of.finished.duration_since(of.started)).unwrap_or_default());
+    suite.add_property(property("run", &of.run));
+    suite.add_property(property("verdict", of.verdict.name()));
+    suite.add_property(property("declaration", &of.declaration.sha256));
+    if let Some(estimate) = &of.estimate {
+        let end = |end: Option<f64>| end.map_or("unbounded".to_owned(), |end| end.to_string());
+        suite.add_property(property("estimate", &format!("{} {}", estimate.value, estimate.unit)));
+        let interval = format!("{} to {} {}", end(estimate.low), end(estimate.high), estimate.unit);
+        suite.add_property(property(&format!("{} % interval", estimate.level * 100.0), &interval));
+    }
+    let metric = of.declaration.content.metric.name();
+    let sentence = terminal::verdict(of);
+    let mut cases = vec![match of.verdict {
+        Verdict::Better | Verdict::Equivalent => TestCase::new(metric, TestCaseStatus::success()),
+        Verdict::Worse => broken(metric, NonSuccessKind::Failure, &sentence),
+        Verdict::Inconclusive | Verdict::Invalid => broken(metric, NonSuccessKind::Error, &sentence),
+    }];
+    for check in of.checks.iter().filter(|check| check.decides) {
+        let mut case = match check.holds {
+            Some(true) => TestCase::new(check.id.as_str(), TestCaseStatus::success()),
+            // what could not be measured does not hold
+            Some(false) | None => broken(&check.id, NonSuccessKind::Error, &check.title),
+        };
+        case.add_property(property("measured", &check.measured));
+        case.add_property(property("limit", &check.limit));
+        cases.push(case);
+    }
+    for mut case in cases {
+        case.set_classname(of.name.as_str());
+        suite.add_test_case(case);
+    }
+    suite
 }
 
 fn suite(run: &RunRecord) -> TestSuite {

@@ -3,6 +3,8 @@
 use std::fmt::{self, Write};
 
 use super::model::Report;
+use super::terminal;
+use crate::compare::record::{Comparison, Estimate};
 use crate::scenario::record::{
     Amount, AssertionRecord, ControlRecord, Fact, Facts, FaultRecord, ObservationRecord, PartRecord, RunRecord, TrialRecord,
     Verdict,
@@ -31,7 +33,43 @@ fn write_report(out: &mut String, report: &Report) -> fmt::Result {
         }
         writeln!(out)?;
     }
+    report.comparisons.iter().try_for_each(|of| write_comparison(out, of))?;
     report.scenarios.iter().try_for_each(|run| write_run(out, run))
+}
+
+fn write_comparison(out: &mut String, of: &Comparison) -> fmt::Result {
+    writeln!(out, "# {}: {}\n\n{}\n", of.verdict.name(), cell(&of.name), terminal::verdict(of))?;
+    for reason in of.reasons.iter().skip(1).chain(&of.notes) {
+        writeln!(out, "- {reason}")?;
+    }
+    writeln!(
+        out,
+        "\n| Metric | {} | {} | Difference | Interval | Verdict |",
+        cell(&of.declaration.content.arms[0].name),
+        cell(&of.declaration.content.arms[1].name)
+    )?;
+    writeln!(out, "|---|--:|--:|--:|---|---|")?;
+    let value = |ms: Option<f64>| ms.map_or("not known".to_owned(), time);
+    for metric in &of.metrics {
+        let (difference, interval) = match &metric.estimate {
+            Some(estimate) => (format!("{:+.3} ms", estimate.value), interval(estimate)),
+            None => ("none".into(), metric.not_judged.clone().unwrap_or_default()),
+        };
+        let verdict = metric.verdict.map_or("not judged", |verdict| verdict.name());
+        let (a, b) = (value(metric.a_ms), value(metric.b_ms));
+        writeln!(out, "| {} | {a} | {b} | {difference} | {interval} | {verdict} |", metric.metric)?;
+    }
+    writeln!(
+        out,
+        "\n{} of {} windows void. Declared before the first request, sha256 `{}`.\n",
+        of.void.windows, of.void.of, of.declaration.sha256
+    )
+}
+
+/// `95 %: -0.120 to +0.340 ms`; an end that the data do not bound is open.
+fn interval(of: &Estimate) -> String {
+    let end = |end: Option<f64>| end.map_or("open".to_owned(), |end| format!("{end:+.3}"));
+    format!("{:.0} %: {} to {} ms", of.level * 100.0, end(of.low), end(of.high))
 }
 
 fn write_run(out: &mut String, run: &RunRecord) -> fmt::Result {

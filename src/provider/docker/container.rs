@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::{Ipv4Addr, TcpListener};
+use std::time::Duration;
 
 use bollard::models::{
     ContainerCreateBody, ContainerSummary, HostConfig, HostConfigCgroupnsModeEnum, PortBinding, RestartPolicy,
@@ -15,6 +16,7 @@ use super::{
     CLUSTER_LABEL, DockerError, DockerNode, DockerProvider, Engine, NETWORK, OWNER_LABEL, POOL_LABEL, ROLE_LABEL, call, is_absent,
 };
 use crate::profile::{AddressRange, Role};
+use crate::provider::{Command, Node, Provider};
 
 /// A node container as the engine lists it.
 #[derive(Debug, Clone)]
@@ -93,6 +95,17 @@ impl DockerProvider {
             .start_container(name, None::<StartContainerOptions>)
             .await
             .map_err(call(format!("start container `{name}`")))
+    }
+
+    /// Lets frozen processes of pods go on: under cgroup v1 a frozen process cannot be killed, and the engine would give up
+    /// waiting for it. runc freezes a container while it changes its limits, and may be interrupted. What is wrong with
+    /// the node comes out when it is removed.
+    pub async fn thaw(&self, name: &str) {
+        let script = "find /sys/fs/cgroup -path '*kubepods*' -name freezer.state 2>/dev/null |
+            while read -r path; do echo THAWED 2>/dev/null >\"$path\" || true; done";
+        if let Ok(node) = self.node(name).await {
+            let _done_or_not = node.exec(Command::shell(script).timeout(Duration::from_secs(5))).await;
+        }
     }
 
     /// Removes the container and its anonymous volumes; fine when it is gone already.

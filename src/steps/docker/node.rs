@@ -56,6 +56,8 @@ impl Act for Node {
     }
 
     async fn undo(&self, session: &Session, _: &Progress) -> Result<()> {
-        Ok(session.provider.docker()?.remove_node(&self.node).await?)
+        let docker = session.provider.docker()?;
+        docker.thaw(&self.node).await;
+        Ok(docker.remove_node(&self.node).await?)
     }
 }
