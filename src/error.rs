@@ -2,37 +2,45 @@
 
 use std::fmt::Write;
 
-/// Exit-code families, one per kind of trouble; `hearth --help` lists them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
-#[serde(rename_all = "kebab-case")]
-#[repr(u8)]
-pub enum Family {
-    /// The system under test failed a scenario or comparison.
-    Scenario = 1,
-    /// The command line is wrong.
-    Usage = 2,
-    /// The profile or another input file is wrong.
-    Profile = 10,
-    /// The machine or environment cannot take what the profile asks for.
-    Preflight = 20,
-    /// The Docker engine is absent, too old, or failed.
-    Docker = 30,
-    /// An image or file could not be had.
-    Artifact = 40,
-    /// SSH failed.
-    Ssh = 50,
-    /// kubeadm or a program on a node failed.
-    Kubeadm = 60,
-    /// Something did not become ready in time.
-    NotReady = 70,
-    /// A component could not be installed.
-    Component = 80,
-    /// Clean-up left something behind.
-    Leftover = 90,
-    /// A mistake in Hearth itself.
-    Internal = 101,
-    /// Interrupted by the user.
-    Interrupted = 130,
+/// Declares the families with what each means, so that `--help`, README and code cannot differ.
+macro_rules! families {
+    ($($name:ident = $code:literal, $meaning:literal;)*) => {
+        /// Exit-code families, one per kind of trouble.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+        #[serde(rename_all = "kebab-case")]
+        #[repr(u8)]
+        pub enum Family {
+            $(#[doc = $meaning] $name = $code,)*
+        }
+
+        impl Family {
+            /// All of them, by code.
+            pub const ALL: &[Family] = &[$(Family::$name),*];
+
+            /// What it means, in the words of `--help` and README.
+            pub fn meaning(self) -> &'static str {
+                match self {
+                    $(Family::$name => $meaning,)*
+                }
+            }
+        }
+    };
+}
+
+families! {
+    Scenario = 1, "a scenario or comparison failed";
+    Usage = 2, "usage";
+    Profile = 10, "profile or another input file";
+    Preflight = 20, "preflight: this machine, the cluster's lock; or nothing was proven";
+    Docker = 30, "Docker";
+    Artifact = 40, "artifact or registry";
+    Ssh = 50, "SSH";
+    Kubeadm = 60, "kubeadm, or a program on a node";
+    NotReady = 70, "not ready in time";
+    Component = 80, "component";
+    Leftover = 90, "clean-up left something";
+    Internal = 101, "a mistake in Hearth";
+    Interrupted = 130, "interrupted";
 }
 
 impl Family {

@@ -7,15 +7,19 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::compare::schema::Arm;
 use crate::compare::{Margin, Metric};
+use crate::error::Family;
 use crate::quantity::{QuantityError, Rate, Share, Span};
 
 /// Exit codes, shown below `hearth --help`.
-const EXIT_CODES: &str = "Exit codes: 0 ok · 1 a scenario or comparison failed · 2 usage · 10 profile · 20 preflight · 30 docker · 40 artifact or registry · \
-50 ssh · 60 kubeadm · 70 not ready in time · 80 component · 90 clean-up left something · 130 interrupted";
+fn exit_codes() -> String {
+    let families = Family::ALL.iter().map(|family| format!("  {:>3}  {}", family.code(), family.meaning()));
+    let lines: Vec<String> = std::iter::once("    0  ok".to_owned()).chain(families).collect();
+    format!("Exit codes:\n{}", lines.join("\n"))
+}
 
 /// One profile, one command: a Kubernetes cluster with MetalLB, the Istio gateway and sample workloads, and the proof that it behaves.
 #[derive(Debug, Parser)]
-#[command(name = "hearth", version, after_help = EXIT_CODES, propagate_version = true)]
+#[command(name = "hearth", version, after_help = exit_codes())]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -29,17 +33,17 @@ pub struct Cli {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Output")]
 pub struct OutputArgs {
-    /// Format of the result on standard output
-    #[arg(short, long, value_enum, global = true, default_value = "text")]
+    /// Format of the result on standard output: text, json or yaml
+    #[arg(short, long, value_enum, global = true, default_value = "text", hide_possible_values = true, value_name = "FORMAT")]
     pub output: Format,
-    /// Say more (-v: reasons, -vv: details)
+    /// Show details, as plain lines, and write a finer debug log
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
-    /// Say nothing but errors
+    /// Show nothing but the result and errors
     #[arg(short, long, global = true)]
     pub quiet: bool,
-    /// How progress is written to standard error
-    #[arg(long, global = true, value_enum, default_value = "text")]
+    /// How progress is written to standard error: text, or json with one event a line
+    #[arg(long, global = true, value_enum, default_value = "text", hide_possible_values = true, value_name = "FORMAT")]
     pub log_format: LogFormat,
 }
 
@@ -66,13 +70,13 @@ pub enum LogFormat {
 /// Which cluster a verb is about.
 #[derive(Debug, Clone, Args)]
 pub struct ProfileArgs {
-    /// Profile file; repeat to overlay several, `-` reads standard input [default: hearth.yaml, or the one cluster that is up]
+    /// Profile file; repeat to overlay several, `-` reads standard input [default: --name, then hearth.yaml, then the one cluster that is up]
     #[arg(short, long, value_name = "FILE")]
     pub file: Vec<String>,
     /// Override a value of the profile, for example spec.components.workloads.was.replicas=4
     #[arg(long, value_name = "KEY=VALUE")]
     pub set: Vec<String>,
-    /// Cluster name instead of the profile's
+    /// Cluster name; with a profile file, instead of the one in it
     #[arg(long, value_name = "NAME")]
     pub name: Option<String>,
 }
@@ -139,8 +143,8 @@ pub struct InitArgs {
     /// File to write
     #[arg(default_value = "hearth.yaml")]
     pub path: PathBuf,
-    /// Which profile to start from
-    #[arg(long, value_enum, default_value = "quick")]
+    /// Which profile to start from: quick (Docker, the full stack), minimal (Docker, a bare cluster) or homelab (three machines)
+    #[arg(long, value_enum, default_value = "quick", hide_possible_values = true)]
     pub template: Template,
     /// Cluster name
     #[arg(long)]
@@ -241,7 +245,7 @@ pub struct TestArgs {
     /// Which cluster.
     #[command(flatten)]
     pub profile: ProfileArgs,
-    /// Where reports go [default: the run's directory]
+    /// Where reports go [default: hearth-reports/RUN]
     #[arg(long, value_name = "DIR")]
     pub report_dir: Option<PathBuf>,
     /// Succeed although every scenario was skipped for want of what it needs (otherwise exit code 20)

@@ -1,23 +1,115 @@
-//! Which cluster a verb is about, and what it takes to work on it.
+//! Which cluster a verb is about, why that one, and what it takes to work on it.
+//!
+//! One order for all verbs: `-f`, `--name`, `./hearth.yaml`, the one cluster that is up. A verb that brings a cluster to
+//! what a profile says ([`wanted`]) reads the profile's file where there is one; a verb that takes a cluster as it is
+//! ([`existing`]) goes by what the last `up` kept where only a name is given.
 
+use std::fmt;
 use std::io::Read;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::UsageError;
 use super::args::{BundleArgs, ProfileArgs};
 use crate::artifact::{Bundle, Store};
 use crate::error::Result;
+use crate::journal::Journal;
+use crate::journal::steps::StepEntry;
 use crate::profile::{self, Profile, Source};
 use crate::provider::AnyProvider;
 use crate::state::State;
 use crate::steps::Session;
 
 /// The profile looked for when none is named.
-const DEFAULT_FILE: &str = "hearth.yaml";
+pub const DEFAULT_FILE: &str = "hearth.yaml";
 
-/// The profile that the arguments name, read from files.
-pub fn load(args: &ProfileArgs) -> Result<Profile> {
+/// A cluster, and what pointed to it.
+#[derive(Debug)]
+pub struct Target {
+    /// What it is made of.
+    pub profile: Profile,
+    /// What pointed to it.
+    pub why: Why,
+}
+
+/// What pointed to a cluster.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Why {
+    /// `-f`, with its files.
+    Files(Vec<String>),
+    /// `--name`.
+    Named,
+    /// `hearth.yaml` in the working directory.
+    Here,
+    /// Nothing: it is the only one.
+    Only,
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Why::Files(files) => write!(f, "by -f {}", files.join(" -f ")),
+            Why::Named => f.write_str("by --name"),
+            Why::Here => write!(f, "by ./{DEFAULT_FILE}"),
+            Why::Only => f.write_str("the only cluster that is up"),
+        }
+    }
+}
+
+/// The cluster that a verb brings to what a profile says, or shows how it would.
+pub fn wanted(args: &ProfileArgs) -> Result<Target> {
+    if let Some(target) = from_files(args)? {
+        return Ok(target);
+    }
+    if here() {
+        return Ok(Target { profile: from_here(args)?, why: if args.name.is_some() { Why::Named } else { Why::Here } });
+    }
+    match &args.name {
+        Some(name) => {
+            let profile = Profile::kept(&State::of(name)?.profile())?.ok_or(UsageError::NoProfile)?;
+            without_set(args, Target { profile, why: Why::Named })
+        }
+        None => only(args),
+    }
+}
+
+/// The cluster that a verb takes as it is.
+pub fn existing(args: &ProfileArgs) -> Result<Target> {
+    if let Some(target) = from_files(args)? {
+        return Ok(target);
+    }
+    match &args.name {
+        Some(name) => {
+            let state = State::of(name)?;
+            if let Some(profile) = Profile::kept(&state.profile())? {
+                return without_set(args, Target { profile, why: Why::Named });
+            }
+            if here() {
+                let profile = from_here(&ProfileArgs { name: None, ..args.clone() })?;
+                if profile.name == *name {
+                    return Ok(Target { profile, why: Why::Named });
+                }
+            }
+            without_set(args, Target { profile: unknown(&state)?, why: Why::Named })
+        }
+        None if here() => Ok(Target { profile: from_here(args)?, why: Why::Here }),
+        None => only(args),
+    }
+}
+
+/// Whether the arguments or the working directory point to a cluster.
+pub fn is_named(args: &ProfileArgs) -> bool {
+    !args.file.is_empty() || args.name.is_some() || here()
+}
+
+fn here() -> bool {
+    Path::new(DEFAULT_FILE).exists()
+}
+
+fn from_files(args: &ProfileArgs) -> Result<Option<Target>> {
+    if args.file.is_empty() {
+        return Ok(None);
+    }
     let mut sources = Vec::new();
     for file in &args.file {
         sources.push(match file.as_str() {
@@ -29,34 +121,60 @@ pub fn load(args: &ProfileArgs) -> Result<Profile> {
             path => Source::File(PathBuf::from(path)),
         });
     }
-    if sources.is_empty() {
-        if !PathBuf::from(DEFAULT_FILE).exists() {
-            return Err(UsageError::NoProfile.into());
-        }
-        sources.push(Source::File(PathBuf::from(DEFAULT_FILE)));
-    }
-    let name = args.name.iter().map(|name| format!("metadata.name=\"{name}\""));
-    let overrides: Vec<String> = args.set.iter().cloned().chain(name).collect();
-    profile::load(&sources, &overrides)
+    Ok(Some(Target { profile: load(&sources, args)?, why: Why::Files(args.file.clone()) }))
 }
 
-/// The profile of an existing cluster: from files where named, else as its last `up` kept it.
-pub fn existing(args: &ProfileArgs) -> Result<Profile> {
-    if !args.file.is_empty() {
-        return load(args);
+fn from_here(args: &ProfileArgs) -> Result<Profile> {
+    load(&[Source::File(PathBuf::from(DEFAULT_FILE))], args)
+}
+
+fn load(sources: &[Source], args: &ProfileArgs) -> Result<Profile> {
+    let mut overrides = args.set.clone();
+    overrides.extend(args.name.iter().map(|name| named(name)));
+    profile::load(sources, &overrides)
+}
+
+/// The override that gives a profile another name, however odd that name is.
+fn named(name: &str) -> String {
+    format!("metadata.name={}", serde_json::Value::from(name))
+}
+
+/// The one cluster that is up.
+fn only(args: &ProfileArgs) -> Result<Target> {
+    let mut up = Vec::new();
+    for name in State::names()? {
+        let state = State::of(&name)?;
+        if state.profile().exists() {
+            up.push(state);
+        }
     }
-    let names = State::names()?;
-    let name = match (&args.name, names.as_slice()) {
-        (Some(name), _) => name.clone(),
-        (None, [only]) => only.clone(),
-        (None, []) => return load(args),
-        (None, several) => return Err(UsageError::Several { names: several.join(", ") }.into()),
-    };
-    // a cluster whose state is lost can still be looked at and removed
-    Ok(match Profile::kept(&State::of(&name)?.profile())? {
-        Some(profile) => profile,
-        None => Profile::of_name(&name)?,
-    })
+    match up.as_slice() {
+        [] => Err(UsageError::NoProfile.into()),
+        [state] => {
+            let profile = Profile::kept(&state.profile())?.ok_or(UsageError::NoProfile)?;
+            without_set(args, Target { profile, why: Why::Only })
+        }
+        several => {
+            let names = several.iter().map(State::name).collect::<Vec<_>>().join(", ");
+            Err(UsageError::Several { names }.into())
+        }
+    }
+}
+
+/// A value for a profile's file has no effect where no file is read.
+fn without_set(args: &ProfileArgs, target: Target) -> Result<Target> {
+    match args.set.first() {
+        Some(set) => Err(UsageError::SetWithoutFile { set: set.clone(), name: target.profile.name }.into()),
+        None => Ok(target),
+    }
+}
+
+/// A cluster of which nothing is kept: its containers carry its name, so it can still be looked at and removed.
+fn unknown(state: &State) -> Result<Profile> {
+    if !Journal::<StepEntry>::read(&state.journal())?.is_empty() {
+        return Err(UsageError::ProfileLost { name: state.name().to_owned(), state: state.root().to_owned() }.into());
+    }
+    Ok(Profile::of_name(state.name())?)
 }
 
 /// Everything a run on this profile shares.

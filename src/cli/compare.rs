@@ -41,7 +41,7 @@ async fn measure(context: &Context, name: String, spec: &Spec) -> Result<Compari
         printer.abandon_display();
         printer.error("stopped at once: there is no result");
     })
-    .map_err(|source| UsageError::Write { path: "signal handler".into(), source })?;
+    .map_err(UsageError::Signals)?;
     let run_id = RunId::new().to_string();
     let (events, sinks) = Events::open(&run_id, vec![run::display(context), Box::new(LogSink)]);
     let (verb, started) = ("compare".to_owned(), jiff::Timestamp::now());

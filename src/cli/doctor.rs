@@ -7,8 +7,7 @@ use crate::error::{Family, Result};
 
 pub async fn run(context: &Context, args: ProfileArgs) -> Result<u8> {
     // without a profile only what concerns every cluster is looked at
-    let named = !args.file.is_empty() || args.name.is_some() || std::path::Path::new("hearth.yaml").exists();
-    let profile = if named { Some(cluster::existing(&args)?) } else { None };
+    let profile = if cluster::is_named(&args) { Some(cluster::existing(&args)?.profile) } else { None };
     // an engine whose address makes no sense is looked at all the same, and found to be one
     let session = profile.and_then(|profile| cluster::session(profile, None, None).ok());
     let findings = doctor::examine(session.as_ref().map(|session| (&session.profile, &session.provider))).await;

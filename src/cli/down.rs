@@ -3,17 +3,21 @@
 use serde_json::json;
 
 use super::args::DownArgs;
+use super::cluster::{self, Target, Why};
+use super::outlook::Outlook;
 use super::run::{self, Opening};
-use super::{Context, cluster, up};
+use super::{Context, UsageError};
 use crate::cluster::kubeconfig;
 use crate::error::{Explain, Family, Result};
 use crate::event::Direction;
-use crate::graph::Kind;
+use crate::graph::{Kind, Plan};
 use crate::plan::build;
 use crate::profile::NodeSpec;
-use crate::provider::Provider;
+use crate::provider::{Holdings, Provider};
 use crate::state::RunId;
 use crate::steps::kubeconfig as step;
+use crate::steps::{Session, StepKind};
+use crate::ui::{self, AskError};
 
 /// Something of the cluster is still there.
 #[derive(Debug, thiserror::Error)]
@@ -33,34 +37,42 @@ impl Explain for LeftoverError {
 }
 
 pub async fn run(context: &Context, args: DownArgs) -> Result<u8> {
-    let profile = cluster::existing(&args.profile)?;
+    let Target { profile, why } = cluster::existing(&args.profile)?;
     let name = profile.name.clone();
     let session = cluster::session(profile, None, args.kubeconfig.clone())?;
-    let existing = session.provider.existing().await?;
-    let nodes: Vec<_> = existing.into_iter().map(|node| NodeSpec { name: node.name, role: node.role }).collect();
-    let plan = build::down(&session.profile, &nodes)?;
-    let before = session.provider.holdings().await?;
+    let found = Found::look(&session).await?;
     if args.dry_run {
-        let sentences: Vec<String> = plan.steps().iter().rev().map(|step| step.kind.undo_sentence()).collect();
-        context.result(&json!({"name": name, "steps": sentences}), || sentences.join("\n"))?;
+        let sentences: Vec<String> = found.plan.steps().iter().rev().map(|step| step.kind.undo_sentence()).collect();
+        context.result(&json!({"name": name, "why": why.to_string(), "steps": sentences}), || sentences.join("\n"))?;
         return Ok(0);
     }
-    if nodes.is_empty() && !session.state.exists() {
+    if found.nodes.is_empty() && !session.state.exists() {
         context.result(&json!({"name": name, "removed": []}), || format!("There is no cluster `{name}`: nothing to remove"))?;
         return Ok(0);
     }
-    if !args.yes {
-        up::confirm(context, &format!("This removes cluster `{name}` with {} nodes and all their data. Go on?", nodes.len()))?;
+    let mut removed = found.names();
+    removed.push(format!("kubeconfig context {}", kubeconfig::context(&name)));
+    removed.push(format!("state {}", session.state.root().display()));
+    context.say(Outlook::of_removal(&session.profile, &why, removed.clone()).text());
+    // a guess at which cluster is meant is confirmed even by those who say yes to everything
+    if !args.yes || why == Why::Only {
+        match ui::confirm(&context.printer, "This cannot be taken back. Go on?") {
+            Err(AskError::NotATerminal) if why == Why::Only => return Err(UsageError::Guess { name }.into()),
+            answer => answer?,
+        }
     }
-    let with = if before.volumes.is_empty() { ": it is a plain host again" } else { " and its volume" };
-    let mut removed: Vec<String> = nodes.iter().map(|node| format!("node {}{with}", node.name)).collect();
     let opening = Opening { id: RunId::new(), verb: "down", wait: args.wait, last_words: "run `hearth down` again to go on" };
     let (left, lock) = run::open(context, &session, opening, async |running| {
-        running.execute(&session, &plan, Direction::Undo, 16, args.timeout).await.into_result()?;
-        if let (Some(network), None) = (&before.network, session.provider.holdings().await?.network) {
+        // another run may have made nodes while this one waited
+        let now = Found::look(&session).await?;
+        if !args.yes && now.nodes != found.nodes {
+            return Err(UsageError::Changed { name: name.clone() }.into());
+        }
+        running.execute(&session, &now.plan, Direction::Undo, 16, args.timeout).await.into_result()?;
+        if let (Some(network), None) = (&now.holdings.network, session.provider.holdings().await?.network) {
             removed.push(format!("network {network}"));
         }
-        let mut left = running.unless_stopped(session.provider.leftovers(&before)).await??;
+        let mut left = running.unless_stopped(session.provider.leftovers(&now.holdings)).await??;
         left.extend(step::leftovers(&session)?);
         Ok(left)
     })
@@ -69,8 +81,13 @@ pub async fn run(context: &Context, args: DownArgs) -> Result<u8> {
         return Err(LeftoverError { left }.into());
     }
     session.state.remove(lock)?;
-    removed.push(format!("kubeconfig context {}", kubeconfig::context(&name)));
-    removed.push(format!("state {}", session.state.root().display()));
+    gone(context, &session, &removed).await?;
+    Ok(0)
+}
+
+/// What was removed, and what was kept because it is not Hearth's.
+async fn gone(context: &Context, session: &Session, removed: &[String]) -> Result<()> {
+    let name = &session.profile.name;
     let kept = match session.provider.machines() {
         Ok(machines) => machines.kept().await,
         Err(_containers) => Vec::new(),
@@ -78,7 +95,29 @@ pub async fn run(context: &Context, args: DownArgs) -> Result<u8> {
     context.result(&json!({"name": name, "removed": removed, "kept": kept}), || {
         let list = |items: &[String]| items.iter().map(|item| format!("  {item}\n")).collect::<String>();
         let kept = if kept.is_empty() { String::new() } else { format!("Kept, as it is not Hearth's:\n{}", list(&kept)) };
-        format!("Cluster `{name}` is gone. Removed:\n{}{kept}Nothing of it is left", list(&removed))
-    })?;
-    Ok(0)
+        format!("Cluster `{name}` is gone. Removed:\n{}{kept}Nothing of it is left", list(removed))
+    })
+}
+
+/// What there is of a cluster.
+struct Found {
+    nodes: Vec<NodeSpec>,
+    /// What it holds besides its nodes.
+    holdings: Holdings,
+    plan: Plan<StepKind>,
+}
+
+impl Found {
+    async fn look(session: &Session) -> Result<Found> {
+        let existing = session.provider.existing().await?;
+        let nodes: Vec<_> = existing.into_iter().map(|node| NodeSpec { name: node.name, role: node.role }).collect();
+        let plan = build::down(&session.profile, &nodes)?;
+        Ok(Found { nodes, holdings: session.provider.holdings().await?, plan })
+    }
+
+    /// Its nodes, with what becomes of them.
+    fn names(&self) -> Vec<String> {
+        let with = if self.holdings.volumes.is_empty() { ": it is a plain host again" } else { " and its volume" };
+        self.nodes.iter().map(|node| format!("node {}{with}", node.name)).collect()
+    }
 }

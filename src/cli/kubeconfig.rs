@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::steps::kubeconfig as step;
 
 pub async fn run(context: &Context, args: KubeconfigArgs) -> Result<u8> {
-    let session = cluster::session(cluster::existing(&args.profile)?, None, None)?;
+    let session = cluster::session(cluster::existing(&args.profile)?.profile, None, None)?;
     if args.path {
         let path = session.state.kubeconfig();
         context.result(&json!({"kubeconfig": path}), || path.display().to_string())?;
@@ -24,7 +24,7 @@ pub async fn run(context: &Context, args: KubeconfigArgs) -> Result<u8> {
             context
                 .result(&json!({"merged": path, "context": name}), || format!("Merged context {name} into {}", path.display()))?;
         }
-        None if context.output.output == Format::Json => context.printer.json(&config),
+        None if context.output.output == Format::Json => context.document(config),
         None => context.printer.raw(&crate::yaml::to_string(&config)?),
     }
     Ok(0)

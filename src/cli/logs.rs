@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::provider::{Command, Node, Provider};
 
 pub async fn run(context: &Context, args: LogsArgs) -> Result<u8> {
-    let session = cluster::session(cluster::existing(&args.profile)?, None, None)?;
+    let session = cluster::session(cluster::existing(&args.profile)?.profile, None, None)?;
     let Some(target) = args.target else {
         let nodes = session.profile.nodes().names();
         context

@@ -4,11 +4,13 @@ pub mod args;
 mod cluster;
 mod compare;
 mod completions;
+mod context;
 mod doctor;
 mod down;
 mod init;
 mod kubeconfig;
 mod logs;
+mod outlook;
 mod plan;
 mod report;
 mod run;
@@ -18,6 +20,7 @@ mod status;
 mod test;
 mod unlock;
 mod up;
+mod usage;
 mod validate;
 mod version;
 mod was;
@@ -27,36 +30,19 @@ use std::time::Duration;
 
 use clap::Parser;
 
-use args::{Cli, Format, OutputArgs, Verb};
+use args::{Cli, Verb};
+use context::Context;
+use usage::UsageError;
 
-use crate::error::{Explain, Family, Result};
-use crate::ui::{Printer, Verbosity, failure};
-
-/// What every verb gets.
-struct Context {
-    /// The terminal.
-    printer: Printer,
-    /// How to use it.
-    output: OutputArgs,
-    /// The log of the run, once there is one; failures name it.
-    log: std::sync::OnceLock<std::path::PathBuf>,
-}
-
-impl Context {
-    /// Prints a result as the user wants it; `text` is for people.
-    fn result(&self, value: &impl serde::Serialize, text: impl FnOnce() -> String) -> Result<()> {
-        match self.output.output {
-            Format::Text => self.printer.out(text()),
-            Format::Json => self.printer.json(value),
-            Format::Yaml => self.printer.raw(&crate::yaml::to_string(value)?),
-        }
-        Ok(())
-    }
-}
+use crate::error::{Family, Result};
+use crate::ui::{Printer, Verbosity};
 
 /// Parses the command line, runs the verb, and turns what happened into an exit code.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return context::refused(&error),
+    };
     let verbosity = match (cli.output.quiet, cli.output.verbose) {
         (true, _) => Verbosity::Quiet,
         (false, 0) => Verbosity::Normal,
@@ -65,7 +51,7 @@ pub fn main() -> ExitCode {
     if let Verb::Was = cli.verb {
         return was::run(&Printer::new(verbosity));
     }
-    let context = Context { printer: Printer::new(verbosity), output: cli.output, log: std::sync::OnceLock::new() };
+    let context = Context::new(Printer::new(verbosity), cli.output);
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -76,17 +62,7 @@ pub fn main() -> ExitCode {
     let outcome = runtime.block_on(dispatch(cli.verb, &context));
     // work of dropped steps may still block a thread; nothing waits for it
     runtime.shutdown_timeout(Duration::from_millis(100));
-    match outcome {
-        Ok(code) => ExitCode::from(code),
-        Err(error) => {
-            if context.output.output == Format::Json {
-                context.printer.json(&serde_json::json!({
-                    "error": crate::error::chain(&*error), "hint": error.hint(), "code": error.family().code(), "family": error.family()}));
-            }
-            failure(&context.printer, &error, context.log.get().map(std::path::PathBuf::as_path));
-            ExitCode::from(error.family().code())
-        }
-    }
+    context.conclude(outcome)
 }
 
 async fn dispatch(verb: Verb, context: &Context) -> Result<u8> {
@@ -109,58 +85,5 @@ async fn dispatch(verb: Verb, context: &Context) -> Result<u8> {
         Verb::Completions { shell } => completions::run(context, shell),
         Verb::Version => version::run(context),
         Verb::Was => unreachable!("handled before the runtime starts"),
-    }
-}
-
-/// The command line asks for something that makes no sense as it stands.
-#[derive(Debug, thiserror::Error)]
-enum UsageError {
-    #[error("no profile: there is no hearth.yaml here and no cluster is up")]
-    NoProfile,
-    #[error("several clusters are up ({names}): which one?")]
-    Several { names: String },
-    #[error("there is no cluster named `{name}`")]
-    NoCluster { name: String },
-    #[error("nobody is there to say yes")]
-    NotATerminal,
-    #[error("not confirmed: nothing was changed")]
-    NotConfirmed,
-    #[error("{path} exists already")]
-    Exists { path: String },
-    #[error("cannot write {path}")]
-    Write {
-        path: String,
-        #[source]
-        source: std::io::Error,
-    },
-    #[error("cannot read {path}")]
-    Read {
-        path: String,
-        #[source]
-        source: std::io::Error,
-    },
-    #[error("there is no scenario in {paths}")]
-    NoScenario { paths: String },
-    #[error("cannot read standard input")]
-    Stdin(#[source] std::io::Error),
-}
-
-impl Explain for UsageError {
-    fn family(&self) -> Family {
-        match self {
-            UsageError::NoCluster { .. } | UsageError::Exists { .. } | UsageError::Write { .. } => Family::Preflight,
-            _ => Family::Usage,
-        }
-    }
-
-    fn hint(&self) -> Option<String> {
-        Some(match self {
-            UsageError::NoProfile => "name one with -f FILE, or write one with `hearth init`".into(),
-            UsageError::Several { .. } => "say --name NAME or -f FILE".into(),
-            UsageError::NoCluster { .. } => "`hearth up -f FILE` makes one".into(),
-            UsageError::NotATerminal => "say --yes".into(),
-            UsageError::Exists { .. } => "say --force to overwrite it".into(),
-            _ => return None,
-        })
     }
 }

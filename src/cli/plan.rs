@@ -1,43 +1,71 @@
 //! `hearth plan`: the very value that `up` runs, with what the live world says of each step.
 
+use std::sync::Arc;
+
 use super::args::{Format, PlanArgs};
-use super::{Context, cluster};
+use super::cluster::{self, Target};
+use super::outlook::{self, Outlook};
+use super::{Context, UsageError};
 use crate::engine::{self, Check, Options};
-use crate::error::Result;
+use crate::error::{Family, Result, chain};
 use crate::graph::{self, Plan, StepId};
 use crate::plan::decide::{Seen, decide};
 use crate::plan::{build, render};
+use crate::profile::Profile;
 use crate::provider::Provider;
-use crate::steps::{StepKind, Steps};
+use crate::steps::{Session, StepKind, Steps};
 
 pub async fn run(context: &Context, args: PlanArgs) -> Result<u8> {
-    let profile = cluster::load(&args.profile)?;
+    let Target { profile, why } = cluster::wanted(&args.profile)?;
     let mut decisions = decide(&profile, None);
     let mut plan = build::up(&profile, &[], &decisions)?;
     if args.dot {
         context.printer.raw(&graph::render::dot(&plan));
         return Ok(0);
     }
+    let mut outlook = Outlook::of(&profile, &why);
     let mut checks = Vec::new();
     if !args.offline {
-        let session = cluster::session(profile, Some(&args.bundle), None)?;
-        match session.provider.reachable().await {
-            Ok(()) => {
+        match reach(profile, &args).await {
+            Ok(session) => {
+                let existing = session.provider.existing().await?;
                 decisions = decide(&session.profile, Some(&Seen::of(&session).await?));
                 plan = build::up(&session.profile, &session.leaving().await?, &decisions)?;
-                checks = engine::check_all(&plan, &std::sync::Arc::new(Steps(session)), &Options::default()).await;
+                outlook = outlook.with_nodes(&existing).with_fetch(outlook::fetch(&session).await?);
+                checks = look(&plan, session).await;
             }
-            Err(error) => context.printer.err(format!("not checked against the live world: {error}")),
+            // without an engine or hosts there is still a plan
+            Err(error) if matches!(error.family(), Family::Docker | Family::Ssh) => {
+                context.say(format!("not checked against the live world: {}", chain(&*error)));
+            }
+            Err(error) => return Err(error),
         }
     }
-    unknown_yet(&plan, &mut checks);
+    let outlook = outlook.with_steps(&plan, &checks);
     match context.output.output {
-        Format::Text => context.printer.raw(&render::text(&plan, &checks, &decisions)),
-        Format::Json => context.printer.json(&render::json(&plan, &checks, &decisions)),
-        Format::Yaml => context.printer.raw(&crate::yaml::to_string(&render::json(&plan, &checks, &decisions))?),
+        Format::Text => context.printer.raw(&format!("{}\n{}", outlook.text(), render::text(&plan, &checks, &decisions))),
+        Format::Json | Format::Yaml => {
+            let mut document = render::json(&plan, &checks, &decisions);
+            document["outlook"] = serde_json::to_value(&outlook).map_err(UsageError::NotData)?;
+            context.document(document);
+        }
     }
     let changes = checks.iter().any(|(_, check)| !matches!(check, Ok(Check::Satisfied))) || checks.is_empty();
     Ok(if args.detailed_exitcode && changes { 2 } else { 0 })
+}
+
+/// The cluster's surroundings, if what nodes are made of can be asked.
+async fn reach(profile: Profile, args: &PlanArgs) -> Result<Arc<Session>> {
+    let session = cluster::session(profile, Some(&args.bundle), None)?;
+    session.provider.reachable().await?;
+    Ok(session)
+}
+
+/// What the live world says of each step.
+pub async fn look(plan: &Plan<StepKind>, session: Arc<Session>) -> Vec<(StepId, Result<Check>)> {
+    let mut checks = engine::check_all(plan, &Arc::new(Steps(session)), &Options::default()).await;
+    unknown_yet(plan, &mut checks);
+    checks
 }
 
 /// A step that cannot be looked at because what it builds on is still to come is no failure: it is to do.

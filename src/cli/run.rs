@@ -4,8 +4,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Context;
 use super::args::LogFormat;
+use super::{Context, UsageError};
 use crate::engine::{self, Cancel, Options, Outcome, Reason, Stopped, interrupt};
 use crate::error::{Family, Result, chain};
 use crate::event::{Collector, Direction, Event, Events, LogSink, RunOutcome, Sink, StepOutcome};
@@ -13,7 +13,7 @@ use crate::graph::Plan;
 use crate::journal::Journal;
 use crate::journal::steps::{Phase, StepEntry, cut_off};
 use crate::provider::Leases;
-use crate::state::{Lock, RunId};
+use crate::state::{Lock, RunId, StateError};
 use crate::steps::{Session, StepKind, Steps};
 use crate::ui::{Display, JsonLines, logging, timing_table};
 
@@ -53,8 +53,8 @@ pub async fn open<T>(
         printer.abandon_display();
         printer.error(format!("stopped at once: {last_words}"));
     })
-    .map_err(|source| super::UsageError::Write { path: "signal handler".into(), source })?;
-    let lock = unless_stopped(&cancel, Lock::acquire(&session.state, &id, wait)).await??;
+    .map_err(UsageError::Signals)?;
+    let lock = lock(context, session, &id, wait, &cancel).await?;
     let dir = session.state.run(&id)?;
     logging::init(&dir.log(), context.printer.verbosity())?;
     let _already = context.log.set(dir.log());
@@ -80,6 +80,17 @@ pub fn display(context: &Context) -> Box<dyn Sink> {
     match context.output.log_format {
         LogFormat::Text => Box::new(Display::new(context.printer.clone())),
         LogFormat::Json => Box::new(JsonLines(context.printer.clone())),
+    }
+}
+
+/// Takes the cluster's lock; who waits for it is told whose it is.
+async fn lock(context: &Context, session: &Session, id: &RunId, wait: Option<Duration>, cancel: &Cancel) -> Result<Lock> {
+    match (Lock::acquire(&session.state, id, None).await, wait) {
+        (Err(held @ StateError::Held { .. }), Some(_)) => {
+            context.say(format!("{held}\nwaiting for it"));
+            Ok(unless_stopped(cancel, Lock::acquire(&session.state, id, wait)).await??)
+        }
+        (lock, _) => Ok(lock?),
     }
 }
 

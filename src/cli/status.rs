@@ -4,7 +4,8 @@ use comfy_table::{Table, presets};
 use serde::Serialize;
 
 use super::args::StatusArgs;
-use super::{Context, UsageError, cluster};
+use super::cluster::{self, Target};
+use super::{Context, UsageError};
 use crate::cluster::ready;
 use crate::error::{Explain, Family, Result};
 use crate::profile::NodeSpec;
@@ -19,6 +20,8 @@ use std::sync::Arc;
 #[serde(rename_all = "camelCase")]
 struct Status {
     name: String,
+    /// Why this cluster and no other.
+    why: String,
     vip: Option<std::net::Ipv4Addr>,
     nodes: Vec<NodeStatus>,
     components: Vec<ComponentStatus>,
@@ -59,8 +62,9 @@ impl Explain for Unwell {
 }
 
 pub async fn run(context: &Context, args: StatusArgs) -> Result<u8> {
-    let session = cluster::session(cluster::existing(&args.profile)?, None, None)?;
-    let status = look(&session).await?;
+    let Target { profile, why } = cluster::existing(&args.profile)?;
+    let session = cluster::session(profile, None, None)?;
+    let status = look(&session, why.to_string()).await?;
     let problems = status.problems.len();
     context.result(&status, || text(&status))?;
     match problems {
@@ -69,13 +73,19 @@ pub async fn run(context: &Context, args: StatusArgs) -> Result<u8> {
     }
 }
 
-async fn look(session: &Arc<Session>) -> Result<Status> {
+async fn look(session: &Arc<Session>, why: String) -> Result<Status> {
     let existing = session.provider.existing().await?;
     if existing.is_empty() {
         return Err(UsageError::NoCluster { name: session.profile.name.clone() }.into());
     }
-    let mut status =
-        Status { name: session.profile.name.clone(), vip: None, nodes: Vec::new(), components: Vec::new(), problems: Vec::new() };
+    let mut status = Status {
+        name: session.profile.name.clone(),
+        why,
+        vip: None,
+        nodes: Vec::new(),
+        components: Vec::new(),
+        problems: Vec::new(),
+    };
     let wanted = session.profile.nodes();
     for NodeSpec { name, .. } in wanted.iter().filter(|spec| existing.iter().all(|node| node.name != spec.name)) {
         status.problems.push(format!("node {name}: does not exist"));
@@ -139,7 +149,7 @@ fn text(status: &Status) -> String {
         let address = node.address.map(|address| address.to_string()).unwrap_or_default();
         nodes.add_row([&node.name, &node.role, &address, &node.state]);
     }
-    let mut text = format!("{nodes}\n");
+    let mut text = format!("Cluster `{}`, {}\n\n{nodes}\n", status.name, status.why);
     if !status.components.is_empty() {
         let mut components = table(&["component", "state"]);
         for component in &status.components {

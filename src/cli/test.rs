@@ -34,7 +34,7 @@ impl Explain for NotPassed {
 
 pub async fn run(context: &Context, args: TestArgs) -> Result<u8> {
     let scenarios = load(&args.scenarios)?;
-    let session = cluster::session(cluster::existing(&args.profile)?, None, None)?;
+    let session = cluster::session(cluster::existing(&args.profile)?.profile, None, None)?;
     let id = RunId::new();
     let about = about(&args, &session, &id);
     let dir = args.report_dir.clone().unwrap_or_else(|| Path::new(REPORTS).join(id.as_str()));

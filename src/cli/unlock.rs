@@ -4,12 +4,13 @@ use futures_util::future::try_join_all;
 use serde_json::json;
 
 use super::args::UnlockArgs;
-use super::{Context, cluster, up};
+use super::{Context, cluster};
 use crate::error::Result;
 use crate::provider::{Node, Provider};
+use crate::ui;
 
 pub async fn run(context: &Context, args: UnlockArgs) -> Result<u8> {
-    let session = cluster::session(cluster::existing(&args.profile)?, None, None)?;
+    let session = cluster::session(cluster::existing(&args.profile)?.profile, None, None)?;
     let held = session.provider.leases().await?;
     let list: Vec<_> = held.iter().map(|(node, holder)| json!({"host": node.name(), "holder": holder})).collect();
     let lines: Vec<String> = held
@@ -25,9 +26,9 @@ pub async fn run(context: &Context, args: UnlockArgs) -> Result<u8> {
     }
     context.result(&json!({"leases": list}), || lines.join("\n"))?;
     if !args.yes {
-        up::confirm(context, "Take these leases away? A run that still works would meet others on its hosts.")?;
+        ui::confirm(&context.printer, "Take these leases away? A run that still works would meet others on its hosts.")?;
     }
     try_join_all(held.iter().map(|(node, _)| session.provider.end_lease(node))).await?;
-    context.printer.err("taken away");
+    context.say("taken away");
     Ok(0)
 }

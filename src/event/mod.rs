@@ -51,6 +51,15 @@ pub enum Event {
         /// Seconds since it started.
         seconds: f64,
     },
+    /// What the command ended with, when it is an error; it comes after the run, or without one.
+    Failed {
+        /// The message with its causes.
+        message: String,
+        /// What to do next.
+        hint: Option<String>,
+        /// The exit code.
+        code: u8,
+    },
     /// A message that belongs to no step.
     Log {
         /// The message.

@@ -6,7 +6,7 @@ use anstyle::Style;
 use serde_json::{Value, json};
 
 use super::decide::{Decisions, Line};
-use crate::graph::render::{Checks, headline, json as steps_json, stages};
+use crate::graph::render::{Checks, json as steps_json, stages};
 use crate::graph::{Kind, Plan};
 
 const BOLD: Style = Style::new().bold();
@@ -14,7 +14,7 @@ const DIM: Style = Style::new().dimmed();
 
 /// For people. Contains ANSI styles, which the printer strips where they are not wanted.
 pub fn text<K: Kind>(plan: &Plan<K>, checks: &Checks, decisions: &Decisions) -> String {
-    format!("{}{}{}", headline(plan, checks), decided(&decisions.lines), stages(plan, checks))
+    format!("{}{}", decided(&decisions.lines), stages(plan, checks))
 }
 
 /// What was decided, a line each; what is open stands as `-`, with the reason when it will be decided.

@@ -1,33 +1,59 @@
 //! The profile of a cluster's last `up`, for verbs that are later used without naming it, and for what it no longer asks for.
 
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use serde_json::Value;
 
 use super::schema::{POD_SUBNET, SERVICE_SUBNET, VERSION, WORKERS};
 use super::{Cni, Components, DockerNodes, Kubernetes, Profile, ProfileError, Provider, SshHosts, values};
+use crate::error::{Explain, Family};
 use crate::file::{self, Readers};
 
+/// Version of the file. It is raised when a profile that was kept before can no longer be read.
+const FORMAT: u32 = 1;
+
+#[derive(Serialize)]
+struct Kept<'a> {
+    version: u32,
+    profile: &'a Profile,
+}
+
 impl Profile {
-    /// The profile that [`Profile::keep`] wrote; none if it has written none.
+    /// The profile that [`Profile::keep`] wrote; none where no `up` has got that far.
     ///
     /// # Errors
-    /// There is one that cannot be read or understood: what is in it is not known, which is not to say that it is nothing.
-    pub fn kept(path: &Path) -> Result<Option<Profile>, ProfileError> {
-        let failed = |source| ProfileError::Kept { path: path.to_owned(), source };
-        match std::fs::read(path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(failed(error)),
-            Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|error| failed(error.into())),
-        }
+    /// A file that is there and cannot be read: then it is not known what the cluster is made of, and nothing may be
+    /// taken for absent.
+    pub fn kept(path: &Path) -> Result<Option<Profile>, KeptError> {
+        let bytes = match std::fs::read(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            bytes => bytes.map_err(|source| KeptError::Io { action: "read", path: path.to_owned(), source })?,
+        };
+        let content = |source| KeptError::Content { path: path.to_owned(), source };
+        let value: Value = serde_json::from_slice(&bytes).map_err(content)?;
+        let profile = match value.get("version").and_then(Value::as_u64) {
+            Some(version) if version == u64::from(FORMAT) => value.get("profile").cloned().unwrap_or_default(),
+            Some(version) => return Err(KeptError::Version { path: path.to_owned(), version }),
+            // before there were versions, the file was the profile
+            None => value,
+        };
+        serde_json::from_value(profile).map(Some).map_err(content)
     }
 
     /// Keeps the profile in a file: all of it, or what was kept before.
     ///
     /// # Errors
     /// It cannot be written.
-    pub fn keep(&self, path: &Path) -> io::Result<()> {
-        let bytes = serde_json::to_vec_pretty(self)?;
-        file::replace(path, Readers::Owner, |file| file.write_all(&bytes))
+    pub fn keep(&self, path: &Path) -> Result<(), KeptError> {
+        let bytes = serde_json::to_vec_pretty(&Kept { version: FORMAT, profile: self });
+        let bytes = bytes.map_err(|source| KeptError::Content { path: path.to_owned(), source })?;
+        file::replace(path, Readers::Owner, |file| file.write_all(&bytes)).map_err(|source| KeptError::Io {
+            action: "write",
+            path: path.to_owned(),
+            source,
+        })
     }
 
     /// A cluster of which nothing is known but its name: its containers carry it, so it can be looked at and removed.
@@ -54,6 +80,38 @@ impl Profile {
             }),
             cni: Cni::Routed,
             components: Components::default(),
+        })
+    }
+}
+
+/// The kept profile could not be used.
+#[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the fields are named after what they hold")]
+pub enum KeptError {
+    /// The file is there and cannot be read, or not be written.
+    #[error("cannot {action} {path}, which keeps what the cluster is made of", path = .path.display())]
+    Io { action: &'static str, path: PathBuf, source: io::Error },
+    /// The file is cut, or no profile of this version.
+    #[error("{path}, which keeps what the cluster is made of, cannot be understood", path = .path.display())]
+    Content { path: PathBuf, source: serde_json::Error },
+    /// The file has a format that this program does not know.
+    #[error("{path} is of version {version}, written by a newer Hearth", path = .path.display())]
+    Version { path: PathBuf, version: u64 },
+}
+
+impl Explain for KeptError {
+    fn family(&self) -> Family {
+        Family::Preflight
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some(match self {
+            KeptError::Io { path, .. } => format!("check free space, owner and permissions of {}", path.display()),
+            KeptError::Content { path, .. } => format!(
+                "move {} away and name the profile with -f FILE; hosts that only this file lists are then yours to look at",
+                path.display()
+            ),
+            KeptError::Version { .. } => "use the Hearth that wrote it".into(),
         })
     }
 }
@@ -87,12 +145,17 @@ mod tests {
     fn what_is_kept_is_read_back_and_hosts_that_left_are_known() {
         let folder = tempfile::tempdir().expect("scratch");
         let path = folder.path().join("profile.json");
-        assert_eq!(Profile::kept(&path).expect("nothing to read"), None);
+        assert_eq!(Profile::kept(&path).expect("absent is none"), None);
         let former = load(&[Source::File("profiles/homelab.yaml".into())], &[]).expect("valid");
         former.keep(&path).expect("writable");
         assert_eq!(Profile::kept(&path).expect("readable").as_ref(), Some(&former));
-        std::fs::write(&path, "{").expect("writable");
-        assert!(matches!(Profile::kept(&path), Err(ProfileError::Kept { .. })), "what cannot be told is not nothing");
+        let unversioned = serde_json::to_vec(&former).expect("plain data");
+        std::fs::write(&path, unversioned).expect("writable");
+        assert_eq!(Profile::kept(&path).expect("readable").as_ref(), Some(&former));
+        for broken in ["", "{", "{}", "{\"version\": 2, \"profile\": {}}"] {
+            std::fs::write(&path, broken).expect("writable");
+            assert!(Profile::kept(&path).is_err(), "{broken}");
+        }
 
         let Provider::Ssh(all) = &former.provider else { panic!("homelab is of hosts") };
         let fewer = SshHosts { hosts: all.hosts[..1].to_vec(), ..all.clone() };

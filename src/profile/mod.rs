@@ -18,6 +18,7 @@ use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
 pub use components::{Components, Gateway, Istio, Metallb, Mysql, Pool, Telemetry, Vip, Was, Web, Workloads};
+pub use kept::KeptError;
 pub use nodes::{NodeSpec, Nodes};
 pub use provider::{DockerNodes, Host, HostKeys, Jump, Provider, SshHosts};
 
@@ -48,15 +49,6 @@ pub enum ProfileError {
         /// What to write instead.
         hint: Option<String>,
     },
-    /// The profile of the last `up` is there and says nothing.
-    #[error("cannot understand {}, the profile of the last `hearth up`", path.display())]
-    Kept {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: std::io::Error,
-    },
     /// No source was named.
     #[error("no profile was given")]
     NoSource,
@@ -79,10 +71,6 @@ impl Explain for ProfileError {
     fn hint(&self) -> Option<String> {
         match self {
             ProfileError::Name { hint, .. } => hint.clone(),
-            ProfileError::Kept { path, .. } => Some(format!(
-                "remove {} and name the profile with -f: hosts that it no longer names are then forgotten",
-                path.display()
-            )),
             _ => Some("name one with --file, or write one with `hearth init`".to_owned()),
         }
     }

@@ -136,6 +136,10 @@ impl Provider for AnyProvider {
         any!(AnyProvider, self, one => one.node_image(images).await)
     }
 
+    async fn to_fetch(&self, images: &[String]) -> Result<Option<Vec<String>>> {
+        any!(AnyProvider, self, one => one.to_fetch(images).await)
+    }
+
     async fn nowhere(&self, images: &[String], store: &Store) -> Result<Vec<String>> {
         any!(AnyProvider, self, one => one.nowhere(images, store).await)
     }

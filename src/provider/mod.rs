@@ -58,6 +58,9 @@ pub trait Provider: Clone + Send + Sync + 'static {
     /// The image that nodes start from, with `images` inside if there is one that has them; none where they start from
     /// what they are.
     fn node_image(&self, images: &[String]) -> impl Future<Output = Result<Option<Decision<String>>>> + Send;
+    /// Of `images`, and of what nodes start from, what has to be fetched before nodes can be made; none where that shows only
+    /// when they are.
+    fn to_fetch(&self, images: &[String]) -> impl Future<Output = Result<Option<Vec<String>>>> + Send;
     /// Of `images`, and of what else nodes are made of, what is nowhere to be had: not here, and its server does not answer.
     fn nowhere(&self, images: &[String], store: &Store) -> impl Future<Output = Result<Vec<String>>> + Send;
     /// Copies an image into nodes that lack it, into all at the same time.

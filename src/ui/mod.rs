@@ -1,5 +1,6 @@
 //! The only writer to the terminal: data on stdout, talk on stderr.
 
+mod ask;
 mod failure;
 mod json_lines;
 pub mod logging;
@@ -11,7 +12,9 @@ mod terminal;
 #[cfg(test)]
 mod tests;
 mod timing;
+mod visible;
 
+pub use ask::{AskError, confirm};
 pub use failure::failure;
 pub use json_lines::JsonLines;
 pub use printer::{Printer, Verbosity};

@@ -10,6 +10,7 @@ use indicatif::{MultiProgress, ProgressDrawTarget};
 use serde::Serialize;
 
 use super::terminal::{self, Terminal};
+use super::visible::visible;
 
 /// How much is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -49,7 +50,7 @@ impl Stream {
     }
 
     fn write(&self, text: &str) {
-        let text = if self.colour { text.to_owned() } else { strip_str(text).to_string() };
+        let text = if self.colour { visible(text) } else { visible(&strip_str(text).to_string()).into_owned().into() };
         let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         // Nobody is left to be told about a closed terminal or pipe.
         let _ = writer.write_all(text.as_bytes()).and_then(|()| writer.flush());
@@ -117,6 +118,11 @@ impl Printer {
     /// A line on stderr that is shown however quiet.
     pub fn error(&self, text: impl Display) {
         self.write(&self.inner.err, &format!("{text}\n"));
+    }
+
+    /// A question on stderr, however quiet; the answer is typed behind it.
+    pub fn prompt(&self, text: &str) {
+        self.write(&self.inner.err, text);
     }
 
     /// How much is told.

@@ -205,7 +205,7 @@ impl Sink for Display {
             }
             Event::Log { text } => self.printer.err(text),
             Event::PlanFinished { outcome, seconds } => self.finish(*outcome, *seconds),
-            Event::RunStarted { .. } | Event::RunFinished { .. } => {}
+            Event::RunStarted { .. } | Event::RunFinished { .. } | Event::Failed { .. } => {}
             Event::Load { requests, failed } => self.printer.detail(format!("    {}", scenario::load(*requests, *failed))),
             Event::WindowEnded { number, of, requests, failed } => {
                 self.printer.detail(format!("    {}", scenario::window(*number, *of, *requests, *failed)));

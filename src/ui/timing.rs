@@ -12,6 +12,8 @@ use crate::graph::StepId;
 const BARS: (usize, usize) = (12, 60);
 /// Columns of everything but names and bars.
 const NUMBERS: usize = 32;
+/// A run that was over sooner, in seconds, needs no account of where its time went.
+const WORTH_A_TABLE: f64 = 1.0;
 /// Names are not cut shorter than this.
 const NAME: usize = 12;
 
@@ -31,7 +33,7 @@ pub fn timing_table(records: &[Record], width: usize) -> Option<String> {
     let Event::PlanStarted { steps, .. } = &records[begin].event else { return None };
     let rows = rows(steps, &records[begin..]);
     let whole = rows.iter().map(|row| row.ended).fold(0.0, f64::max);
-    if rows.is_empty() {
+    if rows.is_empty() || whole < WORTH_A_TABLE {
         return None;
     }
     let decisive = decisive(&rows);

@@ -106,15 +106,18 @@ impl Provider for DockerProvider {
         }))
     }
 
-    /// Nodes that exist have their images.
-    async fn nowhere(&self, images: &[String], store: &Store) -> Result<Vec<String>> {
+    /// Nodes that exist have theirs.
+    async fn to_fetch(&self, images: &[String]) -> Result<Option<Vec<String>>> {
         if !self.own_containers().await?.is_empty() {
-            return Ok(Vec::new());
+            return Ok(Some(Vec::new()));
         }
-        let mut images = images.to_vec();
-        images.push(self.nodes.image.clone());
+        let images = [images, std::slice::from_ref(&self.nodes.image)].concat();
+        Ok(Some(self.lacking(&images).await?))
+    }
+
+    async fn nowhere(&self, images: &[String], store: &Store) -> Result<Vec<String>> {
         let mut nowhere = Vec::new();
-        for image in self.lacking(&images).await? {
+        for image in self.to_fetch(images).await?.unwrap_or_default() {
             if store.bundled(&image).is_none() && !self.may_reach_registry(&image).await? {
                 nowhere.push(image);
             }

@@ -204,6 +204,10 @@ impl Provider for Machines {
         Ok(None)
     }
 
+    async fn to_fetch(&self, _: &[String]) -> Result<Option<Vec<String>>> {
+        Ok(None)
+    }
+
     async fn nowhere(&self, images: &[String], store: &Store) -> Result<Vec<String>> {
         let version = &self.profile.kubernetes.version;
         let programs = PROGRAMS.iter().filter(|program| store.program_at_hand(program.name, version).is_none());

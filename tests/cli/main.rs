@@ -1,29 +1,140 @@
-//! The real binary without Docker: what a user sees of mistakes, and which exit code a script gets.
+//! The real binary without Docker: what a user sees of help, plans and mistakes, and which exit code a script gets.
+//! Snapshots hold exit code, stdout and stderr whole; times, paths and ids are replaced by their names.
 
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
-use std::process::{Command, Output};
+mod documents;
+mod engine;
+mod help;
+mod plans;
+mod stop;
+mod which;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
 use std::time::Instant;
 
+use engine::Engine;
+
 struct Ran {
+    args: String,
     code: Option<i32>,
     out: String,
     err: String,
 }
 
+impl Ran {
+    fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}\n{}\n{}", self.out, self.err))
+    }
+
+    #[track_caller]
+    fn expect(self, code: i32) -> Ran {
+        assert_eq!(self.code, Some(code), "hearth {}\n{}\n{}", self.args, self.out, self.err);
+        self
+    }
+}
+
+/// A place of its own: state, cache, working directory, and an engine if one is asked for.
+struct Place {
+    folder: tempfile::TempDir,
+    work: PathBuf,
+    engine: Option<Engine>,
+}
+
+impl Place {
+    /// Works in the repository, where no `hearth.yaml` is, and has no engine.
+    fn new() -> Place {
+        let folder = tempfile::tempdir().unwrap();
+        Place { folder, work: env!("CARGO_MANIFEST_DIR").into(), engine: None }
+    }
+
+    /// Works in an empty folder, with an engine that has nothing.
+    fn with_empty_engine() -> Place {
+        let place = Place::new();
+        let work = place.path("work");
+        std::fs::create_dir(&work).unwrap();
+        let engine = Engine::serve(&place.path("docker.sock"), engine::current);
+        Place { work, engine: Some(engine), ..place }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Writes a file into the working directory; its name.
+    fn write(&self, name: &str, text: &str) -> String {
+        std::fs::write(self.work.join(name), text).unwrap();
+        name.to_owned()
+    }
+
+    /// Lets a cluster be known, as an `up` of this profile would.
+    fn keep(&self, name: &str, profile: &str) {
+        let ran = self.hearth(&["validate", "-f", &repository(profile), "--name", name, "-o", "json"]).expect(0);
+        let state = self.path("hearth").join(name);
+        std::fs::create_dir_all(&state).unwrap();
+        std::fs::write(state.join("profile.json"), format!("{{\"version\": 1, \"profile\": {}}}", ran.out)).unwrap();
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let socket = match self.engine {
+            Some(_) => self.path("docker.sock").display().to_string(),
+            None => "/nowhere/docker.sock".to_owned(),
+        };
+        let mut command = Command::new(env!("CARGO_BIN_EXE_hearth"));
+        command.args(args).stdin(Stdio::null()).current_dir(&self.work);
+        command.env("XDG_STATE_HOME", self.folder.path()).env("XDG_CACHE_HOME", self.folder.path());
+        command.env("KUBECONFIG", self.path("kubeconfig")).env("DOCKER_HOST", format!("unix://{socket}"));
+        command.env_remove("HEARTH_BUNDLE");
+        command
+    }
+
+    fn hearth(&self, args: &[&str]) -> Ran {
+        let Output { status, stdout, stderr } = self.command(args).output().unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        Ran { args: args.join(" "), code: status.code(), out: text(stdout), err: text(stderr) }
+    }
+
+    /// Runs it and holds all of what it did against a snapshot.
+    #[track_caller]
+    fn snapshot(&self, name: &str, args: &[&str]) {
+        let Ran { args, code, out, err } = self.hearth(args);
+        let code = code.map_or("killed".to_owned(), |code| code.to_string());
+        let err = in_any_order(&err);
+        let text = format!("$ hearth {args}\nexit code {code}\n----- stdout -----\n{out}----- stderr -----\n{err}");
+        let mut settings = insta::Settings::clone_current();
+        settings.set_prepend_module_to_snapshot(false);
+        settings.set_omit_expression(true);
+        settings.set_snapshot_path(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/snapshots"));
+        for (pattern, named) in [
+            (self.folder.path().to_str().unwrap(), "[PLACE]"),
+            (env!("CARGO_MANIFEST_DIR"), "[REPOSITORY]"),
+            (r"\d{8}-\d{6}-[a-z0-9]{4}", "[RUN]"),
+            (r"\d+\.\d s", "[TIME]"),
+            (r"process \d+", "process [ID]"),
+        ] {
+            settings.add_filter(pattern, named);
+        }
+        settings.bind(|| insta::assert_snapshot!(name, text));
+    }
+}
+
+/// Steps that run side by side end in any order: their lines are sorted.
+fn in_any_order(err: &str) -> String {
+    let mut lines: Vec<&str> = err.lines().collect();
+    let done = |line: &&str| line.starts_with('✓');
+    if let (Some(first), Some(last)) = (lines.iter().position(done), lines.iter().rposition(done)) {
+        lines[first..=last].sort_unstable();
+    }
+    lines.into_iter().map(|line| format!("{line}\n")).collect()
+}
+
+fn repository(name: &str) -> String {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(name).display().to_string()
+}
+
 fn hearth(args: &[&str]) -> Ran {
-    let state = tempfile::tempdir().unwrap();
-    let Output { status, stdout, stderr } = Command::new(env!("CARGO_BIN_EXE_hearth"))
-        .args(args)
-        .env("XDG_STATE_HOME", state.path())
-        .env("XDG_CACHE_HOME", state.path())
-        .env("DOCKER_HOST", "unix:///nowhere/docker.sock")
-        .env_remove("HEARTH_BUNDLE")
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .output()
-        .unwrap();
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-    Ran { code: status.code(), out: text(stdout), err: text(stderr) }
+    Place::new().hearth(args)
 }
 
 /// Validates a profile given as text.
@@ -98,32 +209,11 @@ fn no_docker_has_its_own_exit_code() {
 /// An engine that says it is from 2019; what it answers is all that is made up here.
 #[test]
 fn an_engine_that_is_too_old_is_refused() {
-    use std::io::{Read, Write};
-    let folder = tempfile::tempdir().unwrap();
-    let socket = folder.path().join("docker.sock");
-    let listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
-    std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            let mut stream = stream.unwrap();
-            let mut request = [0; 4096];
-            let _asked = stream.read(&mut request).unwrap();
-            let body = r#"{"Version": "19.03.15", "ApiVersion": "1.40", "MinAPIVersion": "1.12"}"#;
-            let head = format!("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}", body.len());
-            write!(stream, "{head}\r\nConnection: close\r\n\r\n{body}").unwrap();
-        }
-    });
-    let state = tempfile::tempdir().unwrap();
-    let output = Command::new(env!("CARGO_BIN_EXE_hearth"))
-        .args(["up", "-f", "profiles/quick.yaml", "--yes"])
-        .env("XDG_STATE_HOME", state.path())
-        .env("DOCKER_HOST", format!("unix://{}", socket.display()))
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .output()
-        .unwrap();
-    let said = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(30), "{said}");
-    assert!(said.contains("19.03.15") && said.contains("20.10"), "{said}");
-    assert!(std::fs::read_dir(state.path()).unwrap().next().is_none(), "nothing was written");
+    let mut place = Place::new();
+    place.engine = Some(Engine::serve(&place.path("docker.sock"), engine::ancient));
+    let ran = place.hearth(&["up", "-f", "profiles/quick.yaml", "--yes"]).expect(30);
+    assert!(ran.err.contains("19.03.15") && ran.err.contains("20.10"), "{}", ran.err);
+    assert!(!place.path("hearth").exists(), "nothing was written");
 }
 
 #[test]
@@ -180,8 +270,8 @@ fn what_cannot_be_compared_is_refused_before_the_first_request() {
     // nothing listens on the discard port
     let ran = compare([a, b], &["--quick", "-o", "json"]);
     let error: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
-    assert_eq!((ran.code, error["code"].as_u64()), (Some(70), Some(70)), "{}", ran.err);
-    assert!(error["error"].as_str().unwrap().contains("arm `a` does not answer"), "{error}");
+    assert_eq!((ran.code, error["error"]["code"].as_u64()), (Some(70), Some(70)), "{}", ran.err);
+    assert!(error["error"]["message"].as_str().unwrap().contains("arm `a` does not answer"), "{error}");
 }
 
 #[test]

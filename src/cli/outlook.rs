@@ -1,0 +1,246 @@
+//! What a run is going to change, to be read before it does: the head of `plan`, `up` and `down`, and what the question
+//! before a change is about.
+
+use std::fmt::Write;
+
+use serde::Serialize;
+
+use super::cluster::Why;
+use crate::artifact::Store;
+use crate::components::catalogue;
+use crate::engine::Check;
+use crate::error::Result;
+use crate::graph::{Class, Kind, Plan, StepId};
+use crate::plan::decide::Decisions;
+use crate::profile::Profile;
+use crate::provider::{NodeView, Provider};
+use crate::steps::{Session, StepKind};
+
+/// What is going to be changed, and on what grounds.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Outlook {
+    cluster: String,
+    provider: String,
+    why: String,
+    nodes: Vec<NodeOutlook>,
+    #[serde(skip)]
+    decided: Vec<String>,
+    /// Images that have to be fetched first; none where that was not looked at.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fetch: Option<Vec<Fetch>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    steps: Option<Counts>,
+    /// Everything that is going to be destroyed, by name.
+    removes: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct NodeOutlook {
+    name: String,
+    change: Change,
+}
+
+/// What becomes of a node; in the order in which they are listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum Change {
+    /// Whether it is there was not looked at.
+    Wanted,
+    Keep,
+    Create,
+    Start,
+    Remove,
+}
+
+/// An image on its way.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Fetch {
+    image: String,
+    /// `bundle` or `registry`.
+    from: &'static str,
+    /// Size of its archive, where that is known before it is fetched.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bytes: Option<u64>,
+}
+
+/// Steps by what they do to things that run; those that have something to do where that was looked at, else all.
+#[derive(Debug, Clone, Copy, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Counts {
+    total: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    to_do: Option<usize>,
+    in_place: usize,
+    restart: usize,
+    recreate: usize,
+    destroy: usize,
+}
+
+impl Outlook {
+    /// What a profile asks for, before anything was looked at.
+    pub fn of(profile: &Profile, why: &Why) -> Outlook {
+        let nodes = profile.nodes().names().into_iter().map(|name| NodeOutlook { name, change: Change::Wanted }).collect();
+        Outlook {
+            cluster: profile.name.clone(),
+            provider: profile.provider.name().to_owned(),
+            why: why.to_string(),
+            nodes,
+            decided: Vec::new(),
+            fetch: None,
+            steps: None,
+            removes: Vec::new(),
+        }
+    }
+
+    /// The same for a cluster that is going to be removed.
+    pub fn of_removal(profile: &Profile, why: &Why, removes: Vec<String>) -> Outlook {
+        Outlook { nodes: Vec::new(), removes, ..Outlook::of(profile, why) }
+    }
+
+    /// Adds which nodes there are; those that the profile does not ask for are going to be removed.
+    pub fn with_nodes(mut self, existing: &[NodeView]) -> Outlook {
+        for node in &mut self.nodes {
+            node.change = match existing.iter().find(|there| there.name == node.name) {
+                Some(there) if there.running => Change::Keep,
+                Some(_) => Change::Start,
+                None => Change::Create,
+            };
+        }
+        let unwanted = existing.iter().filter(|there| self.nodes.iter().all(|node| node.name != there.name));
+        let leaving: Vec<NodeOutlook> =
+            unwanted.map(|there| NodeOutlook { name: there.name.clone(), change: Change::Remove }).collect();
+        self.removes.extend(leaving.iter().map(|node| format!("node {}", node.name)));
+        self.nodes.extend(leaving);
+        self
+    }
+
+    /// Adds what was decided where it was, for those who do not read the plan.
+    pub fn with_decisions(mut self, decisions: &Decisions) -> Outlook {
+        let made = decisions.lines.iter().filter_map(|line| Some(format!("{}: {}", line.what, line.value.as_ref()?)));
+        self.decided = made.collect();
+        self
+    }
+
+    /// Adds the images that have to be fetched.
+    pub fn with_fetch(self, fetch: Option<Vec<Fetch>>) -> Outlook {
+        Outlook { fetch, ..self }
+    }
+
+    /// Adds the steps, with what a look at the live world found where there was one.
+    pub fn with_steps(mut self, plan: &Plan<StepKind>, checks: &[(StepId, Result<Check>)]) -> Outlook {
+        let mut counts = Counts { total: plan.steps().len(), ..Counts::default() };
+        let check = |id: &StepId| checks.iter().find(|(other, _)| other == id).map(|(_, check)| check);
+        for step in plan.steps() {
+            let found = check(&step.id);
+            if matches!(found, Some(Ok(Check::Satisfied))) {
+                continue;
+            }
+            *match step.kind.class() {
+                Class::InPlace => &mut counts.in_place,
+                Class::Restart => &mut counts.restart,
+                Class::Recreate => &mut counts.recreate,
+                Class::Destroy => &mut counts.destroy,
+            } += 1;
+            // nodes that leave are listed by name already
+            if let (Class::Destroy, Some(Ok(Check::Needed(what))), None) = (step.kind.class(), found, step.kind.target()) {
+                self.removes.push(what.clone());
+            }
+        }
+        if !checks.is_empty() {
+            counts.to_do = Some(counts.in_place + counts.restart + counts.recreate + counts.destroy);
+        }
+        self.steps = Some(counts);
+        self
+    }
+
+    /// For people; a line a subject, long lists below each other.
+    pub fn text(&self) -> String {
+        let mut text = format!("Cluster `{}` ({}), {}", self.cluster, self.provider, self.why);
+        let mut nodes: Vec<Change> = self.nodes.iter().map(|node| node.change).collect();
+        nodes.sort_unstable();
+        nodes.dedup();
+        let of = |change: Change| {
+            let names: Vec<&str> =
+                self.nodes.iter().filter(|node| node.change == change).map(|node| node.name.as_str()).collect();
+            format!("{}{}", change.label(), names.join(", "))
+        };
+        row(&mut text, "nodes", nodes.into_iter().map(of));
+        row(&mut text, "decided", self.decided.iter().cloned());
+        if let Some(fetch) = &self.fetch {
+            row(&mut text, "to fetch", fetch.iter().map(Fetch::text));
+        }
+        row(&mut text, "steps", self.steps.map(|steps| steps.text()));
+        row(&mut text, "removes", self.removes.iter().cloned());
+        text
+    }
+}
+
+/// Images that have to be fetched before nodes can be made, with where they come from. None where that is not known before
+/// the run.
+///
+/// # Errors
+/// What nodes are made of cannot be asked.
+pub async fn fetch(session: &Session) -> Result<Option<Vec<Fetch>>> {
+    let lacking = session.provider.to_fetch(&catalogue::pulled(&session.profile)).await?;
+    Ok(lacking.map(|images| images.into_iter().map(|image| Fetch::of(image, &session.store)).collect()))
+}
+
+impl Fetch {
+    fn of(image: String, store: &Store) -> Fetch {
+        match store.bundled(&image) {
+            Some(archive) => {
+                let bytes = std::fs::metadata(archive).ok().map(|archive| archive.len());
+                Fetch { image, from: "bundle", bytes }
+            }
+            None => Fetch { image, from: "registry", bytes: None },
+        }
+    }
+
+    fn text(&self) -> String {
+        match self.bytes {
+            Some(bytes) => format!("{} ({}, {} MB)", self.image, self.from, bytes.div_ceil(1_000_000)),
+            None => format!("{} ({}, size not known)", self.image, self.from),
+        }
+    }
+}
+
+impl Change {
+    fn label(self) -> &'static str {
+        match self {
+            Change::Wanted => "",
+            Change::Keep => "as it is: ",
+            Change::Create => "create ",
+            Change::Start => "start again ",
+            Change::Remove => "remove ",
+        }
+    }
+}
+
+impl Counts {
+    fn text(self) -> String {
+        let kinds = [
+            (self.in_place, "in place"),
+            (self.restart, "restart something"),
+            (self.recreate, "make something anew"),
+            (self.destroy, "remove something"),
+        ];
+        let kinds: Vec<String> =
+            kinds.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect();
+        match self.to_do {
+            Some(0) => format!("{}, nothing to do", self.total),
+            Some(to_do) => format!("{to_do} of {} to do: {}", self.total, kinds.join(", ")),
+            None => format!("{}: {}", self.total, kinds.join(", ")),
+        }
+    }
+}
+
+/// Adds the lines of a subject, the first one behind its label.
+fn row(text: &mut String, label: &str, lines: impl IntoIterator<Item = String>) {
+    for (at, line) in lines.into_iter().enumerate() {
+        let label = if at == 0 { label } else { "" };
+        let _ = write!(text, "\n  {label:<10} {line}");
+    }
+}

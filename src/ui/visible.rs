@@ -1,0 +1,49 @@
+//! Text of others on a terminal: what could move the cursor, rename the window or answer for the user stays visible.
+
+use std::borrow::Cow;
+
+/// `text` with every control character made visible, but for line ends, tabs and colours (`CSI ... m`, ECMA-48 8.3.117).
+pub(super) fn visible(text: &str) -> Cow<'_, str> {
+    if !text.chars().any(|c| c.is_control() && c != '\n') {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        let length = colour(rest).or_else(|| rest.starts_with("\r\n").then_some(2)).unwrap_or(c.len_utf8());
+        match c {
+            '\x1b' | '\r' if length > 1 => shown.push_str(rest[..length].trim_start_matches('\r')),
+            '\n' | '\t' => shown.push(c),
+            // the block of pictures of control characters stands in their order
+            '\0'..'\x20' => shown.extend(char::from_u32(0x2400 + u32::from(c))),
+            '\x7f' => shown.push('␡'),
+            c if c.is_control() => shown.push('\u{fffd}'),
+            c => shown.push(c),
+        }
+        rest = &rest[length..];
+    }
+    Cow::Owned(shown)
+}
+
+/// Length of the colour sequence that `text` begins with, in bytes.
+fn colour(text: &str) -> Option<usize> {
+    let parameters = text.strip_prefix("\x1b[")?;
+    let end = parameters.find(|c: char| !(c.is_ascii_digit() || c == ';'))?;
+    parameters[end..].starts_with('m').then_some(2 + end + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn colours_and_lines_pass_and_nothing_else_does() {
+        assert_eq!(visible("plain ✓\n\ttext"), "plain ✓\n\ttext");
+        assert_eq!(visible("\x1b[1;32mgreen\x1b[0m"), "\x1b[1;32mgreen\x1b[0m");
+        assert_eq!(visible("one\r\ntwo\rthree"), "one\ntwo␍three");
+        // clears the screen, renames the window, asks the terminal to type its answer
+        assert_eq!(visible("\x1b[2J\x1b]0;owned\x07\x1b[c"), "␛[2J␛]0;owned␇␛[c");
+        assert_eq!(visible("\u{9b}2J\x7f\x08"), "\u{fffd}2J␡␈");
+        assert_eq!(visible("cut \x1b[3"), "cut ␛[3");
+    }
+}

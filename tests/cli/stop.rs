@@ -1,0 +1,40 @@
+//! Signals before anything runs.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use super::Place;
+
+/// While a run waits for another one's lock it holds nothing that a signal could leave behind, ends at once, and the exit
+/// code names an interruption.
+#[test]
+fn a_signal_while_waiting_for_the_lock_ends_the_run_in_order() {
+    for signal in ["INT", "TERM", "HUP"] {
+        let place = Place::with_empty_engine();
+        place.keep("quick", "profiles/quick.yaml");
+        let lock = place.path("hearth/quick/lock");
+        let mut holder = Command::new("flock")
+            .arg(&lock)
+            .args(["sh", "-c", "echo held; read -r _"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        BufReader::new(holder.stdout.take().unwrap()).read_line(&mut String::new()).unwrap();
+        let mut run =
+            place.command(&["down", "--name", "quick", "--yes", "--wait", "60s"]).stderr(Stdio::piped()).spawn().unwrap();
+        let mut stderr = BufReader::new(run.stderr.take().unwrap());
+        let mut said = String::new();
+        while !said.contains("waiting for it") {
+            assert!(stderr.read_line(&mut said).unwrap() > 0, "ended: {said}");
+        }
+        let signalled = Instant::now();
+        Command::new("kill").args([&format!("-{signal}"), &run.id().to_string()]).status().unwrap();
+        let status = run.wait().unwrap();
+        assert_eq!(status.code(), Some(130), "SIG{signal}: {status}");
+        assert!(signalled.elapsed() < Duration::from_secs(5));
+        drop(holder.stdin.take());
+        holder.wait().unwrap();
+    }
+}
