@@ -118,6 +118,9 @@ pub fn plan(network: Ipv4Net, used: &[Ipv4Addr], taken: &[AddressRange], size: u
     Ok(Choice::new(range, format!("the topmost {size} free addresses in a row of {network}")))
 }
 
+/// Addresses that components ask of a pool that the profile gives: the gateway's.
+pub const SERVICES: u32 = 1;
+
 /// Holds a pool that the profile gives against the live network; `needed` is the number of addresses that will be
 /// asked of it.
 ///

@@ -7,9 +7,6 @@ use crate::error::{Explain, Family, chain};
 use crate::profile::{DockerNodes, Pool, Profile};
 use crate::provider::docker::{DockerError, Unreachable};
 
-/// Addresses that the profile's components ask of a pool that it gives itself: the gateway's.
-const SERVICES: u32 = 1;
-
 /// The engine cannot be asked anything.
 pub(super) fn unreachable(error: &DockerError) -> Finding {
     let hint = error.hint().unwrap_or_else(|| "look at the engine's log: journalctl -u docker".to_owned());
@@ -93,7 +90,7 @@ pub(super) fn pool(profile: &Profile, engine: &Engine) -> Option<Finding> {
     let pool = profile.components.metallb.as_ref()?.pool;
     let view = &engine.network.as_ref()?.view;
     let checked = match (pool, view.own) {
-        (Pool::Range(range), _) => address_pool::check(range, view.subnet, &view.used, &view.taken, SERVICES),
+        (Pool::Range(range), _) => address_pool::check(range, view.subnet, &view.used, &view.taken, address_pool::SERVICES),
         (Pool::Auto, Some(_)) => Ok(()),
         (Pool::Auto, None) => address_pool::plan(view.subnet, &view.used, &view.taken, address_pool::AUTOMATIC_SIZE).map(|_| ()),
     };

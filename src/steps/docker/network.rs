@@ -2,9 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::components::address_pool;
 use crate::error::Result;
 use crate::graph::{Check, Class, StepLimits};
 use crate::progress::Progress;
+use crate::provider::Provider;
 use crate::steps::{Act, Session, Stage, there};
 
 /// The network exists.
@@ -30,7 +32,20 @@ impl Act for Network {
     }
 
     async fn apply(&self, session: &Session, _: &Progress) -> Result<()> {
-        Ok(session.provider.docker()?.create_network().await?)
+        let docker = session.provider.docker()?;
+        docker.create_network().await?;
+        let misfit = match (session.given_pool(), session.provider.network().await?) {
+            (Some(given), Some(network)) => {
+                address_pool::check(given, network.subnet, &network.used, &network.taken, address_pool::SERVICES).err()
+            }
+            _ => None,
+        };
+        // preflight had no network to hold the profile's pool against: nothing is made before it is known to fit
+        if let Some(misfit) = misfit {
+            docker.remove_network().await?;
+            return Err(misfit.into());
+        }
+        Ok(())
     }
 
     fn undo_sentence(&self) -> String {
