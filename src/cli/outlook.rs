@@ -6,6 +6,7 @@ use std::fmt::Write;
 use serde::Serialize;
 
 use super::cluster::Why;
+use super::plan::NOT_BEFORE;
 use crate::artifact::Store;
 use crate::components::catalogue;
 use crate::engine::Check;
@@ -146,7 +147,7 @@ impl Outlook {
             } += 1;
             // nodes that leave are listed by name already
             if let (Class::Destroy, Some(Ok(Check::Needed(what))), None) = (step.kind.class(), found, step.kind.target()) {
-                self.removes.push(what.clone());
+                self.removes.extend((what != NOT_BEFORE).then(|| what.clone()));
             }
         }
         if !checks.is_empty() {

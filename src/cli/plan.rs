@@ -15,6 +15,9 @@ use crate::profile::Profile;
 use crate::provider::Provider;
 use crate::steps::{Session, StepKind, Steps};
 
+/// Why a step is to do that rests on something which is still to come.
+pub const NOT_BEFORE: &str = "cannot be looked at before";
+
 pub async fn run(context: &Context, args: PlanArgs) -> Result<u8> {
     let Target { profile, why } = cluster::wanted(&args.profile)?;
     let mut decisions = decide(&profile, None);
@@ -74,7 +77,7 @@ fn unknown_yet(plan: &Plan<StepKind>, checks: &mut [(StepId, Result<Check>)]) {
     for (at, needs) in plan.dependencies().iter().enumerate().take(checks.len()) {
         let waits = needs.iter().any(|need| open.get(*need).copied().unwrap_or(false));
         if waits && checks[at].1.is_err() {
-            checks[at].1 = Ok(Check::Needed("cannot be looked at before".into()));
+            checks[at].1 = Ok(Check::Needed(NOT_BEFORE.into()));
         }
         open[at] = !matches!(checks[at].1, Ok(Check::Satisfied));
     }

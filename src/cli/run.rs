@@ -15,7 +15,7 @@ use crate::journal::steps::{Phase, StepEntry, cut_off};
 use crate::provider::Leases;
 use crate::state::{Lock, RunId, StateError};
 use crate::steps::{Session, StepKind, Steps};
-use crate::ui::{Display, JsonLines, logging, timing_table};
+use crate::ui::{Display, JsonLines, Verbosity, logging, timing_table};
 
 /// A run that holds the cluster's lock.
 pub struct Run {
@@ -171,7 +171,7 @@ fn outcome<T>(done: &Result<T>) -> RunOutcome {
 fn summary(context: &Context, collector: &Collector) {
     let records = collector.records();
     if context.output.log_format == LogFormat::Text
-        && let Some(table) = timing_table(&records, context.printer.width())
+        && let Some(table) = timing_table(&records, context.printer.width(), context.printer.verbosity() == Verbosity::Verbose)
     {
         context.printer.err(table);
     }

@@ -86,7 +86,10 @@ impl<K: Kind, A: Actor<K>> Attempt<K, A> {
         match (check(&*self.actor, kind).await?, *touched) {
             (Check::Satisfied, false) => return Ok(StepOutcome::Satisfied),
             (Check::Satisfied, true) => {}
-            (Check::Needed(_), _) => {
+            (Check::Needed(why), _) => {
+                if !why.is_empty() {
+                    progress.say(why);
+                }
                 self.announce(Phase::Applying, touched).await?;
                 self.actor.apply(kind, progress).await.map_err(StepError::Actor)?;
             }

@@ -1,11 +1,13 @@
 //! The only writer to the terminal: data on stdout, talk on stderr.
 
 mod ask;
+mod board;
 mod failure;
 mod json_lines;
 pub mod logging;
 mod printer;
 mod progress;
+mod region;
 mod scenario;
 mod style;
 mod terminal;

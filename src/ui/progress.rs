@@ -1,201 +1,152 @@
-//! The progress display: a sink that shows running steps on a terminal, and plain lines elsewhere.
+//! The progress display: a sink that shows what runs side by side on a terminal, and plain lines elsewhere.
 
 use std::collections::HashMap;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use anstream::adapter::strip_str;
-use indicatif::{ProgressBar, ProgressStyle};
-
-use super::scenario;
-use super::style::{BAD, CAUTION, DIM, GOOD, duration, paint, sentence};
-use super::{Printer, Verbosity};
+use super::board::{Board, brief};
+use super::region::Region;
+use super::style::{BAD, CAUTION, DIM, GOOD, duration, paint};
+use super::{Printer, Verbosity, scenario, terminal};
 use crate::event::{Event, Record, RunOutcome, Sink, StepOutcome};
 use crate::graph::StepId;
 
-/// A step is shown once it has run this long: most checks are over sooner, and would only flicker.
-const VISIBLE_AFTER: Duration = Duration::from_millis(250);
-/// Without a terminal, a long step is told about again after this long.
-const REMIND_AFTER: Duration = Duration::from_secs(30);
-const SPINNER: [&str; 8] = ["⣾", "⣽", "⣻", "⢿", "⡿", "⣟", "⣯", "⣷"];
+/// Without a terminal, what runs is named once it has run this long, in seconds, then with what it waits for, and again
+/// from time to time.
+const NAMED_AFTER: f64 = 1.0;
+const EXPLAINED_AFTER: f64 = 10.0;
+const AGAIN_AFTER: f64 = 30.0;
 
-/// Shows a run while it happens. Give it to [`crate::engine::Events::open`].
+/// Shows a run while it happens. Give it to [`crate::event::Events::open`].
 pub struct Display {
     printer: Printer,
-    sentences: HashMap<StepId, String>,
-    running: Vec<Running>,
-    bottom: Option<ProgressBar>,
-    started: Instant,
-    total: usize,
-    done: usize,
+    board: Board,
+    region: Region,
+    /// The time of the last event, by both clocks.
+    last: Option<(Instant, f64)>,
+    frame: usize,
+    /// Without a terminal: when each running step was last written about.
+    written: HashMap<StepId, f64>,
+    scenario_written: f64,
+    counts: Counts,
+}
+
+/// How the steps of a plan ended.
+#[derive(Default)]
+struct Counts {
     applied: usize,
     satisfied: usize,
     skipped: usize,
-    frame: usize,
-}
-
-struct Running {
-    id: StepId,
-    started: Instant,
-    said: String,
-    /// Its line on the terminal, once it is shown.
-    bar: Option<ProgressBar>,
-    /// When it was last told about without a terminal.
-    told: Option<Instant>,
 }
 
 impl Display {
     /// A display that writes through `printer`.
     pub fn new(printer: Printer) -> Display {
         Display {
+            board: Board::default(),
+            region: Region::new(printer.clone()),
             printer,
-            sentences: HashMap::new(),
-            running: Vec::new(),
-            bottom: None,
-            started: Instant::now(),
-            total: 0,
-            done: 0,
-            applied: 0,
-            satisfied: 0,
-            skipped: 0,
+            last: None,
             frame: 0,
+            written: HashMap::new(),
+            scenario_written: 0.0,
+            counts: Counts::default(),
         }
     }
 
-    fn sentence(&self, id: &StepId) -> String {
-        sentence(self.sentences.get(id).map_or(id.as_str(), String::as_str), self.printer.colour())
+    /// Seconds since the channel was opened.
+    fn now(&self) -> f64 {
+        self.last.map_or(0.0, |(seen, at)| at + seen.elapsed().as_secs_f64())
     }
 
-    fn begin(&mut self) {
-        self.started = Instant::now();
-        (self.done, self.applied, self.satisfied, self.skipped) = (0, 0, 0, 0);
-        if self.printer.is_live() {
-            self.bottom = Some(self.printer.bars().add(line()));
-            self.redraw();
-        }
-    }
-
-    fn finish_step(&mut self, id: &StepId, outcome: &StepOutcome, seconds: f64) {
-        if let Some(at) = self.running.iter().position(|run| run.id == *id)
-            && let Some(bar) = self.running.remove(at).bar
-        {
-            bar.finish_and_clear();
-            self.printer.bars().remove(&bar);
-        }
-        self.done += 1;
+    /// A step that has ended; on a terminal, one that did what it should stands in its stage's count only.
+    fn step(&mut self, id: &StepId, outcome: &StepOutcome, seconds: f64) {
+        self.written.remove(id);
+        let sentence = self.board.sentence(id, self.printer.colour());
         let (mark, note) = match outcome {
-            StepOutcome::Applied | StepOutcome::Undone => (paint(GOOD, "✓"), String::new()),
-            StepOutcome::Failed { .. } => (paint(BAD, "✗"), format!("  {}", paint(BAD, "failed"))),
-            StepOutcome::Cancelled => (paint(CAUTION, "-"), "  cancelled".to_owned()),
+            StepOutcome::Applied | StepOutcome::Undone => {
+                self.counts.applied += 1;
+                if self.printer.is_live() {
+                    return;
+                }
+                (paint(GOOD, "✓"), String::new())
+            }
             StepOutcome::Satisfied => {
-                self.satisfied += 1;
-                return self.printer.detail(format!("= {}", self.sentence(id)));
+                self.counts.satisfied += 1;
+                return self.printer.detail(format!("= {}  {sentence}", self.board.stage(id)));
             }
             StepOutcome::Skipped { .. } => {
-                self.skipped += 1;
+                self.counts.skipped += 1;
                 return;
             }
+            StepOutcome::Failed { error } => (paint(BAD, "✗"), format!("  {}", paint(BAD, &brief(error)))),
+            StepOutcome::Cancelled => (paint(CAUTION, "-"), "  dropped".to_owned()),
         };
-        if matches!(outcome, StepOutcome::Applied | StepOutcome::Undone) {
-            self.applied += 1;
-        }
-        let took = paint(DIM, &duration(seconds));
-        self.printer.err(format!("{mark} {}  {took}{note}", self.sentence(id)));
+        let (stage, took) = (self.board.stage(id), paint(DIM, &duration(seconds)));
+        self.printer.err(format!("{mark} {}  {sentence}  {took}{note}", paint(DIM, &stage)));
     }
 
     fn finish(&mut self, outcome: RunOutcome, seconds: f64) {
-        if let Some(bottom) = self.bottom.take() {
-            bottom.finish_and_clear();
-            self.printer.bars().remove(&bottom);
+        self.region.show(&[]);
+        self.board = Board::default();
+        let Counts { applied, satisfied, skipped } = std::mem::take(&mut self.counts);
+        let mut parts = vec![format!("{applied} done")];
+        if satisfied > 0 {
+            parts.push(format!("{satisfied} already as wanted"));
         }
-        let mut parts = vec![format!("{} done", self.applied)];
-        if self.satisfied > 0 {
-            parts.push(format!("{} already as wanted", self.satisfied));
-        }
-        if self.skipped > 0 {
-            parts.push(format!("{} not started", self.skipped));
+        if skipped > 0 {
+            parts.push(format!("{skipped} not started"));
         }
         let what = match outcome {
             RunOutcome::Completed => paint(GOOD, "Completed"),
             RunOutcome::Failed => paint(BAD, "Failed"),
-            RunOutcome::Cancelled => paint(CAUTION, "Interrupted"),
+            RunOutcome::Cancelled => paint(CAUTION, "Stopped"),
         };
         self.printer.err(format!("{what} after {}: {}", duration(seconds), parts.join(", ")));
     }
 
-    fn redraw(&mut self) {
-        self.frame = (self.frame + 1) % SPINNER.len();
-        let Some(bottom) = &self.bottom else { return };
-        let elapsed = duration(self.started.elapsed().as_secs_f64());
-        self.show(bottom, &paint(DIM, &format!("{}/{} steps, {elapsed}", self.done, self.total)));
-        for at in 0..self.running.len() {
-            let run = &self.running[at];
-            if run.bar.is_none() && run.started.elapsed() >= VISIBLE_AFTER {
-                self.running[at].bar = Some(self.printer.bars().insert_before(bottom, line()));
-            }
-            let run = &self.running[at];
-            let Some(bar) = &run.bar else { continue };
-            let took = duration(run.started.elapsed().as_secs_f64());
-            let text = format!("{} {}  {}", SPINNER[self.frame], self.sentence(&run.id), paint(DIM, &took));
-            let said = if run.said.is_empty() { String::new() } else { format!("  {}", paint(DIM, &run.said)) };
-            self.show(bar, &format!("{text}{said}"));
-        }
-    }
-
-    fn show(&self, bar: &ProgressBar, text: &str) {
-        bar.set_message(if self.printer.colour() { text.to_owned() } else { strip_str(text).to_string() });
-    }
-
-    /// Without a terminal: that a step runs, once it does so visibly, and again while it takes long.
+    /// Without a terminal: what runs for long.
     fn remind(&mut self) {
-        for at in 0..self.running.len() {
-            let run = &self.running[at];
-            let due = match run.told {
-                None => run.started.elapsed() >= VISIBLE_AFTER,
-                Some(told) => told.elapsed() >= REMIND_AFTER,
+        let now = self.now();
+        for run in self.board.running() {
+            let ran = now - run.started;
+            let (due, explain) = match self.written.get(&run.id) {
+                None => (ran >= NAMED_AFTER, false),
+                Some(at) => (now - at >= if at - run.started < EXPLAINED_AFTER { EXPLAINED_AFTER } else { AGAIN_AFTER }, true),
             };
             if !due {
                 continue;
             }
-            let mut text = format!("… {}", self.sentence(&run.id));
-            if run.told.is_some() {
-                let took = duration(run.started.elapsed().as_secs_f64());
-                text = format!("{text}  {took}  {}", run.said).trim_end().to_owned();
+            let sentence = self.board.sentence(&run.id, self.printer.colour());
+            let mut text = format!("… {}  {sentence}", self.board.stage(&run.id));
+            if explain {
+                text = format!("{text}  {}  {}", duration(ran), self.board.said(run));
             }
             self.printer.err(text);
-            self.running[at].told = Some(Instant::now());
+            self.written.insert(run.id.clone(), now);
+        }
+        if let Some((text, since)) = self.board.scenario_now()
+            && now - since.max(self.scenario_written) >= AGAIN_AFTER
+        {
+            self.printer.err(format!("… {text}  {}", duration(now - since)));
+            self.scenario_written = now;
         }
     }
 }
 
 impl Sink for Display {
     fn record(&mut self, record: &Record) {
+        self.last = Some((Instant::now(), record.at));
         match &record.event {
-            Event::PlanStarted { steps, .. } => {
-                self.sentences = steps.iter().map(|step| (step.id.clone(), step.sentence.clone())).collect();
-                self.total = steps.len();
-                self.begin();
-            }
-            Event::StepStarted { id, .. } => {
-                let run = Running { id: id.clone(), started: Instant::now(), said: String::new(), bar: None, told: None };
-                self.running.push(run);
-            }
+            Event::StepFinished { id, outcome, seconds } => self.step(id, outcome, *seconds),
             Event::StepProgress { id, text } => {
-                self.printer.detail(format!("  {}: {text}", self.sentence(id)));
-                if let Some(run) = self.running.iter_mut().find(|run| run.id == *id) {
-                    run.said = first_line(text);
-                }
+                self.printer.detail(format!("  {}: {text}", self.board.sentence(id, self.printer.colour())));
             }
-            Event::StepRetry { id, attempt, error } => {
-                let text = format!("attempt {attempt} failed: {}", brief(error));
-                if !self.printer.is_live() {
-                    self.printer.err(format!("{} {}: {text}", paint(CAUTION, "!"), self.sentence(id)));
-                }
-                if let Some(run) = self.running.iter_mut().find(|run| run.id == *id) {
-                    run.said = text;
-                }
+            Event::StepRetry { id, attempt, error } if !self.printer.is_live() => {
+                let (mark, stage) = (paint(CAUTION, "!"), self.board.stage(id));
+                let sentence = self.board.sentence(id, self.printer.colour());
+                self.printer.err(format!("{mark} {stage}  {sentence}: attempt {attempt} failed: {}", brief(error)));
             }
-            Event::StepFinished { id, outcome, seconds } => self.finish_step(id, outcome, *seconds),
-            // The end follows at once, and tells why.
+            // The end follows at once, and names the reason.
             Event::PlanStopping { running: 0, .. } => {}
             Event::PlanStopping { interrupted, running, .. } => {
                 let again = if *interrupted { "; Ctrl-C again ends at once" } else { "" };
@@ -205,7 +156,6 @@ impl Sink for Display {
             }
             Event::Log { text } => self.printer.err(text),
             Event::PlanFinished { outcome, seconds } => self.finish(*outcome, *seconds),
-            Event::RunStarted { .. } | Event::RunFinished { .. } | Event::Failed { .. } => {}
             Event::Load { requests, failed } => self.printer.detail(format!("    {}", scenario::load(*requests, *failed))),
             Event::WindowEnded { number, of, requests, failed } => {
                 self.printer.detail(format!("    {}", scenario::window(*number, *of, *requests, *failed)));
@@ -216,31 +166,39 @@ impl Sink for Display {
                 }
             }
         }
+        let (live, printer) = (self.printer.is_live(), self.printer.clone());
+        if let Some(stage) = self.board.record(record)
+            && live
+            && stage.broken == 0
+        {
+            printer.err(folded(stage));
+        }
+        if matches!(record.event, Event::ScenarioFinished { .. } | Event::ComparisonFinished { .. } | Event::RunFinished { .. }) {
+            self.region.show(&[]);
+        }
     }
 
     fn tick(&mut self) {
         if self.printer.is_live() {
-            self.redraw();
+            self.frame += 1;
+            let rows = usize::from(terminal::size().1);
+            let lines = self.board.lines(self.now(), self.frame, rows, self.printer.colour());
+            self.region.show(&lines);
         } else if self.printer.verbosity() > Verbosity::Quiet {
             self.remind();
         }
     }
 }
 
-/// A line of the display that holds one message, cut at the terminal's edge.
-fn line() -> ProgressBar {
-    let style = ProgressStyle::with_template("{wide_msg}").unwrap_or_else(|_| ProgressStyle::default_spinner());
-    ProgressBar::new_spinner().with_style(style)
-}
-
-fn first_line(text: &str) -> String {
-    text.lines().next().unwrap_or_default().to_owned()
-}
-
-/// What failed, and the last thing that was said of it.
-fn brief(error: &str) -> String {
-    match error.trim_end().rsplit_once('\n') {
-        Some((_, last)) => format!("{}: {}", first_line(error), last.trim().trim_start_matches("caused by: ")),
-        None => error.to_owned(),
+/// A stage that is done, on one line.
+fn folded(stage: &super::board::Stage) -> String {
+    let mut parts = Vec::new();
+    if stage.applied > 0 {
+        parts.push(format!("{} done", stage.applied));
     }
+    if stage.satisfied > 0 {
+        parts.push(format!("{} already as wanted", stage.satisfied));
+    }
+    let (mark, what) = (if stage.applied > 0 { paint(GOOD, "✓") } else { paint(DIM, "=") }, parts.join(", "));
+    format!("{mark} {}  {}  {}", stage.name, what, paint(DIM, &duration(stage.seconds())))
 }

@@ -8,6 +8,46 @@ use crate::error::{BoxError, Explain, Family};
 use crate::event::{Direction, Event, Phase, Record, RunOutcome, Sink, StepInfo, StepOutcome, Trial, Verdict};
 use crate::graph::StepId;
 
+/// What a terminal shows at a moment of the story, and what was folded until then.
+fn at(moment: f64, rows: usize) -> String {
+    let mut board = board::Board::default();
+    let mut folded = Vec::new();
+    for record in story().iter().filter(|record| record.at <= moment) {
+        folded.extend(board.record(record).map(|stage| format!("[{} is done]", stage.name)));
+    }
+    folded.extend(board.lines(moment + 0.5, 0, rows, false));
+    anstream::adapter::strip_str(&folded.join("\n")).to_string()
+}
+
+#[test]
+fn a_terminal_shows_stages_with_what_runs_side_by_side() {
+    insta::assert_snapshot!(at(1.0, 24), @r"
+      Nodes  1/3
+        ⣾ Start node `one`  1.5 s  pulling
+    1/4 steps, 1.5 s
+    ");
+    insta::assert_snapshot!(at(4.0, 24), @r"
+      Nodes  2/3
+        ⣾ Start node `two`  0.5 s
+    2/4 steps, 4.5 s
+    ");
+    insta::assert_snapshot!(at(9.0, 24), @r"
+      Nodes  2/3
+        ⣾ Start node `two`  5.5 s  attempt 1 failed: no answer: refused
+    2/4 steps, 9.5 s
+    ");
+    // nothing to hide behind: what does not fit is counted
+    insta::assert_snapshot!(at(1.0, 3), @r"
+      Nodes  1/3
+    1/4 steps, 1.5 s, 1 more at work
+    ");
+    insta::assert_snapshot!(at(10.0, 24), @r"
+    [Nodes is done]
+    [Cluster is done]
+    4/4 steps, 10.5 s
+    ");
+}
+
 /// A stream to look at afterwards.
 #[derive(Clone, Default)]
 struct Paper(Arc<Mutex<Vec<u8>>>);
@@ -37,7 +77,7 @@ fn story() -> Vec<Record> {
     let info = |id: &str, sentence: &str, after: &[&str]| StepInfo {
         id: id.into(),
         sentence: sentence.into(),
-        stage: "Nodes".into(),
+        stage: if id == "api" { "Cluster".into() } else { "Nodes".into() },
         target: None,
         after: after.iter().map(|id| StepId::from(*id)).collect(),
     };
@@ -77,17 +117,17 @@ fn shown(verbosity: Verbosity) -> String {
 #[test]
 fn plain_progress() {
     insta::assert_snapshot!(shown(Verbosity::Normal), @r"
-    ✓ Start node `one`  4.0 s
-    ! Start node `two`: attempt 1 failed: no answer: refused
-    ✗ Start node `two`  6.0 s  failed
+    ✓ Nodes    Start node `one`  4.0 s
+    ! Nodes    Start node `two`: attempt 1 failed: no answer: refused
+    ✗ Nodes    Start node `two`  6.0 s  no answer
     Failed after 10.0 s: 1 done, 1 already as wanted, 1 not started
     ");
     insta::assert_snapshot!(shown(Verbosity::Verbose), @r"
-    = Create network `kind`
+    = Nodes    Create network `kind`
       Start node `one`: pulling
-    ✓ Start node `one`  4.0 s
-    ! Start node `two`: attempt 1 failed: no answer: refused
-    ✗ Start node `two`  6.0 s  failed
+    ✓ Nodes    Start node `one`  4.0 s
+    ! Nodes    Start node `two`: attempt 1 failed: no answer: refused
+    ✗ Nodes    Start node `two`  6.0 s  no answer
     Failed after 10.0 s: 1 done, 1 already as wanted, 1 not started
     ");
     assert_eq!(shown(Verbosity::Quiet), "");
@@ -125,13 +165,13 @@ fn a_scenario_in_the_same_display() {
 
 #[test]
 fn timings() {
-    let table = timing_table(&story(), 60).expect("steps ran");
+    let table = timing_table(&story(), 60, true).expect("steps ran");
     insta::assert_snapshot!(table.replace('\u{a0}', " "), @r"
         step              waited   took
         Start node `one`          4.0 s  █████
      *  Start node `two`   4.0 s  6.0 s  ░░░░░███████
     ");
-    assert_eq!(timing_table(&story()[..3], 60), None);
+    assert_eq!(timing_table(&story()[..3], 60, true), None);
 }
 
 #[test]

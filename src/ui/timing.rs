@@ -25,25 +25,28 @@ struct Row<'a> {
     ended: f64,
 }
 
-/// The table of the last run in `records`, at most `width` columns wide: step, waited, took, bar. Steps that had
-/// nothing to do are left out; `*` marks the chain of steps that decided how long the run took. None when
-/// no step had anything to do.
-pub fn timing_table(records: &[Record], width: usize) -> Option<String> {
+/// The table of the last run in `records`, at most `width` columns wide: step, waited, took, bar. It has the chain of
+/// steps that decided how long the run took; with `all`, every step that had something to do, that chain marked `*`. None
+/// for a run that needs no such account.
+pub fn timing_table(records: &[Record], width: usize, all: bool) -> Option<String> {
     let begin = records.iter().rposition(|record| matches!(record.event, Event::PlanStarted { .. }))?;
     let Event::PlanStarted { steps, .. } = &records[begin].event else { return None };
-    let rows = rows(steps, &records[begin..]);
+    let mut rows = rows(steps, &records[begin..]);
     let whole = rows.iter().map(|row| row.ended).fold(0.0, f64::max);
     if rows.is_empty() || whole < WORTH_A_TABLE {
         return None;
     }
-    let decisive = decisive(&rows);
+    let decisive: Vec<StepId> = decisive(&rows).into_iter().cloned().collect();
+    if !all {
+        rows.retain(|row| decisive.contains(&row.info.id));
+    }
     let longest = rows.iter().map(|row| row.info.sentence.chars().count()).max().unwrap_or(0);
     let names = longest.min(width.saturating_sub(NUMBERS + BARS.0)).max(NAME);
     let bars = width.saturating_sub(names + NUMBERS).clamp(BARS.0, BARS.1);
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_header(["", "step", "waited", "took", ""]);
     for row in &rows {
-        let mark = if decisive.contains(&&row.info.id) { "*" } else { "" };
+        let mark = if all && decisive.contains(&row.info.id) { "*" } else { "" };
         let waited = if row.started - row.ready < 0.05 { String::new() } else { duration(row.started - row.ready) };
         let took = duration(row.ended - row.started);
         table.add_row([mark.to_owned(), cut(&row.info.sentence, names), waited, took, bar(row, whole, bars)]);
