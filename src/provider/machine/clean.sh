@@ -29,7 +29,7 @@ ours
 # as the kernel writes the names of mounts; one with a line break stays as it is, and so does what leads to it
 decode() { sed 's/\\040/ /g; s/\\011/	/g; s/\\043/#/g; s/\\134/\\/g'; }
 for try in 1 2 3; do
-  own_mounts | decode | sort -r | while IFS= read -r path; do umount -l "$path" 2>/dev/null; done
+  own_mounts | decode | sort -r | while IFS= read -r path; do had mount "$path" || umount -l "$path" 2>/dev/null; done
 done
 own_netns | while read -r name; do had netns "$name" || ip netns delete "$name"; done
 # a namespace can live on for minutes, held by connections of processes that are gone: its interface on this side is deleted here

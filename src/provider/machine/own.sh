@@ -27,10 +27,13 @@ own_netns() {
   done
 }
 
-# What the kubelet and the container runtime mount, as the kernel writes it: blanks as \040.
+# What the kubelet and the container runtime mount, as the kernel writes it: blanks as \040. Where / is not shared the kubelet
+# mounts its folder upon itself (k8s.io/mount-utils MakeRShared); another file system there is its owner's.
 own_mounts() {
   awk '{print $5}' /proc/self/mountinfo |
     grep -E '^/(var/lib/kubelet/(pods|plugins)/|var/lib/containerd/(io\.containerd\.|tmpmounts/)|run/containerd/io\.containerd\.)'
+  [ "$(stat -c %d /var/lib/kubelet 2>/dev/null)" != "$(stat -c %d /var/lib)" ] ||
+    awk '$5 == "/var/lib/kubelet" {print $5}' /proc/self/mountinfo
 }
 
 # Chains and rules of $1 (iptables or ip6tables), table $2: Kubernetes' chains, Hearth's rules, and those of the plugin `portmap`
