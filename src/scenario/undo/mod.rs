@@ -99,8 +99,8 @@ pub struct Change {
     pub undo: Undo,
     /// Time for the change back to reach the proxies, in milliseconds.
     pub settle_ms: u64,
-    /// When a change of a node is taken back whatever has become of the run. The run's guard sees to it, a process of its own
-    /// that outlives a killed run; on machines a timer of the node itself does too, which needs neither.
+    /// When a change of a node is to be taken back whatever has become of the run. On machines a timer of the node itself sees
+    /// to it. A container has none: after a run that was killed the next `test`, or an `up` that completes, takes it back.
     pub lease: Option<Timestamp>,
     /// What the API server made of each field; none as long as that is not known. With it, a field that somebody else
     /// has changed since is left alone; without it, every field goes back.
