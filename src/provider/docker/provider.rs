@@ -100,7 +100,9 @@ impl Provider for DockerProvider {
     }
 
     async fn node_image(&self, images: &[String]) -> Result<Option<Decision<String>>> {
-        Ok(Some(match self.lacking(images).await?.len() {
+        // what is kept is named after the image it came from, which has to be there to be asked
+        let needed = [images, std::slice::from_ref(&self.nodes.image)].concat();
+        Ok(Some(match self.lacking(&needed).await?.len() {
             0 => Decision::Made(self.image_of_nodes(images).await?),
             _ => Decision::Later("when the engine has the images that one may be kept with".into()),
         }))
