@@ -64,7 +64,11 @@ impl Explain for Unwell {
 pub async fn run(context: &Context, args: StatusArgs) -> Result<u8> {
     let Target { profile, why } = cluster::existing(&args.profile)?;
     let session = cluster::session(profile, None, None)?;
-    let status = look(&session, why.to_string()).await?;
+    // for a moment the engine lists a container as running that has stopped: what fails is looked at once more
+    let status = match look(&session, why.to_string()).await {
+        Err(_) => look(&session, why.to_string()).await?,
+        found => found?,
+    };
     let problems = status.problems.len();
     context.result(&status, || text(&status))?;
     match problems {
