@@ -251,9 +251,9 @@ fn bare_hosts_become_a_cluster_survive_a_reboot_and_are_bare_again() {
 
     // a pod's connection whose other end fell silent outlives the pod, and would hold its network namespace for minutes
     let silent = format!(
-        "ns=$(ip netns list | awk '/^cni-/ {{print $1; exit}}')
-         ip netns exec $ns bash -c 'exec 3<>/dev/tcp/{}/22; iptables -I INPUT -j DROP; echo lost >&3'
-         ip netns exec $ns grep -c ' 04 ' /proc/net/tcp",
+        "every() {{ for ns in $(ip netns list | awk '/^cni-/ {{print $1}}'); do ip netns exec $ns \"$@\" 2>/dev/null; done; }}
+         every timeout 5 bash -c 'exec 3<>/dev/tcp/{}/22; iptables -I INPUT -j DROP; echo lost >&3'
+         every grep -c ' 04 ' /proc/net/tcp | awk '{{count += $1}} END {{print count + 0}}'",
         address(2)
     );
     assert!(on(2, &silent).parse::<u32>().is_ok_and(|waiting| waiting > 0), "a connection waits to be closed");
@@ -328,11 +328,11 @@ fn connections_break_and_hosts_go_away() {
     eventually("copying has begun", Duration::from_secs(30), || on(2, "ls -A /usr/local/bin").contains("hearth-part"));
     on(2, "pkill -KILL -f 'sshd: root@'");
     // and once more while images stream into its runtime
-    eventually("images are on their way", Duration::from_secs(60), || on(2, "pgrep -x ctr") != "");
+    eventually("images are on their way", Duration::from_secs(60), || !on(2, "pgrep -x ctr").is_empty());
     on(2, "pkill -KILL -f 'sshd: root@'");
     // sshd restarts on n3, and n1 loses its connections while kubeadm is at work
     on(3, "systemctl restart ssh");
-    eventually("kubeadm is at work", Duration::from_secs(60), || on(1, "pgrep -x kubeadm") != "");
+    eventually("kubeadm is at work", Duration::from_secs(60), || !on(1, "pgrep -x kubeadm").is_empty());
     on(1, "pkill -KILL -f 'sshd: root@'");
     let code = run.wait().unwrap().code();
     eprintln!("  cut four times: exit {code:?}");
