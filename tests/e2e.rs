@@ -264,6 +264,8 @@ fn bad_input_costs_nothing() {
     };
     up(&["--set", "spec.provider.docker.image=registry.invalid/nobody/node:v1"], 40, "registry.invalid/nobody/node:v1");
     up(&["--set", "spec.components.metallb.pool=10.1.2.3-10.1.2.9"], 10, "10.1.2.3-10.1.2.9");
+    // without a network there was nothing to hold the pool against before the run began
+    world.hearth(&["down", "--name", "e2e-bad", "--yes"]).expect(0);
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port();
     up(&["--set", &format!("spec.provider.docker.apiPort={port}")], 20, &port.to_string());
