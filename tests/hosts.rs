@@ -393,16 +393,23 @@ fn what_is_not_ours_is_not_touched() {
     on(2, "rm -r /var/lib/etcd /var/lib/containerd");
     unchanged(&stock(), &before);
 
-    // files where the cluster's own go, and an empty folder with what mkfs leaves
+    // files where the cluster's own go, and an empty folder with what mkfs leaves; where mounts are not shared, as on n2 and on
+    // any container that was restarted, the kubelet mounts its folder upon itself, and what others mount there is in that mount
+    on(3, "mount --make-rshared /");
     on(
         2,
-        "mkdir -p /etc/containerd /opt/cni/bin /var/lib/kubelet/lost+found /root/precious; echo gold >/root/precious/f
+        "mount --make-rprivate /; mkdir -p /etc/containerd /opt/cni/bin /var/lib/kubelet/lost+found /root/precious; echo gold >/root/precious/f
          echo '# mine' | tee /etc/containerd/config.toml /etc/crictl.yaml /opt/cni/bin/ptp >/usr/local/bin/ctr
          chmod 711 /usr/local/bin/ctr; ln -s /bin/true /usr/local/bin/kubectl",
     );
     let mine = stock();
     world.hearth(&up).expect(0);
     assert!(on(2, "ctr --version").contains("containerd"), "ours is in place");
+    assert_eq!(on(2, "grep -c ' /var/lib/kubelet ' /proc/self/mountinfo"), "1", "the kubelet has mounted it");
+    on(
+        3,
+        "mkdir -p '/var/lib/kubelet/my data' /root/precious; echo gold >/root/precious/f; mount --bind /root/precious '/var/lib/kubelet/my data'",
+    );
     on(
         2,
         "mkdir -p '/var/lib/kubelet/my data' /var/lib/containerd/disk /var/lib/cni/networks/podman /opt/stacks
@@ -419,9 +426,16 @@ fn what_is_not_ours_is_not_touched() {
          printf '#!/bin/sh\n' >/usr/local/bin/kubelet.new; chmod 755 /usr/local/bin/kubelet.new; mv /usr/local/bin/kubelet.new /usr/local/bin/kubelet",
     );
     let down = world.hearth(&["down", "-f", &plain, "--yes"]).expect(0);
-    for kept in ["n2: /var/lib/kubelet/my data is mounted", "n2: /usr/local/bin/kubelet is not the program that was installed"] {
+    for kept in [
+        "n2: /var/lib/kubelet/my data is mounted",
+        "n2: /var/lib/containerd/disk is mounted",
+        "n2: /usr/local/bin/kubelet is not the program that was installed",
+        "n3: /var/lib/kubelet/my data is mounted",
+    ] {
         assert!(down.out.contains(kept), "{kept}: {}", down.out);
     }
+    let still = "cat '/var/lib/kubelet/my data/f'; ls -A /var/lib/kubelet; umount '/var/lib/kubelet/my data'; rm -r /var/lib/kubelet /root/precious";
+    assert_eq!(on(3, still), "gold\nmy data");
     assert_eq!(
         on(2, "cat /root/precious/f '/var/lib/kubelet/my data/f' /var/lib/containerd/disk/f /usr/local/bin/ctr"),
         "gold\ngold\ngold\n# mine"
@@ -458,7 +472,7 @@ fn what_is_not_ours_is_not_touched() {
     // and what this test did is taken back
     on(
         2,
-        "umount '/var/lib/kubelet/my data' /var/lib/containerd/disk; ip link delete d0; ip netns delete cni-podman; ip link delete vethpod
+        "umount '/var/lib/kubelet/my data' /var/lib/kubelet /var/lib/containerd/disk; mount --make-rshared /; ip link delete d0; ip netns delete cni-podman; ip link delete vethpod
          ip route delete 198.51.100.0/24; iptables -t nat -F POSTROUTING; iptables -t nat -F OUTPUT
          for chain in CNI-podman1 CNI-HOSTPORT-DNAT CNI-DN-theirs; do iptables -t nat -F $chain; done
          for chain in CNI-podman1 CNI-HOSTPORT-DNAT CNI-DN-theirs; do iptables -t nat -X $chain; done; sed -i '$d' /etc/motd; umount /run/netns

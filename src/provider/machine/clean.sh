@@ -28,8 +28,18 @@ find /sys/fs/cgroup -depth -type d -path '*/kubepods.slice*' -exec rmdir {} + 2>
 ours
 # as the kernel writes the names of mounts; one with a line break stays as it is, and so does what leads to it
 decode() { sed 's/\\040/ /g; s/\\011/	/g; s/\\043/#/g; s/\\134/\\/g'; }
+all_mounts() { awk '{print $5}' /proc/self/mountinfo | decode; }
+# A lazy unmount takes along whatever is mounted below: ours that have others' in them stay (the kubelet's mount of its own folder).
+stay=
 for try in 1 2 3; do
-  own_mounts | decode | sort -r | while IFS= read -r path; do had mount "$path" || umount -l "$path" 2>/dev/null; done
+  own=$newline$(own_mounts | decode)$newline
+  others=$newline$(all_mounts | while IFS= read -r path; do case $own in *"$newline$path$newline"*) ;; *) echo "$path" ;; esac; done)
+  stay=$newline$(own_mounts | decode | sort -r | while IFS= read -r path; do
+    case $others in
+      *"$newline$path/"*) echo "$path" ;;
+      *) had mount "$path" || umount -l "$path" 2>/dev/null ;;
+    esac
+  done)$newline
 done
 own_netns | while read -r name; do had netns "$name" || ip netns delete "$name"; done
 # a namespace can live on for minutes, held by connections of processes that are gone: its interface on this side is deleted here
@@ -71,9 +81,10 @@ for path in $PROGRAMS; do
 done
 
 ours
-mounts=$newline$(awk '{print $5}' /proc/self/mountinfo | decode)$newline
+mounts=$newline$(all_mounts)$newline
 # Removes $1 and what is below it, but for what is mounted and what leads there.
 remove() {
+  case $stay in *"$newline$1$newline"*) empty "$1"; return ;; esac
   case $mounts in
     *"$newline$1$newline"*) echo "$1 is mounted" ;;
     *"$newline$1/"*) empty "$1" ;;
