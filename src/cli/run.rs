@@ -8,14 +8,14 @@ use super::args::LogFormat;
 use super::{Context, UsageError};
 use crate::engine::{self, Cancel, Options, Outcome, Reason, Stopped, interrupt};
 use crate::error::{Family, Result, chain};
-use crate::event::{Collector, Direction, Event, Events, LogSink, RunOutcome, Sink, StepOutcome};
+use crate::event::{Collector, Direction, Event, Events, LogSink, RunOutcome, Sink};
 use crate::graph::Plan;
 use crate::journal::Journal;
 use crate::journal::steps::{Phase, StepEntry, cut_off};
 use crate::provider::Leases;
 use crate::state::{Lock, RunId, StateError};
 use crate::steps::{Session, StepKind, Steps};
-use crate::ui::{Display, JsonLines, Verbosity, logging, timing_table};
+use crate::ui::{Display, JsonLines, Verbosity, logging, milestones, timing_table};
 
 /// A run that holds the cluster's lock.
 pub struct Run {
@@ -121,10 +121,7 @@ impl Run {
             tokio::time::sleep(timeout).await;
             late.cancel(Reason::Overtime(timeout));
         });
-        let outcome = match direction {
-            Direction::Apply => engine::run(plan, &actor, &options, &self.events, &self.cancel).await,
-            Direction::Undo => engine::undo(plan, &actor, &options, &self.events, &self.cancel).await,
-        };
+        let outcome = engine::run(plan, direction, &actor, &options, &self.events, &self.cancel).await;
         deadline.abort();
         outcome
     }
@@ -167,7 +164,7 @@ fn outcome<T>(done: &Result<T>) -> RunOutcome {
     }
 }
 
-/// The timing table, and when the application answered.
+/// The timing table, and when what people wait for was there.
 fn summary(context: &Context, collector: &Collector) {
     let records = collector.records();
     if context.output.log_format == LogFormat::Text
@@ -175,11 +172,7 @@ fn summary(context: &Context, collector: &Collector) {
     {
         context.printer.err(table);
     }
-    for record in &records {
-        if let Event::StepFinished { id, outcome: StepOutcome::Applied, .. } = &record.event
-            && id.as_str() == "gateway"
-        {
-            context.printer.err(format!("first 200 after {:.1} s", record.at));
-        }
+    for line in milestones(&records) {
+        context.printer.err(line);
     }
 }

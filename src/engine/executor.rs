@@ -35,27 +35,18 @@ impl Default for Options {
     }
 }
 
-/// Runs `plan`: each step is checked, and applied when it needs to be, once everything it depends on is done.
-/// The first failure or a cancellation stops the start of further steps.
+/// Runs `plan` in one direction. To apply it, each step is checked, and applied when it needs to be, once everything it
+/// depends on is done; the first failure or a cancellation stops the start of further steps. To undo it, every step is
+/// taken back, dependents first; errors do not stop that: everything that can be undone is.
 pub async fn run<K: Kind, A: Actor<K>>(
     plan: &Plan<K>,
+    direction: Direction,
     actor: &Arc<A>,
     options: &Options,
     events: &Events,
     cancel: &Cancel,
 ) -> Outcome {
-    Executor::new(plan, Direction::Apply, actor, options, events, cancel).run().await
-}
-
-/// Takes back every step of `plan`, dependents first. Errors do not stop it: everything that can be undone is.
-pub async fn undo<K: Kind, A: Actor<K>>(
-    plan: &Plan<K>,
-    actor: &Arc<A>,
-    options: &Options,
-    events: &Events,
-    cancel: &Cancel,
-) -> Outcome {
-    Executor::new(plan, Direction::Undo, actor, options, events, cancel).run().await
+    Executor::new(plan, direction, actor, options, events, cancel).run().await
 }
 
 /// A step in the order of the run, whichever way it goes.
@@ -172,6 +163,7 @@ impl<'a, K: Kind, A: Actor<K>> Executor<'a, K, A> {
             stage: node.step.kind.stage().to_owned(),
             target: node.step.kind.target().map(str::to_owned),
             after,
+            milestone: node.step.kind.milestone().map(str::to_owned),
         });
         self.events.emit(Event::PlanStarted { direction: self.direction, steps: info.collect() });
     }

@@ -2,8 +2,8 @@
 //! and events. It knows no step by name.
 //!
 //! [`run`] checks each step and applies it when needed; after a failure or a cancellation it starts nothing
-//! new and lets what runs finish. Running it again resumes: satisfied steps are passed over. [`undo`] goes
-//! the other way and collects errors instead of stopping. [`check_all`] only looks.
+//! new and lets what runs finish. Running it again resumes: satisfied steps are passed over. Undone, a plan is taken
+//! back from its end, and errors are collected instead of stopping. [`check_all`] only looks.
 //!
 //! Not supported: a step that yields a value to another one. What a later step needs it reads from the live world.
 
@@ -19,7 +19,7 @@ mod tests;
 use std::future::Future;
 
 pub use check::check_all;
-pub use executor::{Options, run, undo};
+pub use executor::{Options, run};
 pub use interrupt::{Cancel, Reason};
 pub use outcome::{Outcome, StepError, StepFailure};
 pub use stopped::Stopped;

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::*;
 use crate::error::{Explain, Family, chain};
-use crate::event::{Collector, Event, Events, Record, Sinks, StepOutcome};
+use crate::event::{Collector, Direction, Event, Events, Record, Sinks, StepOutcome};
 use crate::graph::{Class, Kind, Plan, StepId, StepLimits};
 use crate::journal::steps::{Phase, StepEntry};
 use crate::journal::{Journal, standing};
@@ -163,11 +163,11 @@ impl Lab {
     }
 
     async fn run(&self, plan: &Plan<Make>) -> Outcome {
-        run(plan, &self.world, &self.options, &self.events, &self.cancel).await
+        run(plan, Direction::Apply, &self.world, &self.options, &self.events, &self.cancel).await
     }
 
     async fn undo(&self, plan: &Plan<Make>) -> Outcome {
-        undo(plan, &self.world, &self.options, &self.events, &self.cancel).await
+        run(plan, Direction::Undo, &self.world, &self.options, &self.events, &self.cancel).await
     }
 
     fn entries(&self) -> Vec<StepEntry> {

@@ -27,6 +27,9 @@ pub struct StepInfo {
     pub target: Option<String>,
     /// Steps it waits for, in the plan's direction.
     pub after: Vec<StepId>,
+    /// What people wait for and have once it is applied, a fragment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub milestone: Option<String>,
 }
 
 /// How a step ended.

@@ -37,6 +37,10 @@ pub trait Kind: Clone + Send + Sync + Serialize + 'static {
     fn interruptible(&self) -> bool {
         false
     }
+    /// What people wait for and have once it is done, for example "first 200"; said with its time when the run is over.
+    fn milestone(&self) -> Option<&'static str> {
+        None
+    }
 }
 
 /// How long and how often a step is tried.

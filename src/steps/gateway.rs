@@ -17,6 +17,7 @@ impl Act for Gateway {
     const CLASS: Class = Class::InPlace;
     const LIMITS: StepLimits = StepLimits::USUAL;
     const WAITS: bool = true;
+    const MILESTONE: Option<&'static str> = Some("first 200");
 
     fn sentence(&self) -> String {
         "Wait for the first 200 through the gateway".into()

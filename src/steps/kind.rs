@@ -39,8 +39,8 @@ impl Stage {
     }
 }
 
-/// A step, whole: what it carries is the struct that implements this. Nothing here has a default, so that a step that
-/// leaves something out does not compile. Every check reads the live world; every apply and every undo may be repeated.
+/// A step, whole: what it carries is the struct that implements this. Nothing that a run depends on has a default, so
+/// that a step that leaves something out does not compile. Every check reads the live world; every apply and every undo may be repeated.
 pub trait Act: Clone + PartialEq + Serialize + DeserializeOwned + Send + Sync + 'static {
     /// Where it stands in a printed plan.
     const STAGE: Stage;
@@ -50,6 +50,8 @@ pub trait Act: Clone + PartialEq + Serialize + DeserializeOwned + Send + Sync + 
     const LIMITS: StepLimits;
     /// Whether it only waits: it takes no slot of the limits, and is dropped as soon as the run is cancelled.
     const WAITS: bool;
+    /// What people wait for and have once it is done, a fragment; most steps are nothing of the kind.
+    const MILESTONE: Option<&'static str> = None;
 
     /// What it will do, one sentence in the imperative without a full stop.
     fn sentence(&self) -> String;
@@ -170,6 +172,12 @@ macro_rules! steps {
             fn interruptible(&self) -> bool {
                 match self {
                     $(StepKind::$name(_) => <$name as Act>::WAITS,)+
+                }
+            }
+
+            fn milestone(&self) -> Option<&'static str> {
+                match self {
+                    $(StepKind::$name(_) => <$name as Act>::MILESTONE,)+
                 }
             }
         }

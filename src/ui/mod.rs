@@ -21,4 +21,4 @@ pub use failure::failure;
 pub use json_lines::JsonLines;
 pub use printer::{Printer, Verbosity};
 pub use progress::Display;
-pub use timing::timing_table;
+pub use timing::{milestones, timing_table};

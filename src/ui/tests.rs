@@ -80,6 +80,7 @@ fn story() -> Vec<Record> {
         stage: if id == "api" { "Cluster".into() } else { "Nodes".into() },
         target: None,
         after: after.iter().map(|id| StepId::from(*id)).collect(),
+        milestone: ["one", "two"].contains(&id).then(|| format!("answer of `{id}`")),
     };
     let steps = vec![
         info("network", "Create network `kind`", &[]),
@@ -172,6 +173,11 @@ fn timings() {
      *  Start node `two`   4.0 s  6.0 s  ░░░░░███████
     ");
     assert_eq!(timing_table(&story()[..3], 60, true), None);
+}
+
+#[test]
+fn a_milestone_is_said_once_it_is_reached() {
+    assert_eq!(milestones(&story()), ["answer of `one` after 4.0 s"], "the other step failed");
 }
 
 #[test]

@@ -59,6 +59,22 @@ pub fn timing_table(records: &[Record], width: usize, all: bool) -> Option<Strin
     Some(table.trim_fmt())
 }
 
+/// What people waited for and now have, a line each: "first 200 after 41.3 s", from the run's start.
+pub fn milestones(records: &[Record]) -> Vec<String> {
+    let plans = records.iter().filter_map(|record| match &record.event {
+        Event::PlanStarted { steps, .. } => Some(steps),
+        _ => None,
+    });
+    let awaited: Vec<(&StepId, &String)> =
+        plans.flatten().filter_map(|step| Some((&step.id, step.milestone.as_ref()?))).collect();
+    let said = records.iter().filter_map(|record| {
+        let Event::StepFinished { id, outcome: StepOutcome::Applied, .. } = &record.event else { return None };
+        let (_, what) = awaited.iter().find(|(step, _)| *step == id)?;
+        Some(format!("{what} after {:.1} s", record.at))
+    });
+    said.collect()
+}
+
 /// Steps that were applied or failed, by start.
 fn rows<'a>(steps: &'a [StepInfo], records: &[Record]) -> Vec<Row<'a>> {
     let zero = records[0].at;
