@@ -1,10 +1,11 @@
 //! What a comparison comes to: its line in a report's summary.
 
+use super::estimate::{bounds, places, short};
 use super::model::{Kind, Line, Verdict};
-use super::number::{SPACE, decimals, interval, signed, typeset};
+use super::number::{SPACE, signed, typeset};
 use super::terminal;
-use crate::compare::record::{Comparison, Estimate, MetricRecord};
-use crate::compare::{self, Metric};
+use crate::compare;
+use crate::compare::record::Comparison;
 
 /// How a comparison ended, among all kinds of results.
 fn verdict(of: &Comparison) -> Verdict {
@@ -27,9 +28,8 @@ pub fn line(of: &Comparison, index: usize, id: String) -> Line {
     let (key, bound) = match (primary, estimate) {
         (Some(metric), Some(estimate)) => {
             let places = places(metric);
-            let (low, high) = ends(estimate);
             let key = format!("{} {}{SPACE}ms", short(metric.metric), signed(estimate.value, places));
-            (key, format!("({:.0}{SPACE}% interval {})", estimate.level * 100.0, interval(low, high, places)))
+            (key, format!("({})", bounds(estimate, places)))
         }
         _ => (String::new(), sentence.clone()),
     };
@@ -62,22 +62,4 @@ fn headline(of: &Comparison, verdict: Verdict) -> String {
         Verdict::Inconclusive => format!("{subject} may or may not have changed"),
         _ => format!("{} has no verdict", of.name),
     }
-}
-
-/// `p99`.
-pub fn short(metric: Metric) -> &'static str {
-    metric.name().trim_start_matches("latency.")
-}
-
-/// Both ends; one that the data do not bound is infinite.
-pub fn ends(estimate: &Estimate) -> (f64, f64) {
-    (estimate.low.unwrap_or(f64::NEG_INFINITY), estimate.high.unwrap_or(f64::INFINITY))
-}
-
-/// Decimals that show two digits of a metric's half-width.
-pub fn places(metric: &MetricRecord) -> usize {
-    metric.estimate.as_ref().map_or(2, |estimate| {
-        let (low, high) = ends(estimate);
-        decimals((high - low) / 2.0)
-    })
 }

@@ -2,9 +2,11 @@
 
 use std::fmt::{self, Write};
 
+use super::estimate::{bounds, places};
 use super::model::Report;
+use super::number::{SPACE, signed};
 use super::terminal;
-use crate::compare::record::{Comparison, Estimate};
+use crate::compare::record::Comparison;
 use crate::scenario::record::{
     Amount, AssertionRecord, ControlRecord, Fact, Facts, FaultRecord, ObservationRecord, PartRecord, RunRecord, TrialRecord,
     Verdict,
@@ -52,7 +54,10 @@ fn write_comparison(out: &mut String, of: &Comparison) -> fmt::Result {
     let value = |ms: Option<f64>| ms.map_or("not known".to_owned(), time);
     for metric in &of.metrics {
         let (difference, interval) = match &metric.estimate {
-            Some(estimate) => (format!("{:+.3} ms", estimate.value), interval(estimate)),
+            Some(estimate) => {
+                let places = places(metric);
+                (format!("{}{SPACE}ms", signed(estimate.value, places)), bounds(estimate, places))
+            }
             None => ("none".into(), metric.not_judged.clone().unwrap_or_default()),
         };
         let verdict = metric.verdict.map_or("not judged", |verdict| verdict.name());
@@ -64,12 +69,6 @@ fn write_comparison(out: &mut String, of: &Comparison) -> fmt::Result {
         "\n{} of {} windows void. Declared before the first request, sha256 `{}`.\n",
         of.void.windows, of.void.of, of.declaration.sha256
     )
-}
-
-/// `95 %: -0.120 to +0.340 ms`; an end that the data do not bound is open.
-fn interval(of: &Estimate) -> String {
-    let end = |end: Option<f64>| end.map_or("open".to_owned(), |end| format!("{end:+.3}"));
-    format!("{:.0} %: {} to {} ms", of.level * 100.0, end(of.low), end(of.high))
 }
 
 fn write_run(out: &mut String, run: &RunRecord) -> fmt::Result {

@@ -7,6 +7,7 @@
 mod comparison;
 mod csv;
 mod environment;
+mod estimate;
 mod html;
 mod junit;
 mod markdown;

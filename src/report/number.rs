@@ -94,9 +94,10 @@ pub fn signed(value: f64, decimals: usize) -> String {
     if value > 0.0 && !zero { format!("+{text}") } else { text }
 }
 
-/// `−1.61 to −1.05`.
+/// `−1.61 to −1.05`; an end that is infinite is open.
 pub fn interval(low: f64, high: f64, decimals: usize) -> String {
-    format!("{} to {}", signed(low, decimals), signed(high, decimals))
+    let end = |end: f64| if end.is_infinite() { "open".to_owned() } else { signed(end, decimals) };
+    format!("{} to {}", end(low), end(high))
 }
 
 /// How many decimals show an interval of this half-width with two digits of it.
@@ -253,6 +254,7 @@ mod tests {
             ["−1.32", "+0.47", "0.00", "0.00"]
         );
         assert_eq!(interval(-0.451, 0.47, 2), "−0.45 to +0.47");
+        assert_eq!(interval(f64::NEG_INFINITY, 0.47, 2), "open to +0.47");
         assert_eq!([count(0), count(999), count(24_000), count(1_234_567)], ["0", "999", "24,000", "1,234,567"]);
         assert_eq!(fixed(-12_345.678, 1), "−12,345.7");
         assert_eq!([words(0), words(5), words(13)], ["no", "five", "13"]);

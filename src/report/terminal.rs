@@ -2,9 +2,10 @@
 
 use std::fmt::Write;
 
+use super::estimate::{ends, places, short};
 use super::number::{SPACE, decimals, fixed, interval, signed};
 use super::sentence::{self, Measured};
-use crate::compare::record::{Comparison, Estimate, MetricRecord};
+use crate::compare::record::Comparison;
 use crate::compare::{Metric, Verdict};
 
 /// Columns of the drawing.
@@ -67,18 +68,7 @@ fn reason(of: &Comparison) -> &str {
 
 /// `p99 latency`.
 fn words(metric: Metric) -> String {
-    format!("{} latency", metric.name().trim_start_matches("latency."))
-}
-
-fn ends(estimate: &Estimate) -> (f64, f64) {
-    (estimate.low.unwrap_or(f64::NEG_INFINITY), estimate.high.unwrap_or(f64::INFINITY))
-}
-
-fn places(metric: &MetricRecord) -> usize {
-    metric.estimate.as_ref().map_or(2, |estimate| {
-        let (low, high) = ends(estimate);
-        decimals((high - low) / 2.0)
-    })
+    format!("{} latency", short(metric))
 }
 
 /// A span of time in words.
@@ -96,7 +86,7 @@ fn table(text: &mut String, of: &Comparison) {
     let head = format!("{level:.0}{SPACE}% interval");
     let _ = writeln!(text, "{:<12} {a:>10} {b:>10} {:>10}  {head:<20} verdict", "ms", "difference");
     for metric in &of.metrics {
-        let name = metric.metric.name().trim_start_matches("latency.");
+        let name = short(metric.metric);
         let name = if metric.primary { format!("{name} *") } else { name.to_owned() };
         let Some(estimate) = &metric.estimate else {
             let _ = writeln!(text, "{name:<12} not judged: {}", metric.not_judged.as_deref().unwrap_or("nothing was measured"));
@@ -142,7 +132,7 @@ fn drawing(text: &mut String, of: &Comparison) {
         line[column(low)] = if low < -reach { '◀' } else { '├' };
         line[column(high)] = if high > reach { '▶' } else { '┤' };
         line[column(estimate.value)] = '●';
-        let name = metric.metric.name().trim_start_matches("latency.");
+        let name = short(metric.metric);
         let _ = writeln!(text, "{name:<12} {}", line.into_iter().collect::<String>().trim_end());
     }
 }

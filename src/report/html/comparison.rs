@@ -6,7 +6,7 @@ use super::figure::checks::Check;
 use super::figure::{self, Head};
 use super::{Heading, Key, Page, header};
 use crate::compare::record::Comparison;
-use crate::report::comparison::{ends, places, short};
+use crate::report::estimate::{ends, places, short};
 use crate::report::model::{Line, Verdict};
 use crate::report::number::{clock, count, fixed, interval, plain, signed, typeset};
 use crate::report::sentence::of as part_of;

@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use super::{Head, figure, missing};
 use crate::compare::record::{Comparison, Estimate, MetricRecord, PhaseRecord};
 use crate::compare::{Metric, Verdict};
-use crate::report::comparison::{ends, places, short};
+use crate::report::estimate::{ends, places, short};
 use crate::report::html::scale::{Linear, with_sign};
 use crate::report::html::svg::{Anchor, Svg, X};
 use crate::report::html::table::{Table, numbers, text, words};

@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use super::{Head, figure, missing};
 use crate::compare::record::Comparison;
-use crate::report::comparison::ends;
+use crate::report::estimate::ends;
 use crate::report::html::Page;
 use crate::report::html::scale::{Linear, with_sign};
 use crate::report::html::svg::{ACROSS, Anchor, Caption, Frame, Svg, X, polyline};

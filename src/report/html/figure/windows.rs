@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use super::{Head, Stop, figure, missing, scrubber};
 use crate::compare::Metric;
 use crate::compare::record::{ArmWindow, Comparison, WindowRecord};
-use crate::report::comparison::{ends, short};
+use crate::report::estimate::{ends, short};
 use crate::report::html::Page;
 use crate::report::html::scale::{Linear, Log, with_sign};
 use crate::report::html::svg::{Anchor, Caption, Frame, Svg, X};
