@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::margin::Margin;
 use super::metric::Metric;
+use crate::input::ApiVersion;
 use crate::quantity::{Rate, Share, Span};
 
 /// Two ways to the same service, and the question which one is faster.
@@ -22,14 +23,6 @@ pub struct ComparisonFile {
     pub metadata: Metadata,
     /// What is compared, and how.
     pub spec: Spec,
-}
-
-/// Version of this format.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-pub enum ApiVersion {
-    /// The first one.
-    #[serde(rename = "hearth.dev/v1alpha1")]
-    V1alpha1,
 }
 
 /// Kind of this document.

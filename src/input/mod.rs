@@ -25,6 +25,7 @@ mod scalar;
 mod schema;
 mod suggest;
 mod tree;
+mod version;
 
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
@@ -32,6 +33,7 @@ use serde::de::DeserializeOwned;
 pub use layers::{Layer, Located, load_layers, load_with};
 pub use problem::{Location, Problem, Problems};
 pub use schema::schema_of;
+pub use version::ApiVersion;
 
 /// Reads one user file strictly. `file_name` is only for messages.
 ///

@@ -5,6 +5,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{Cni, Components, HostKeys, Role};
+use crate::input::ApiVersion;
 
 /// Default of `spec.kubernetes.version`.
 pub const VERSION: &str = "v1.36.4";
@@ -32,14 +33,6 @@ pub struct ClusterProfile {
     pub metadata: Metadata,
     /// What it is made of.
     pub spec: Spec,
-}
-
-/// Version of this format.
-#[derive(Debug, Deserialize, JsonSchema)]
-pub enum ApiVersion {
-    /// The first one.
-    #[serde(rename = "hearth.dev/v1alpha1")]
-    V1alpha1,
 }
 
 /// Kind of this document.

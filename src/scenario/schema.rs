@@ -10,6 +10,7 @@ use super::expect::Expectation;
 use super::fault::Fault;
 use super::observe::Observe;
 use super::steady::SteadyState;
+use crate::input::ApiVersion;
 use crate::quantity::{Rate, Share, Span};
 
 /// What is proven: a steady state, load, faults while it runs, and what has to be true of it all.
@@ -27,14 +28,6 @@ pub struct ScenarioFile {
     pub metadata: Metadata,
     /// What happens, and what has to come of it.
     pub spec: Spec,
-}
-
-/// Version of this format.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-pub enum ApiVersion {
-    /// The first one.
-    #[serde(rename = "hearth.dev/v1alpha1")]
-    V1alpha1,
 }
 
 /// Kind of this document.
