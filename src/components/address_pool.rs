@@ -8,7 +8,7 @@ use ipnet::Ipv4Net;
 
 use crate::decision::Choice;
 use crate::error::{Explain, Family};
-use crate::profile::AddressRange;
+use crate::profile::{AddressRange, Pool};
 
 /// Where a pool begins within the last 256 addresses of its network, when nothing is in the way.
 const PREFERRED: u32 = 200;
@@ -119,7 +119,26 @@ pub fn plan(network: Ipv4Net, used: &[Ipv4Addr], taken: &[AddressRange], size: u
 }
 
 /// Addresses that components ask of a pool that the profile gives: the gateway's.
-pub const SERVICES: u32 = 1;
+const SERVICES: u32 = 1;
+
+/// Holds what the profile says of its pool against the network as it is: a range that it gives has to fit, and where one
+/// is to be chosen there has to be room. `recorded` is the pool that the cluster has already.
+///
+/// # Errors
+/// What is wrong.
+pub fn fits(
+    pool: Pool,
+    network: Ipv4Net,
+    used: &[Ipv4Addr],
+    taken: &[AddressRange],
+    recorded: Option<AddressRange>,
+) -> Result<(), PoolError> {
+    match (pool, recorded) {
+        (Pool::Range(range), _) => check(range, network, used, taken, SERVICES),
+        (Pool::Auto, Some(_)) => Ok(()),
+        (Pool::Auto, None) => plan(network, used, taken, AUTOMATIC_SIZE).map(|_| ()),
+    }
+}
 
 /// Holds a pool that the profile gives against the live network; `needed` is the number of addresses that will be
 /// asked of it.

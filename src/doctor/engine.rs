@@ -4,7 +4,7 @@ use super::facts::{Engine, Facts};
 use super::finding::Finding;
 use crate::components::address_pool;
 use crate::error::{Explain, Family, chain};
-use crate::profile::{DockerNodes, Pool, Profile};
+use crate::profile::{DockerNodes, Profile};
 use crate::provider::docker::{DockerError, Unreachable};
 
 /// The engine cannot be asked anything.
@@ -89,12 +89,7 @@ pub(super) fn port_taken(facts: &Facts, engine: &Engine, docker: &DockerNodes) -
 pub(super) fn pool(profile: &Profile, engine: &Engine) -> Option<Finding> {
     let pool = profile.components.metallb.as_ref()?.pool;
     let view = &engine.network.as_ref()?.view;
-    let checked = match (pool, view.own) {
-        (Pool::Range(range), _) => address_pool::check(range, view.subnet, &view.used, &view.taken, address_pool::SERVICES),
-        (Pool::Auto, Some(_)) => Ok(()),
-        (Pool::Auto, None) => address_pool::plan(view.subnet, &view.used, &view.taken, address_pool::AUTOMATIC_SIZE).map(|_| ()),
-    };
-    let error = checked.err()?;
+    let error = address_pool::fits(pool, view.subnet, &view.used, &view.taken, view.own).err()?;
     let finding = Finding::error("address-pool", "The load balancer's addresses do not fit the network").family(error.family());
     Some(finding.evidence(error.to_string()).fix(error.hint().unwrap_or_default()))
 }

@@ -34,12 +34,10 @@ impl Act for Network {
     async fn apply(&self, session: &Session, _: &Progress) -> Result<()> {
         let docker = session.provider.docker()?;
         docker.create_network().await?;
-        let misfit = match (session.given_pool(), session.provider.network().await?) {
-            (Some(given), Some(network)) => {
-                address_pool::check(given, network.subnet, &network.used, &network.taken, address_pool::SERVICES).err()
-            }
-            _ => None,
-        };
+        let metallb = session.profile.components.metallb.as_ref();
+        let misfit = metallb
+            .zip(session.provider.network().await?)
+            .and_then(|(metallb, made)| address_pool::fits(metallb.pool, made.subnet, &made.used, &made.taken, made.own).err());
         // preflight had no network to hold the profile's pool against: nothing is made before it is known to fit
         if let Some(misfit) = misfit {
             docker.remove_network().await?;
