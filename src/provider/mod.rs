@@ -30,6 +30,9 @@ use crate::error::{Explain, Family, Result};
 use crate::profile::{AddressRange, NodeSpec, Role};
 use crate::progress::Progress;
 
+/// A shell function: `thaw PATTERN` lets frozen processes of pods go on.
+const THAW: &str = include_str!("thaw.sh");
+
 /// Where the nodes of one cluster come from: what differs between providers, and nothing else.
 pub trait Provider: Clone + Send + Sync + 'static {
     /// Its nodes.

@@ -16,7 +16,7 @@ use super::{
     CLUSTER_LABEL, DockerError, DockerNode, DockerProvider, Engine, NETWORK, OWNER_LABEL, POOL_LABEL, ROLE_LABEL, call, is_absent,
 };
 use crate::profile::{AddressRange, Role};
-use crate::provider::{Command, Node, Provider};
+use crate::provider::{Command, Node, Provider, THAW};
 
 /// A node container as the engine lists it.
 #[derive(Debug, Clone)]
@@ -97,13 +97,11 @@ impl DockerProvider {
             .map_err(call(format!("start container `{name}`")))
     }
 
-    /// Lets frozen processes of pods go on: under cgroup v1 a frozen process cannot be killed, and the engine would give up
-    /// waiting for it. runc freezes a container while it changes its limits, and may be interrupted. What is wrong with
-    /// the node comes out when it is removed.
+    /// Lets frozen processes of pods go on: the engine would give up waiting for those that cannot be killed. What is wrong
+    /// with the node comes out when it is removed.
     pub async fn thaw(&self, name: &str) {
-        let script = "find /sys/fs/cgroup -path '*kubepods*' -name freezer.state 2>/dev/null |
-            while read -r path; do echo THAWED 2>/dev/null >\"$path\" || true; done";
         if let Ok(node) = self.node(name).await {
+            let script = format!("{THAW}thaw '*kubepods*'");
             let _done_or_not = node.exec(Command::shell(script).timeout(Duration::from_secs(5))).await;
         }
     }

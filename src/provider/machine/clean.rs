@@ -6,7 +6,7 @@ use std::time::Duration;
 use ipnet::Ipv4Net;
 
 use super::{HOME, OWN, claim, places, script, stock};
-use crate::provider::{Command, Node, NodeError, SHA256};
+use crate::provider::{Command, Node, NodeError, SHA256, THAW};
 
 const SCRIPT: &str = include_str!("clean.sh");
 /// Exit status of the script: the host does not bear the cluster's mark.
@@ -57,5 +57,5 @@ pub(super) fn by_hand(cluster: &str, pod_subnet: Ipv4Net) -> String {
 }
 
 fn text() -> String {
-    [SHA256, &places::shell(), OWN, SCRIPT].concat()
+    [SHA256, &places::shell(), OWN, THAW, SCRIPT].concat()
 }

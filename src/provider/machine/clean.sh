@@ -16,11 +16,7 @@ systemctl disable --now kubelet.service hearth-routes.service containerd.service
 pkill -KILL -f '^(/usr/local/bin/containerd-shim-runc-v2 -namespace k8s.io|/usr/local/sbin/runc --root /run/containerd/)'
 # every process of every pod is in there
 systemctl kill --signal=KILL kubepods.slice >/dev/null 2>&1
-# runc freezes a container while it sets its limits; killed then, it leaves processes that cannot die (cgroup v1 and v2)
-find /sys/fs/cgroup -path '*/kubepods.slice/*' '(' -name freezer.state -o -name cgroup.freeze ')' 2>/dev/null |
-  while read -r path; do
-    case $path in */freezer.state) echo THAWED ;; *) echo 0 ;; esac 2>/dev/null >"$path"
-  done
+thaw '*/kubepods.slice/*'
 systemctl stop kubepods.slice kubepods-burstable.slice kubepods-besteffort.slice >/dev/null 2>&1
 # those that the kubelet made without systemd (controllers of cgroup v1)
 find /sys/fs/cgroup -depth -type d -path '*/kubepods.slice*' -exec rmdir {} + 2>/dev/null
