@@ -5,6 +5,7 @@ use std::collections::HashMap;
 
 use super::scenario;
 use super::style::{DIM, duration, paint, sentence};
+use super::visible::cut;
 use crate::event::{Direction, Event, Record, StepInfo, StepOutcome, Trial};
 use crate::graph::StepId;
 
@@ -12,6 +13,8 @@ use crate::graph::StepId;
 const VISIBLE_AFTER: f64 = 0.25;
 /// Something that runs is shown with what it waits for from then on, also when it has not said so itself.
 const SILENT_FOR: f64 = 2.0;
+/// Columns of a step's line that are neither its sentence nor its time nor what it waits for.
+const BESIDE_SENTENCE: usize = 8;
 const SPINNER: [&str; 8] = ["⣾", "⣽", "⣻", "⢿", "⡿", "⣟", "⣯", "⣷"];
 
 /// The state of a run.
@@ -193,8 +196,22 @@ impl Board {
         self.trial.as_ref().map(|view| (view.text(), view.since))
     }
 
-    /// All of it in at most `rows` lines, at the time `at`. `frame` counts redraws.
-    pub fn lines(&self, at: f64, frame: usize, rows: usize, colour: bool) -> Vec<String> {
+    /// A step that runs, on one line: where there is little room, its sentence leaves some to what it waits for.
+    fn line(&self, run: &Running, took: f64, columns: usize, colour: bool) -> String {
+        let said = if run.said.is_empty() && took < SILENT_FOR { "" } else { self.said(run) };
+        let took = duration(took);
+        let room = columns.saturating_sub(BESIDE_SENTENCE + took.chars().count());
+        let text = self.steps.get(&run.id).map_or(run.id.as_str(), |step| step.sentence.as_str());
+        let kept = match said.chars().count() {
+            0 => room,
+            said => room.saturating_sub(said + 2).max(room / 2),
+        };
+        let line = format!("{}  {}", sentence(&cut(text, kept), colour), paint(DIM, &took));
+        if said.is_empty() { line } else { format!("{line}  {}", paint(DIM, said)) }
+    }
+
+    /// All of it in at most `rows` lines for a terminal of so many `columns`, at the time `at`. `frame` counts redraws.
+    pub fn lines(&self, at: f64, frame: usize, (columns, rows): (usize, usize), colour: bool) -> Vec<String> {
         let spinner = SPINNER[frame % SPINNER.len()];
         if let Some((text, since)) = self.scenario_now() {
             return vec![format!("{spinner} {text}  {}", paint(DIM, &duration(at - since)))];
@@ -212,10 +229,7 @@ impl Board {
                     continue;
                 }
                 room -= 1;
-                let took = at - run.started;
-                let said = if run.said.is_empty() && took < SILENT_FOR { "" } else { self.said(run) };
-                let line = format!("    {spinner} {}  {}", self.sentence(&run.id, colour), paint(DIM, &duration(took)));
-                lines.push(if said.is_empty() { line } else { format!("{line}  {}", paint(DIM, said)) });
+                lines.push(format!("    {spinner} {}", self.line(run, at - run.started, columns, colour)));
             }
         }
         if !self.steps.is_empty() {

@@ -31,11 +31,11 @@ pub fn init(path: &Path, verbosity: Verbosity) -> Result<(), LoggingError> {
 
 /// Why there is no debug log.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum LoggingError {
     /// The file cannot be created.
     #[error("cannot write the debug log {path}", path = .path.display())]
     Open {
-        /// The log file.
         path: PathBuf,
         /// What the system said.
         source: io::Error,

@@ -1,4 +1,7 @@
-//! The only writer to the terminal: data on stdout, talk on stderr.
+//! The only writer to the terminal.
+//!
+//! Enters: events, results and questions. Leaves: data on stdout, talk on stderr, and the user's answer. Only the terminal and the
+//! debug log are touched.
 
 mod ask;
 mod board;

@@ -181,8 +181,9 @@ impl Sink for Display {
     fn tick(&mut self) {
         if self.printer.is_live() {
             self.frame += 1;
-            let rows = usize::from(terminal::size().1);
-            let lines = self.board.lines(self.now(), self.frame, rows, self.printer.colour());
+            let (columns, rows) = terminal::size();
+            let size = (columns.into(), rows.into());
+            let lines = self.board.lines(self.now(), self.frame, size, self.printer.colour());
             self.region.show(&lines);
         } else if self.printer.verbosity() > Verbosity::Quiet {
             self.remind();

@@ -4,34 +4,41 @@ use anstream::adapter::strip_str;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::Printer;
-use super::visible::visible;
+use super::terminal;
+use super::visible::{cut, visible};
 
-/// Lines below everything that was printed.
+/// Lines below everything that was printed. They are one value to the terminal: a redraw shows all of them as they are at one
+/// moment, or none of them anew.
 pub(super) struct Region {
     printer: Printer,
-    lines: Vec<ProgressBar>,
+    drawn: Option<ProgressBar>,
 }
 
 impl Region {
     /// No line yet.
     pub fn new(printer: Printer) -> Region {
-        Region { printer, lines: Vec::new() }
+        Region { printer, drawn: None }
     }
 
     /// Shows these lines instead of those before; each is cut at the terminal's edge.
     pub fn show(&mut self, lines: &[String]) {
-        while self.lines.len() > lines.len() {
-            let Some(line) = self.lines.pop() else { break };
-            line.finish_and_clear();
-            self.printer.bars().remove(&line);
+        if lines.is_empty() {
+            if let Some(drawn) = self.drawn.take() {
+                drawn.finish_and_clear();
+                self.printer.bars().remove(&drawn);
+            }
+            return;
         }
-        while self.lines.len() < lines.len() {
-            let style = ProgressStyle::with_template("{wide_msg}").unwrap_or_else(|_| ProgressStyle::default_spinner());
-            self.lines.push(self.printer.bars().add(ProgressBar::new_spinner().with_style(style)));
-        }
-        for (line, text) in self.lines.iter().zip(lines) {
-            let text = if self.printer.colour() { text.clone() } else { strip_str(text).to_string() };
-            line.set_message(visible(&text).into_owned());
-        }
+        let width = usize::from(terminal::size().0);
+        let shown = lines.iter().map(|line| {
+            let text = if self.printer.colour() { line.clone() } else { strip_str(line).to_string() };
+            cut(&visible(&text), width)
+        });
+        let text = shown.collect::<Vec<_>>().join("\n");
+        let drawn = self.drawn.get_or_insert_with(|| {
+            let style = ProgressStyle::with_template("{msg}").unwrap_or_else(|_| ProgressStyle::default_spinner());
+            self.printer.bars().add(ProgressBar::new_spinner().with_style(style))
+        });
+        drawn.set_message(text);
     }
 }

@@ -10,12 +10,17 @@ use crate::graph::StepId;
 
 /// What a terminal shows at a moment of the story, and what was folded until then.
 fn at(moment: f64, rows: usize) -> String {
+    on(moment, (80, rows))
+}
+
+/// The same on a terminal of so many columns and rows.
+fn on(moment: f64, size: (usize, usize)) -> String {
     let mut board = board::Board::default();
     let mut folded = Vec::new();
     for record in story().iter().filter(|record| record.at <= moment) {
         folded.extend(board.record(record).map(|stage| format!("[{} is done]", stage.name)));
     }
-    folded.extend(board.lines(moment + 0.5, 0, rows, false));
+    folded.extend(board.lines(moment + 0.5, 0, size, false));
     anstream::adapter::strip_str(&folded.join("\n")).to_string()
 }
 
@@ -34,6 +39,12 @@ fn a_terminal_shows_stages_with_what_runs_side_by_side() {
     insta::assert_snapshot!(at(9.0, 24), @r"
       Nodes  2/3
         ⣾ Start node `two`  5.5 s  attempt 1 failed: no answer: refused
+    2/4 steps, 9.5 s
+    ");
+    // a narrow terminal still shows what it waits for
+    insta::assert_snapshot!(on(9.0, (40, 24)), @r"
+      Nodes  2/3
+        ⣾ Start node `…  5.5 s  attempt 1 failed: no answer: refused
     2/4 steps, 9.5 s
     ");
     // nothing to hide behind: what does not fit is counted

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use comfy_table::{CellAlignment, Table, presets};
 
 use super::style::duration;
+use super::visible::cut;
 use crate::event::{Event, Record, StepInfo, StepOutcome};
 use crate::graph::StepId;
 
@@ -111,14 +112,6 @@ fn decisive<'a>(rows: &[Row<'a>]) -> Vec<&'a StepId> {
         next = latest(&mut rows.iter().filter(|row| info.after.contains(&row.info.id)));
     }
     chain
-}
-
-/// `text` in at most `width` characters.
-fn cut(text: &str, width: usize) -> String {
-    if text.chars().count() <= width {
-        return text.to_owned();
-    }
-    text.chars().take(width - 1).chain(['…']).collect()
 }
 
 /// Waiting light, working dark, on an axis of `columns` for `whole` seconds.

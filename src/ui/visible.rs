@@ -1,6 +1,7 @@
 //! Text of others on a terminal: what could move the cursor, rename the window or answer for the user stays visible.
 
 use std::borrow::Cow;
+use std::cmp::Ordering;
 
 /// `text` with every control character made visible, but for line ends, tabs and colours (`CSI ... m`, ECMA-48 8.3.117).
 pub(super) fn visible(text: &str) -> Cow<'_, str> {
@@ -25,6 +26,30 @@ pub(super) fn visible(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
+/// `text` in at most `width` columns; colours take none, and end where they ended.
+pub(super) fn cut(text: &str, width: usize) -> String {
+    let mut columns = 0;
+    let mut short = String::new();
+    let mut rest = text;
+    let fits = anstream::adapter::strip_str(text).to_string().chars().count() <= width;
+    while let Some(c) = rest.chars().next() {
+        let length = colour(rest);
+        match length {
+            Some(length) => short.push_str(&rest[..length]),
+            None => {
+                columns += 1;
+                match columns.cmp(&width) {
+                    Ordering::Less => short.push(c),
+                    Ordering::Equal => short.push(if fits { c } else { '…' }),
+                    Ordering::Greater => {}
+                }
+            }
+        }
+        rest = &rest[length.unwrap_or(c.len_utf8())..];
+    }
+    short
+}
+
 /// Length of the colour sequence that `text` begins with, in bytes.
 fn colour(text: &str) -> Option<usize> {
     let parameters = text.strip_prefix("\x1b[")?;
@@ -45,5 +70,11 @@ mod tests {
         assert_eq!(visible("\x1b[2J\x1b]0;owned\x07\x1b[c"), "␛[2J␛]0;owned␇␛[c");
         assert_eq!(visible("\u{9b}2J\x7f\x08"), "\u{fffd}2J␡␈");
         assert_eq!(visible("cut \x1b[3"), "cut ␛[3");
+    }
+
+    #[test]
+    fn a_line_is_cut_at_the_edge_and_its_colours_end() {
+        assert_eq!((cut("abc", 3).as_str(), cut("abcd", 3).as_str(), cut("", 3).as_str()), ("abc", "ab…", ""));
+        assert_eq!(cut("\x1b[36mabcd\x1b[0m ef", 3), "\x1b[36mab…\x1b[0m");
     }
 }
