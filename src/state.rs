@@ -1,22 +1,22 @@
 //! What Hearth keeps about a cluster on this machine: `$XDG_STATE_HOME/hearth/<name>/`, readable by the user only.
 //!
-//! Nothing here is the truth about the cluster; labels and objects in the live world are. It holds the lock
-//! that keeps two commands apart, the journal, the kubeconfig and one directory for each run.
+//! Enters: a cluster's name. Leaves: the paths of its files, and the lock that keeps two commands apart. Only that directory is
+//! touched. Nothing in it is the truth about the cluster; labels and objects in the live world are.
 
 mod lock;
+mod run;
+#[cfg(test)]
+mod tests;
 
-use std::fmt;
 use std::fs::{self, DirBuilder};
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
-use rand::RngExt;
-use serde::{Deserialize, Serialize};
-
 use crate::error::{Explain, Family};
 
 pub use lock::{Holder, Lock};
+pub use run::{RunDir, RunId};
 
 /// The state directory of one cluster. Making this value creates nothing.
 #[derive(Debug, Clone)]
@@ -150,56 +150,6 @@ impl State {
     }
 }
 
-/// The directory of one run.
-#[derive(Debug, Clone)]
-pub struct RunDir {
-    path: PathBuf,
-}
-
-impl RunDir {
-    /// The directory itself, for reports and evidence.
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
-    /// The debug log.
-    pub fn log(&self) -> PathBuf {
-        self.path.join("debug.log")
-    }
-}
-
-/// A run's name: UTC time and four random characters, for example `20261121-042115-k3f9`; sorts by time.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct RunId(String);
-
-impl RunId {
-    /// A new one, for now.
-    pub fn new() -> RunId {
-        const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
-        let mut random = rand::rng();
-        let tail: String = (0..4).map(|_| char::from(LETTERS[random.random_range(0..LETTERS.len())])).collect();
-        RunId(format!("{}-{tail}", jiff::Timestamp::now().strftime("%Y%m%d-%H%M%S")))
-    }
-
-    /// The name as text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl Default for RunId {
-    fn default() -> Self {
-        RunId::new()
-    }
-}
-
-impl fmt::Display for RunId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
 /// Who runs this, for others to read.
 #[derive(Debug, Clone)]
 pub struct Caller {
@@ -257,20 +207,17 @@ fn directories(path: &Path) -> Result<Vec<String>, StateError> {
 
 /// Why the state cannot be used.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum StateError {
     /// The name cannot be a directory's.
     #[error("`{name}` cannot name a cluster")]
-    Name {
-        /// As given.
-        name: String,
-    },
+    Name { name: String },
     /// No place to keep anything.
     #[error("no directory to keep state in: neither XDG_STATE_HOME nor HOME is an absolute path")]
     NoHome,
     /// A file or directory cannot be used.
     #[error("cannot use {path}", path = .path.display())]
     Io {
-        /// Which.
         path: PathBuf,
         /// What the system said.
         source: io::Error,
@@ -278,7 +225,6 @@ pub enum StateError {
     /// Another command works on the cluster.
     #[error("another command works on cluster `{name}`{}", .holder.as_ref().map(|holder| format!(": {holder}")).unwrap_or_default())]
     Held {
-        /// The cluster.
         name: String,
         /// Who holds it; none when they have not told yet.
         holder: Option<Holder>,
@@ -299,107 +245,5 @@ impl Explain for StateError {
             StateError::Io { path, .. } => Some(format!("check free space, owner and permissions of {}", path.display())),
             StateError::Held { .. } => Some("wait until it is done, or pass `--wait` to do so here".to_owned()),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::os::unix::fs::PermissionsExt;
-    use std::time::Duration;
-
-    use super::*;
-
-    #[test]
-    fn two_directories_are_two_desks_wherever_they_are() {
-        let base = tempfile::tempdir().expect("a folder");
-        let state = State::under(base.path(), "lab").expect("a name");
-        fs::create_dir(state.root()).expect("made");
-        let desk = state.desk();
-        assert_eq!(state.desk(), desk, "it is kept");
-        // the same path on another machine, or in another container
-        fs::remove_dir_all(state.root()).expect("removed");
-        fs::create_dir(state.root()).expect("made");
-        assert_ne!(state.desk(), desk);
-    }
-
-    #[test]
-    fn run_ids_are_short_and_sort_by_time() {
-        let (one, other) = (RunId::new(), RunId::new());
-        assert_eq!(one.as_str().len(), "20261121-042115-k3f9".len());
-        assert_ne!(one, other);
-        assert!(one.as_str()[..15] <= other.as_str()[..15]);
-    }
-
-    #[test]
-    fn names_that_leave_the_directory_are_refused() {
-        for name in ["", "..", ".hidden", "a/b"] {
-            assert!(matches!(State::under(Path::new("/tmp"), name), Err(StateError::Name { .. })), "{name:?}");
-        }
-    }
-
-    #[tokio::test]
-    async fn directories_are_private_and_go_away_whole() {
-        let base = tempfile::tempdir().expect("scratch");
-        let state = State::under(base.path(), "demo").expect("valid name");
-        assert!(!state.exists());
-        let run = RunId::new();
-        let lock = Lock::acquire(&state, &run, None).await.expect("free");
-        let dir = state.run(&run).expect("created");
-        for path in [state.root(), dir.path()] {
-            assert_eq!(fs::metadata(path).expect("exists").permissions().mode() & 0o777, 0o700);
-        }
-        fs::write(dir.log(), "text").expect("writable");
-        assert_eq!(state.runs().expect("readable"), [run]);
-        state.remove(lock).expect("removed");
-        assert!(!state.exists());
-    }
-
-    #[tokio::test]
-    async fn the_second_command_learns_who_was_first() {
-        let base = tempfile::tempdir().expect("scratch");
-        let state = State::under(base.path(), "demo").expect("valid name");
-        let run = RunId::new();
-        let first = Lock::acquire(&state, &run, None).await.expect("free");
-        let refused = Lock::acquire(&state, &RunId::new(), Some(Duration::from_millis(100))).await.expect_err("held");
-        let text = refused.to_string();
-        assert!(text.contains(&format!("process {}", std::process::id())) && text.contains(run.as_str()), "{text}");
-        drop(first);
-        Lock::acquire(&state, &RunId::new(), None).await.expect("free again");
-    }
-
-    #[tokio::test]
-    async fn a_waiting_command_takes_over_a_removed_state() {
-        let base = tempfile::tempdir().expect("scratch");
-        let state = State::under(base.path(), "demo").expect("valid name");
-        let first = Lock::acquire(&state, &RunId::new(), None).await.expect("free");
-        let waiting = tokio::spawn({
-            let state = state.clone();
-            async move { Lock::acquire(&state, &RunId::new(), Some(Duration::from_secs(10))).await }
-        });
-        tokio::time::sleep(Duration::from_millis(300)).await;
-        state.remove(first).expect("removed");
-        let second = waiting.await.expect("no panic").expect("taken over");
-        assert!(second.path().exists());
-        let third = Lock::acquire(&state, &RunId::new(), None).await;
-        assert!(matches!(third, Err(StateError::Held { .. })), "the new lock file is the one that counts");
-    }
-
-    #[tokio::test]
-    async fn a_killed_holder_leaves_no_lock() {
-        let base = tempfile::tempdir().expect("scratch");
-        let state = State::under(base.path(), "demo").expect("valid name");
-        let path = Lock::acquire(&state, &RunId::new(), None).await.expect("free").path().to_owned();
-        let mut holder = std::process::Command::new("flock").arg(&path).args(["sleep", "60"]).spawn().expect("util-linux");
-        tokio::time::sleep(Duration::from_millis(300)).await;
-        assert!(Lock::acquire(&state, &RunId::new(), None).await.is_err());
-        // `flock` hands the descriptor to its child: both have to go.
-        let children = fs::read_to_string(format!("/proc/{0}/task/{0}/children", holder.id())).expect("running");
-        for pid in children.split_whitespace() {
-            let pid = rustix::process::Pid::from_raw(pid.parse().expect("a number")).expect("not zero");
-            rustix::process::kill_process(pid, rustix::process::Signal::KILL).expect("ours");
-        }
-        let _ = holder.kill();
-        holder.wait().expect("ended");
-        Lock::acquire(&state, &RunId::new(), Some(Duration::from_secs(2))).await.expect("free again");
     }
 }
