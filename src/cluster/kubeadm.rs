@@ -5,7 +5,7 @@
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use k8s_openapi::api::rbac::v1::{ClusterRoleBinding, RoleBinding, RoleRef, Subject};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Client;
@@ -108,13 +108,24 @@ pub fn config_file(settings: &Settings) -> Result<FileSpec, ClusterError> {
     Ok(FileSpec { path: CONFIG.to_owned(), bytes: documents.join("---\n").into_bytes(), mode: 0o600 })
 }
 
-/// Those of a control plane's manifests that a node lacks before the API server can answer.
-pub async fn manifests_missing(node: &impl Node) -> Result<Vec<&'static str>> {
-    const MANIFESTS: [&str; 2] = ["/etc/kubernetes/manifests/etcd.yaml", "/etc/kubernetes/manifests/kube-apiserver.yaml"];
+/// Files of a control plane that was started: without them the API server does not answer, or kubeadm cannot go on.
+pub const STARTED: [&str; 5] = [
+    CONFIG,
+    "/etc/kubernetes/manifests/etcd.yaml",
+    "/etc/kubernetes/manifests/kube-apiserver.yaml",
+    "/etc/kubernetes/kubelet.conf",
+    "/var/lib/kubelet/config.yaml",
+];
+/// Files that [`install_services`] writes.
+pub const INSTALLED: [&str; 2] =
+    ["/etc/kubernetes/manifests/kube-controller-manager.yaml", "/etc/kubernetes/manifests/kube-scheduler.yaml"];
+
+/// Those of these files that a node lacks, one line each.
+pub async fn files_missing(node: &impl Node, paths: &[&str]) -> Result<Vec<String>> {
     let mut missing = Vec::new();
-    for (path, look) in MANIFESTS.into_iter().zip(files::read(node, &MANIFESTS).await?) {
+    for (path, look) in paths.iter().zip(files::read(node, paths).await?) {
         if look.known()?.is_none_or(|file| file.bytes.is_empty()) {
-            missing.push(path);
+            missing.push(format!("{path} is missing"));
         }
     }
     Ok(missing)
@@ -154,6 +165,13 @@ async fn bind(client: &Client, name: &str, role: &str, group: &str) -> Result<()
     }
 }
 
+/// What of kubeadm's own rights is missing, one line each.
+pub async fn rights_missing(client: &Client) -> Result<Vec<String>, ClusterError> {
+    let bindings = Api::<ClusterRoleBinding>::all(client.clone());
+    let found = bindings.get_metadata_opt(ADMINISTRATORS).await.map_err(ClusterError::api("look for kubeadm's rights"))?;
+    Ok(found.is_none().then(|| format!("ClusterRoleBinding {ADMINISTRATORS} is missing")).into_iter().collect())
+}
+
 /// Controller manager, scheduler, kube-proxy and CoreDNS. Needs the API.
 pub async fn install_services(node: &impl Node) -> Result<(), ClusterError> {
     init(node, &[NEVER, BEFORE_API, FOR_LATER], Duration::from_secs(180)).await
@@ -164,10 +182,19 @@ pub async fn unfinished(client: &Client) -> Result<Vec<String>, ClusterError> {
     let roles = Api::<RoleBinding>::namespaced(client.clone(), "kube-system");
     let rights = Api::<ClusterRoleBinding>::all(client.clone());
     let secrets = Api::<Secret>::namespaced(client.clone(), "kube-system");
-    let looks = tokio::try_join!(roles.get_opt(STORED), rights.get_opt(ROTATION), secrets.get_metadata_opt(TOKEN));
-    let (stored, rotation, token) = looks.map_err(ClusterError::api("look for the stored configuration"))?;
+    let settings = Api::<ConfigMap>::namespaced(client.clone(), "kube-system");
+    let looks = tokio::try_join!(
+        settings.get_metadata_opt("kubeadm-config"),
+        settings.get_metadata_opt("kubelet-config"),
+        roles.get_metadata_opt(STORED),
+        rights.get_metadata_opt(ROTATION),
+        secrets.get_metadata_opt(TOKEN),
+    );
+    let (own, kubelets, readable, rotation, token) = looks.map_err(ClusterError::api("look for the stored configuration"))?;
     let wanted = [
-        (stored.is_none(), "the configuration is not stored"),
+        (own.is_none(), "ConfigMap kubeadm-config is missing"),
+        (kubelets.is_none(), "ConfigMap kubelet-config is missing"),
+        (readable.is_none(), "nodes may not read the kubelets' configuration"),
         (rotation.is_none(), "kubelets may not renew their certificates"),
         (token.is_some(), "a bootstrap token that everybody knows lets anybody join"),
     ];

@@ -44,6 +44,12 @@ pub async fn drain(client: &Client, node: &str, deadline: Instant, progress: &Pr
     }
 }
 
+/// True when the cluster has a Node object of that name.
+pub async fn is_registered(client: &Client, node: &str) -> Result<bool, ClusterError> {
+    let found = Api::<NodeObject>::all(client.clone()).get_metadata_opt(node).await;
+    Ok(found.map_err(ClusterError::api(format!("read node {node}")))?.is_some())
+}
+
 /// Removes the Node object; fine when it is gone already.
 pub async fn forget(client: &Client, node: &str) -> Result<(), ClusterError> {
     match Api::<NodeObject>::all(client.clone()).delete(node, &DeleteParams::default()).await {

@@ -1,5 +1,8 @@
 //! Kubernetes on nodes: certificates, kubeadm, kubelets, pod network, kubeconfig, readiness.
-//! Everything here works through the [`Node`](crate::provider::Node) trait and the Kubernetes API only.
+//!
+//! Enters: nodes, and what the profile says of Kubernetes. Leaves: a cluster that answers, and what is missing of it, a line
+//! each. Nodes are touched through the [`Node`](crate::provider::Node) trait, the cluster through the Kubernetes API, and of
+//! this machine's files only kubeconfigs.
 //!
 //! The order that makes it fast: Hearth makes the cluster's certificates itself, so a worker needs neither a
 //! join nor a signing request; Node objects are registered with their podCIDR, so the pod network is written
@@ -7,6 +10,8 @@
 
 pub mod api;
 pub mod error;
+#[cfg(test)]
+pub mod fake;
 pub mod kubeadm;
 pub mod kubeconfig;
 pub mod kubelet;

@@ -26,21 +26,6 @@ pub fn node_problem(node: &NodeObject) -> Option<String> {
     }
 }
 
-/// What keeps a pod from being Ready; `None` when it is.
-pub fn pod_problem(pod: &Pod) -> Option<String> {
-    let status = pod.status.as_ref()?;
-    let conditions = status.conditions.as_deref().unwrap_or_default();
-    if conditions.iter().any(|condition| condition.type_ == "Ready" && condition.status == "True") {
-        return None;
-    }
-    let waiting = status.container_statuses.iter().flatten().find_map(|container| {
-        let waiting = container.state.as_ref()?.waiting.as_ref()?;
-        Some(format!("{}: {}", container.name, waiting.reason.clone()?))
-    });
-    let unscheduled = conditions.iter().find(|c| c.type_ == "PodScheduled" && c.status != "True").and_then(|c| c.message.clone());
-    waiting.or(unscheduled).or(status.phase.clone()).or(Some("not Ready".into()))
-}
-
 /// Waits by a watch until every node in `names` is Ready.
 pub async fn wait_nodes(client: &Client, names: &[String], limit: Duration) -> Result<(), ClusterError> {
     let nodes = Api::<NodeObject>::all(client.clone());
@@ -176,6 +161,9 @@ pub async fn prove_connectivity(client: &Client, namespace: &str, selector: &str
     let list = pods.list(&ListParams::default().labels(selector)).await.map_err(ClusterError::api("list probe pods"))?;
     let targets: Vec<(String, String)> =
         list.iter().filter_map(|pod| Some((pod.name_any(), pod.status.as_ref()?.pod_ip.clone()?))).collect();
+    if targets.is_empty() {
+        return Err(unreachable(format!("no pod with {selector} has an address: nothing was proven")));
+    }
     let urls: Vec<String> = targets.iter().map(|(_, address)| format!("url=http://{address}:8080/healthz")).collect();
     let mut made = 0;
     for (name, _) in &targets {

@@ -2,7 +2,7 @@
 //! components are judged: the objects that they take are here.
 
 use k8s_openapi::api::apps::v1::{DaemonSet, Deployment};
-use k8s_openapi::api::storage::v1::StorageClass;
+use k8s_openapi::api::core::v1::{ConfigMap, Service};
 use kube::Client;
 use kube::api::Api;
 use serde_json::{Value, json};
@@ -12,22 +12,29 @@ use crate::provider::{Command, Node};
 
 /// The node image's own storage manifest (kind's contract).
 const STORAGE_MANIFEST: &str = "/kind/manifests/default-storage.yaml";
-/// The class in it.
-const STORAGE_CLASS: &str = "standard";
 
-/// True when kube-proxy and CoreDNS are there.
-pub async fn has_services(client: &Client) -> Result<bool, ClusterError> {
-    let read = ClusterError::api("read what kubeadm installed");
+/// What of kube-proxy and CoreDNS is not there, one line each.
+pub async fn services_missing(client: &Client) -> Result<Vec<String>, ClusterError> {
     let daemon_sets = Api::<DaemonSet>::namespaced(client.clone(), "kube-system");
     let deployments = Api::<Deployment>::namespaced(client.clone(), "kube-system");
-    let (proxy, dns) = tokio::try_join!(daemon_sets.get_opt("kube-proxy"), deployments.get_opt("coredns")).map_err(read)?;
-    Ok(proxy.is_some() && dns.is_some())
-}
-
-/// True when the storage class that the node image brings is there.
-pub async fn has_storage_class(client: &Client) -> Result<bool, ClusterError> {
-    let classes = Api::<StorageClass>::all(client.clone());
-    Ok(classes.get_opt(STORAGE_CLASS).await.map_err(ClusterError::api("read storage classes"))?.is_some())
+    let services = Api::<Service>::namespaced(client.clone(), "kube-system");
+    let settings = Api::<ConfigMap>::namespaced(client.clone(), "kube-system");
+    let looks = tokio::try_join!(
+        daemon_sets.get_metadata_opt("kube-proxy"),
+        deployments.get_metadata_opt("coredns"),
+        services.get_metadata_opt("kube-dns"),
+        settings.get_metadata_opt("kube-proxy"),
+        settings.get_metadata_opt("coredns"),
+    );
+    let (proxy, dns, address, proxy_settings, dns_settings) = looks.map_err(ClusterError::api("read what kubeadm installed"))?;
+    let wanted = [
+        (proxy.is_some(), "DaemonSet kube-proxy"),
+        (dns.is_some(), "Deployment coredns"),
+        (address.is_some(), "Service kube-dns"),
+        (proxy_settings.is_some(), "ConfigMap kube-proxy"),
+        (dns_settings.is_some(), "ConfigMap coredns"),
+    ];
+    Ok(wanted.into_iter().filter(|(there, _)| !there).map(|(_, what)| format!("{what} is missing")).collect())
 }
 
 /// The objects of the storage class that the node image brings, as the control plane has them.

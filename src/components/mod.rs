@@ -29,7 +29,7 @@ pub mod render;
 mod secrets;
 pub mod storage;
 #[cfg(test)]
-mod testing;
+pub mod testing;
 pub mod workloads;
 
 pub use component::{Component, Image, Need, On, Part, PartId, Source, Which};

@@ -4,20 +4,20 @@ use super::{Decided, Secrets};
 use crate::profile::{AddressRange, Profile, Source, load};
 
 /// The WAS image of [`decided`].
-pub(super) const WAS: &str = "hearth.dev/was:1";
+pub const WAS: &str = "hearth.dev/was:1";
 
 /// The profile that a text is.
-pub(super) fn profile(text: &str) -> Profile {
+pub fn profile(text: &str) -> Profile {
     load(&[Source::Stdin(text.to_owned())], &[]).expect("valid")
 }
 
 /// Profiles that together ask for every part of every component.
-pub(super) fn everything() -> Vec<Profile> {
+pub fn everything() -> Vec<Profile> {
     [include_str!("../../profiles/quick.yaml"), include_str!("../../profiles/homelab.yaml")].map(profile).to_vec()
 }
 
 /// A profile whose gateway has 172.18.255.200.
-pub(super) fn decided(profile: &Profile) -> Decided {
+pub fn decided(profile: &Profile) -> Decided {
     let pool = AddressRange { first: [172, 18, 255, 200].into(), last: [172, 18, 255, 220].into() };
     let secrets = Secrets::generate(profile).expect("keys can be made");
     Decided::new(profile, pool.first, pool, WAS, secrets)

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::docker::{self, DockerNode, DockerProvider};
+#[cfg(test)]
+use super::fake::{Fakes, InMemory};
 use super::machine::{self, Machines};
 use super::ssh::SshNode;
 use super::{
@@ -24,6 +26,9 @@ pub enum AnyNode {
     Docker(DockerNode),
     /// A machine.
     Ssh(SshNode),
+    /// One in memory.
+    #[cfg(test)]
+    Fake(InMemory),
 }
 
 /// Where a cluster's nodes come from.
@@ -33,6 +38,9 @@ pub enum AnyProvider {
     Docker(DockerProvider),
     /// Bare machines.
     Ssh(Machines),
+    /// Nodes in memory.
+    #[cfg(test)]
+    Fake(Fakes),
 }
 
 /// Host and port by which nodes reach the API server: a name where their network resolves names.
@@ -57,6 +65,8 @@ macro_rules! any {
         match $self {
             $kind::Docker($one) => $call,
             $kind::Ssh($one) => $call,
+            #[cfg(test)]
+            $kind::Fake($one) => $call,
         }
     };
 }
@@ -82,6 +92,8 @@ impl AnyProvider {
         match self {
             AnyProvider::Docker(docker) => Ok(docker),
             AnyProvider::Ssh(_) => Err(ProviderError::Other { wants: "Docker" }),
+            #[cfg(test)]
+            AnyProvider::Fake(_) => Err(ProviderError::Other { wants: "Docker" }),
         }
     }
 
@@ -93,6 +105,8 @@ impl AnyProvider {
         match self {
             AnyProvider::Docker(_) => Err(ProviderError::Other { wants: "SSH" }),
             AnyProvider::Ssh(machines) => Ok(machines),
+            #[cfg(test)]
+            AnyProvider::Fake(_) => Err(ProviderError::Other { wants: "SSH" }),
         }
     }
 }
@@ -209,6 +223,8 @@ impl TryFrom<AnyNode> for DockerNode {
         match node {
             AnyNode::Docker(node) => Ok(node),
             AnyNode::Ssh(_) => Err(ProviderError::Other { wants: "Docker" }),
+            #[cfg(test)]
+            AnyNode::Fake(_) => Err(ProviderError::Other { wants: "Docker" }),
         }
     }
 }
@@ -220,6 +236,27 @@ impl TryFrom<AnyNode> for SshNode {
         match node {
             AnyNode::Docker(_) => Err(ProviderError::Other { wants: "SSH" }),
             AnyNode::Ssh(node) => Ok(node),
+            #[cfg(test)]
+            AnyNode::Fake(_) => Err(ProviderError::Other { wants: "SSH" }),
+        }
+    }
+}
+
+#[cfg(test)]
+impl From<InMemory> for AnyNode {
+    fn from(node: InMemory) -> Self {
+        AnyNode::Fake(node)
+    }
+}
+
+#[cfg(test)]
+impl TryFrom<AnyNode> for InMemory {
+    type Error = ProviderError;
+
+    fn try_from(node: AnyNode) -> Result<Self, ProviderError> {
+        match node {
+            AnyNode::Fake(node) => Ok(node),
+            _ => Err(ProviderError::Other { wants: "memory" }),
         }
     }
 }
@@ -231,6 +268,8 @@ impl AnyNode {
         match self {
             AnyNode::Docker(node) => node.name().to_owned(),
             AnyNode::Ssh(node) => node.address().to_string(),
+            #[cfg(test)]
+            AnyNode::Fake(node) => node.name().to_owned(),
         }
     }
 
@@ -239,6 +278,8 @@ impl AnyNode {
         match self {
             AnyNode::Docker(node) => node.api_port().map(|port| (Ipv4Addr::LOCALHOST, port)),
             AnyNode::Ssh(node) => Some((node.address(), 6443)),
+            #[cfg(test)]
+            AnyNode::Fake(node) => Some((node.address(), 6443)),
         }
     }
 }

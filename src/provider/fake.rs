@@ -1,16 +1,25 @@
-//! Nodes for tests: this machine itself, and one with files and answers in memory.
+//! Nodes for tests: this machine itself, and one with files and answers in memory; and a provider that has such nodes.
 
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::net::Ipv4Addr;
 use std::process::Stdio;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
-use super::{Command, FileSpec, Node, NodeError, Output, files};
-use crate::profile::Role;
+use super::{
+    Choose, Command, FileSpec, Holder, Holdings, Leases, Machine, Network, Node, NodeError, NodeView, Output, Provider,
+    ProviderError, Quirks, files, runtime,
+};
+use crate::artifact::Store;
+use crate::decision::Decision;
+use crate::error::Result as Outcome;
+use crate::profile::{AddressRange, NodeSpec, Role};
+use crate::progress::Progress;
 
 /// Runs commands on this machine.
 #[derive(Clone)]
@@ -60,11 +69,20 @@ pub enum Kept {
 /// A phrase of a command, and the status and the output that answer it.
 type Answer = (&'static str, i64, String);
 
+/// What a command that contains a phrase does to a node.
+type Effect = (&'static str, Arc<dyn Fn(&InMemory) + Send + Sync>);
+
 /// A node in memory: files, and answers to the commands whose text contains a phrase.
 #[derive(Clone)]
 pub struct InMemory {
     /// Its name.
     pub name: &'static str,
+    /// Its part in the cluster.
+    pub role: Role,
+    /// True while it answers nothing.
+    pub silent: Arc<AtomicBool>,
+    /// What commands do.
+    effects: Arc<Mutex<Vec<Effect>>>,
     /// What it has.
     pub files: Arc<Mutex<BTreeMap<String, (Kept, u32)>>>,
     /// Commands without an answer succeed and print nothing.
@@ -76,7 +94,31 @@ pub struct InMemory {
 impl InMemory {
     /// A node with nothing.
     pub fn new(name: &'static str) -> Self {
-        InMemory { name, files: Arc::default(), answers: Arc::default(), asked: Arc::default() }
+        InMemory {
+            name,
+            role: Role::ControlPlane,
+            silent: Arc::default(),
+            effects: Arc::default(),
+            files: Arc::default(),
+            answers: Arc::default(),
+            asked: Arc::default(),
+        }
+    }
+
+    /// Commands that contain `phrase` do this to it.
+    pub fn does(self, phrase: &'static str, effect: impl Fn(&InMemory) + Send + Sync + 'static) -> Self {
+        self.effects.lock().unwrap().push((phrase, Arc::new(effect)));
+        self
+    }
+
+    /// Answers commands that contain `phrase` in this way from now on.
+    pub fn answer(&self, phrase: &'static str, status: i64, output: &str) {
+        self.answers.lock().unwrap().insert(0, (phrase, status, output.to_owned()));
+    }
+
+    /// Takes a file away.
+    pub fn lose(&self, path: &str) {
+        self.files.lock().unwrap().remove(path);
     }
 
     /// Gives it a file, mode 0644.
@@ -123,7 +165,7 @@ impl Node for InMemory {
     }
 
     fn role(&self) -> Role {
-        Role::ControlPlane
+        self.role
     }
 
     fn address(&self) -> Ipv4Addr {
@@ -131,6 +173,10 @@ impl Node for InMemory {
     }
 
     async fn exec(&self, command: Command) -> Result<Output, NodeError> {
+        if self.silent.load(Ordering::Relaxed) {
+            let limit = Duration::from_secs(1);
+            return Err(NodeError::Timeout { node: self.name.to_owned(), command: command.argv.join(" "), limit });
+        }
         let line =
             format!("{} {}", command.argv.join(" "), String::from_utf8_lossy(command.stdin.as_deref().unwrap_or_default()));
         let answers = self.answers.lock().unwrap();
@@ -140,6 +186,9 @@ impl Node for InMemory {
             return Ok(Output { stdout: format!("{}\n{looks}", files::MARK).into_bytes(), ..Output::default() });
         }
         let answer = answer.unwrap_or(("", 0, String::new()));
+        drop(answers);
+        let effects: Vec<Effect> = self.effects.lock().unwrap().clone();
+        effects.iter().filter(|(phrase, _)| line.contains(phrase)).for_each(|(_, effect)| effect(self));
         self.asked.lock().unwrap().push(line);
         Ok(Output { status: answer.1, stdout: answer.2.clone().into_bytes(), stderr: Vec::new() })
     }
@@ -150,5 +199,146 @@ impl Node for InMemory {
             kept.insert(file.path, (Kept::Text(String::from_utf8_lossy(&file.bytes).into_owned()), file.mode));
         }
         Ok(())
+    }
+}
+
+/// A provider whose nodes are in memory.
+#[derive(Clone, Default)]
+pub struct Fakes {
+    /// Its nodes.
+    pub nodes: Arc<Mutex<Vec<InMemory>>>,
+    /// The address pool that is recorded.
+    pub pool: Arc<Mutex<Option<AddressRange>>>,
+    /// True while it answers nothing.
+    pub silent: Arc<AtomicBool>,
+}
+
+impl Fakes {
+    /// The node of that name.
+    pub fn get(&self, name: &str) -> InMemory {
+        self.nodes.lock().unwrap().iter().find(|node| node.name == name).unwrap().clone()
+    }
+
+    fn ask(&self) -> Outcome<Vec<InMemory>> {
+        match self.silent.load(Ordering::Relaxed) {
+            true => {
+                let (node, what, reason) = ("engine".to_owned(), "nodes".to_owned(), "it is silent".to_owned());
+                Err(NodeError::Unreadable { node, what, reason }.into())
+            }
+            false => Ok(self.nodes.lock().unwrap().clone()),
+        }
+    }
+
+    fn find(&self, name: &str) -> Outcome<InMemory> {
+        let absent = || NodeError::Unreadable { node: name.to_owned(), what: "it".into(), reason: "there is none".into() };
+        Ok(self.ask()?.into_iter().find(|node| node.name == name).ok_or_else(absent)?)
+    }
+}
+
+impl Provider for Fakes {
+    type Node = InMemory;
+
+    async fn reachable(&self) -> Outcome<()> {
+        self.ask().map(drop)
+    }
+
+    async fn existing(&self) -> Outcome<Vec<NodeView>> {
+        let view = |node: InMemory| NodeView {
+            name: node.name.to_owned(),
+            role: node.role,
+            running: true,
+            status: "running".into(),
+            problem: String::new(),
+            address: Some(node.address()),
+            api: None,
+        };
+        Ok(self.ask()?.into_iter().map(view).collect())
+    }
+
+    async fn node(&self, name: &str) -> Outcome<InMemory> {
+        self.find(name)
+    }
+
+    async fn nodes(&self, wanted: &[NodeSpec]) -> Outcome<Vec<InMemory>> {
+        wanted.iter().map(|spec| self.find(&spec.name)).collect()
+    }
+
+    async fn machine(&self, node: &str) -> Outcome<Machine> {
+        let quirks = Quirks { in_container: true, ..Quirks::default() };
+        Ok(Machine { cpus: 2, memory: 4 << 30, provider_id: format!("fake://{}", self.find(node)?.name), quirks })
+    }
+
+    async fn network(&self) -> Outcome<Option<Network>> {
+        self.ask()?;
+        let subnet = "172.18.0.0/16".parse().unwrap();
+        Ok(Some(Network { subnet, used: Vec::new(), taken: Vec::new(), own: *self.pool.lock().unwrap() }))
+    }
+
+    async fn has_pool(&self, _: Option<AddressRange>) -> Outcome<bool> {
+        self.ask()?;
+        Ok(self.pool.lock().unwrap().is_some())
+    }
+
+    async fn reserve_pool(&self, choose: &Choose<'_>) -> Outcome<AddressRange> {
+        let network = self.network().await?.unwrap();
+        let range = choose(&network)?;
+        Ok(*self.pool.lock().unwrap().insert(range))
+    }
+
+    async fn node_image(&self, _: &[String]) -> Outcome<Option<Decision<String>>> {
+        Ok(None)
+    }
+
+    async fn to_fetch(&self, _: &[String]) -> Outcome<Option<Vec<String>>> {
+        Ok(None)
+    }
+
+    async fn nowhere(&self, _: &[String], _: &Store) -> Outcome<Vec<String>> {
+        Ok(Vec::new())
+    }
+
+    async fn load_image(&self, reference: &str, nodes: &[InMemory], _: &Store, _: &Progress) -> Outcome<()> {
+        for node in nodes {
+            let has = runtime::images(node).await?.into_iter().chain([reference.to_owned()]);
+            node.answer("images list", 0, &has.collect::<Vec<_>>().join("\n"));
+        }
+        Ok(())
+    }
+
+    async fn take_leases(&self, _: &str, _: &str) -> Outcome<Leases> {
+        Ok(Leases::default())
+    }
+
+    async fn leases(&self) -> Outcome<Vec<(InMemory, Holder)>> {
+        Ok(Vec::new())
+    }
+
+    async fn end_lease(&self, _: &InMemory) -> Outcome<()> {
+        Ok(())
+    }
+
+    async fn terminal(&self, _: &str, _: Option<Vec<String>>) -> Outcome<i32> {
+        Err(ProviderError::Other { wants: "nodes with terminals" }.into())
+    }
+
+    async fn pause(&self, _: &str, _: Duration) -> Outcome<()> {
+        Ok(())
+    }
+
+    async fn resume(&self, _: &str) -> Outcome<()> {
+        Ok(())
+    }
+
+    async fn release(&self, node: &str) -> Outcome<()> {
+        self.nodes.lock().unwrap().retain(|one| one.name != node);
+        Ok(())
+    }
+
+    async fn holdings(&self) -> Outcome<Holdings> {
+        Ok(Holdings::default())
+    }
+
+    async fn leftovers(&self, _: &Holdings) -> Outcome<Vec<String>> {
+        Ok(Vec::new())
     }
 }

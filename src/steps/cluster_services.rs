@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Act, Session, Stage, goes_with_its_nodes, there};
+use super::{Act, Session, Stage, goes_with_its_nodes, needs};
 use crate::cluster::{kubeadm, system};
-use crate::error::Result;
+use crate::error::{BoxError, Result};
 use crate::graph::{Check, Class, StepLimits};
 use crate::progress::Progress;
 
@@ -27,7 +27,11 @@ impl Act for ClusterServices {
     }
 
     async fn check(&self, session: &Session) -> Result<Check> {
-        Ok(there(system::has_services(session.client().await?).await?))
+        let (client, node) = (session.client().await?, session.control_plane().await?);
+        let services = async { Ok::<_, BoxError>(system::services_missing(client).await?) };
+        let rights = async { Ok(kubeadm::rights_missing(client).await?) };
+        let (files, services, rights) = tokio::try_join!(kubeadm::files_missing(&node, &kubeadm::INSTALLED), services, rights)?;
+        Ok(needs(&[files, services, rights].concat(), "", "; "))
     }
 
     async fn apply(&self, session: &Session, _: &Progress) -> Result<()> {

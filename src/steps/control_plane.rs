@@ -34,9 +34,10 @@ impl Act for ControlPlane {
         let node = session.provider.node(&self.node).await?;
         let arguments = arguments(session, &node).await?;
         let pki = session.pki().await?;
-        let (missing, kubelet) = tokio::try_join!(kubeadm::manifests_missing(&node), kubelet::problems(&node, pki, &arguments))?;
-        let missing = missing.into_iter().map(|path| format!("{path} is missing"));
-        let problems: Vec<String> = missing.chain(kubelet.into_iter().map(|problem| format!("kubelet: {problem}"))).collect();
+        let files = kubeadm::files_missing(&node, &kubeadm::STARTED);
+        let (missing, kubelet) = tokio::try_join!(files, kubelet::problems(&node, pki, &arguments))?;
+        let kubelet = kubelet.into_iter().map(|problem| format!("kubelet: {problem}"));
+        let problems: Vec<String> = missing.into_iter().chain(kubelet).collect();
         Ok(needs(&problems, "", "; "))
     }
 

@@ -1,6 +1,7 @@
 //! What a session itself can fail with, and what to do about it.
 
 use std::net::Ipv4Addr;
+use std::path::PathBuf;
 
 use crate::error::{Explain, Family};
 use crate::profile::AddressRange;
@@ -11,7 +12,6 @@ pub enum SessionError {
     /// Values that no later run can change.
     #[error("cluster `{cluster}` was made with other values, which stay as long as it lives:\n  {differences}")]
     Unchangeable {
-        /// The cluster.
         cluster: String,
         /// Field, value that it has, and value that the profile gives, a line each.
         differences: String,
@@ -19,7 +19,6 @@ pub enum SessionError {
     /// Workers without what they belonged to.
     #[error("cluster `{cluster}` has lost its control plane: `{node}` has none of its state, and {joined} belonged to it")]
     ControlPlaneGone {
-        /// The cluster.
         cluster: String,
         /// Where the control plane was, or should be.
         node: String,
@@ -29,10 +28,16 @@ pub enum SessionError {
     /// What the control plane has can only be told when it runs.
     #[error("control plane `{node}` does not run: {status}")]
     ControlPlaneStopped {
-        /// Its name.
         node: String,
         /// Its state in words.
         status: String,
+    },
+    /// A file of this machine that may or may not be as it should.
+    #[error("cannot read {}", path.display())]
+    Unreadable {
+        path: PathBuf,
+        #[source]
+        source: std::io::Error,
     },
     /// A blocking task was dropped.
     #[error("interrupted")]
@@ -48,12 +53,7 @@ pub enum SessionError {
     NoNetwork,
     /// The pool and the VIP do not fit.
     #[error("address {vip} for the gateway is not in the address pool {pool}")]
-    VipOutsidePool {
-        /// The address.
-        vip: Ipv4Addr,
-        /// The pool.
-        pool: AddressRange,
-    },
+    VipOutsidePool { vip: Ipv4Addr, pool: AddressRange },
 }
 
 impl Explain for SessionError {

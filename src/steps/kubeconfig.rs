@@ -1,11 +1,15 @@
 //! How people get at the cluster: its kubeconfig file, and the entries in the user's.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Act, Session, Stage, there};
+use super::error::SessionError;
+use super::{Act, Session, Stage, needs, there};
 use crate::cluster::kubeconfig;
 use crate::error::Result;
 use crate::graph::{Check, Class, StepLimits};
@@ -29,17 +33,29 @@ impl Act for Kubeconfig {
         None
     }
 
-    /// The cluster's own file leads to this very cluster, and the user's file has its entries if asked to.
+    /// The cluster's own file leads to this very cluster and is let in, and the user's file has its entries if asked to.
     async fn check(&self, session: &Session) -> Result<Check> {
         let wanted = of(session).await?;
-        let Ok(text) = std::fs::read_to_string(session.state.kubeconfig()) else { return Ok(there(false)) };
-        let written = crate::yaml::documents(&text)?.into_iter().next().unwrap_or_default();
-        let merged = match &session.merge_into {
-            Some(path) => is_ours(session, path)?,
-            None => true,
-        };
-        // the client certificate is signed anew each time; a cluster is known by its address and authority
-        Ok(there(written["clusters"] == wanted["clusters"] && merged))
+        let Some(text) = read(&session.state.kubeconfig())? else { return Ok(there(false)) };
+        // one that is no YAML is none
+        let written = crate::yaml::documents(&text).unwrap_or_default().into_iter().next().unwrap_or_default();
+        let mut problems = Vec::new();
+        for part in ["clusters", "contexts", "current-context"] {
+            if written[part] != wanted[part] {
+                problems.push(format!("{part}: not this cluster's"));
+            }
+        }
+        // the client's certificate is signed anew each time
+        let certificate = written.pointer("/users/0/user/client-certificate-data").and_then(Value::as_str).unwrap_or_default();
+        let certificate = BASE64.decode(certificate).unwrap_or_default();
+        let refused = session.pki().await?.refuses(&String::from_utf8_lossy(&certificate));
+        problems.extend(refused.map(|why| format!("its certificate {why}")));
+        if let Some(path) = &session.merge_into
+            && !is_ours(session, path)?
+        {
+            problems.push(format!("{} does not have it", path.display()));
+        }
+        Ok(needs(&problems, "", "; "))
     }
 
     async fn apply(&self, session: &Session, _: &Progress) -> Result<()> {
@@ -63,6 +79,15 @@ impl Act for Kubeconfig {
         }
         let _absent = std::fs::remove_file(session.state.kubeconfig());
         Ok(())
+    }
+}
+
+/// The text of a file; none where there is no file.
+fn read(path: &Path) -> Result<Option<String>> {
+    match std::fs::read_to_string(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(SessionError::Unreadable { path: path.to_owned(), source }.into()),
     }
 }
 

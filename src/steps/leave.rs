@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
-use super::{Act, Session, Stage, goes_with_its_nodes, patience, there};
+use super::{Act, Session, Stage, goes_with_its_nodes, needs, patience};
 use crate::cluster::leaving;
 use crate::error::Result;
 use crate::graph::{Check, Class, StepLimits};
@@ -36,14 +36,21 @@ impl Act for Leave {
 
     async fn check(&self, session: &Session) -> Result<Check> {
         let existing = session.provider.existing().await?;
-        Ok(there(existing.iter().all(|node| node.name != self.node)))
+        let registered = leaving::is_registered(session.client().await?, &self.node).await?;
+        let left = [
+            (registered, "its Node object is there"),
+            (existing.iter().any(|node| node.name == self.node), "it is there itself"),
+        ];
+        let left: Vec<&str> = left.into_iter().filter(|(is, _)| *is).map(|(_, what)| what).collect();
+        Ok(needs(&left, "", "; "))
     }
 
     async fn apply(&self, session: &Session, progress: &Progress) -> Result<()> {
         let client = session.client().await?;
         leaving::drain(client, &self.node, Instant::now() + patience::<Self>(), progress).await?;
-        session.provider.release(&self.node).await?;
-        Ok(leaving::forget(client, &self.node).await?)
+        // the node itself goes last: as long as it is there, the next run knows that it has to leave
+        leaving::forget(client, &self.node).await?;
+        session.provider.release(&self.node).await
     }
 
     goes_with_its_nodes!();

@@ -1,10 +1,13 @@
-//! Steps: everything that Hearth changes, a file each that holds all about it. A [`Session`], which leads to one cluster, and
-//! a step of a plan go in; the world is as the step wants it when [`Steps`] has applied it. What a step does it asks of
-//! the rooms below: nodes of `provider`, Kubernetes of `cluster`, objects of `components`.
+//! Steps: everything that Hearth changes, a file each that holds all about it.
+//!
+//! Enters: a [`Session`], which leads to one cluster, and a step of a plan. Leaves: the world as the step wants it. Touched: what
+//! the step's sentence says, by means of the rooms below: nodes of `provider`, Kubernetes of `cluster`, objects of `components`.
 
 mod error;
 mod kind;
 mod session;
+#[cfg(test)]
+mod tests;
 
 mod api_server;
 mod cluster_configuration;

@@ -60,6 +60,13 @@ impl Session {
         }
     }
 
+    /// With what other sessions look up.
+    #[cfg(test)]
+    pub(super) fn knowing(self, client: Client, decided: Decided) -> Self {
+        let _first = (self.client.set(client), self.decided.set(decided));
+        self
+    }
+
     /// The control plane's name.
     pub fn control_plane_name(&self) -> String {
         self.profile.nodes().first_control_plane().name.clone()

@@ -9,7 +9,7 @@ use crate::components::{apply, storage};
 use crate::error::Result;
 use crate::graph::{Check, Class, StepLimits};
 use crate::progress::Progress;
-use crate::steps::{Act, Session, Stage, goes_with_its_nodes, patience, there};
+use crate::steps::{Act, Session, Stage, goes_with_its_nodes, needs, patience};
 
 /// The storage class is installed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -30,7 +30,10 @@ impl Act for Storage {
     }
 
     async fn check(&self, session: &Session) -> Result<Check> {
-        Ok(there(system::has_storage_class(session.client().await?).await?))
+        let objects = system::storage_objects(&session.control_plane().await?).await?;
+        let differences = apply::check(session.client().await?, &objects).await?;
+        let objects: Vec<_> = differences.into_iter().map(|difference| difference.object).collect();
+        Ok(needs(&objects, "", ", "))
     }
 
     async fn apply(&self, session: &Session, _: &Progress) -> Result<()> {
