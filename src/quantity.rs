@@ -10,25 +10,14 @@ use serde_json::Value;
 
 /// Why a text is not the quantity that is wanted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum QuantityError {
     /// A number alone.
     #[error("`{text}` has no unit, write it as in `{example}`")]
-    NoUnit {
-        /// What was written.
-        text: String,
-        /// A right one.
-        example: &'static str,
-    },
+    NoUnit { text: String, example: &'static str },
     /// Not a number and one of the units.
     #[error("`{text}` is not {what}, write it as in `{example}`")]
-    Form {
-        /// What was written.
-        text: String,
-        /// What is wanted.
-        what: &'static str,
-        /// A right one.
-        example: &'static str,
-    },
+    Form { text: String, what: &'static str, example: &'static str },
 }
 
 /// How one kind of quantity is written.

@@ -1,6 +1,8 @@
-//! Artifacts: pinned images and files, from a bundle directory, the cache or the network, and the WAS image
-//! that Hearth packs out of its own binary. What a run needs it asks of its [`Store`]; everything else here blocks: call
-//! it off the async threads.
+//! Artifacts: pinned images and files, and the WAS image that Hearth packs out of its own binary.
+//!
+//! Enters: pins, and a bundle directory if there is one. Leaves: verified bytes and archives, from the bundle, the cache or the
+//! network. Only the cache is touched. A run goes through its [`Store`]; everything else here blocks: call it off the async
+//! threads.
 
 pub mod bundle;
 pub mod download;
@@ -24,27 +26,18 @@ use crate::file::{self, Readers};
 
 /// An image or file could not be had.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum ArtifactError {
     /// What was called a bundle is no directory.
     #[error("bundle {path} is not a directory")]
-    NoBundle {
-        /// The path.
-        path: PathBuf,
-    },
+    NoBundle { path: PathBuf },
     /// No archive of the bundle holds an image.
     #[error("bundle {path} has no image {reference}")]
-    NoImage {
-        /// The bundle.
-        path: PathBuf,
-        /// The image.
-        reference: String,
-    },
+    NoImage { path: PathBuf, reference: String },
     /// An archive of the bundle is not an image archive.
     #[error("{path} is not an image archive")]
     Archive {
-        /// The archive.
         path: PathBuf,
-        /// Why.
         #[source]
         source: std::io::Error,
     },
@@ -55,15 +48,12 @@ pub enum ArtifactError {
         from: String,
         /// What it should be.
         expected: String,
-        /// What it is.
         actual: String,
     },
     /// A download failed.
     #[error("cannot download {url}")]
     Download {
-        /// From where.
         url: String,
-        /// Why.
         #[source]
         source: Box<ureq::Error>,
     },
@@ -72,9 +62,7 @@ pub enum ArtifactError {
     Io {
         /// What was attempted, a verb.
         action: &'static str,
-        /// The file.
         path: PathBuf,
-        /// Why.
         #[source]
         source: std::io::Error,
     },
@@ -83,12 +71,7 @@ pub enum ArtifactError {
     OwnProgram(#[source] std::io::Error),
     /// What was downloaded for a program does not have it.
     #[error("{url} has no program {program}")]
-    NoProgram {
-        /// Its name.
-        program: &'static str,
-        /// The release.
-        url: String,
-    },
+    NoProgram { program: &'static str, url: String },
     /// Work was given up because the run ended.
     #[error("interrupted")]
     Interrupted,

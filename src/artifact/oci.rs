@@ -38,11 +38,6 @@ pub struct Packed {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ImageId(pub String);
 
-/// The name of the WAS image made of `binary`: its tag is the start of the binary's SHA-256.
-pub fn was_reference(binary: &Path) -> Result<String, ArtifactError> {
-    Ok(reference_of(&read(binary)?))
-}
-
 /// The WAS image made of `binary`, packed into the cache unless it is there already.
 pub fn was_image(binary: &Path) -> Result<Packed, ArtifactError> {
     was_image_in(&cache_dir()?, binary)
@@ -58,15 +53,11 @@ fn was_image_in(cache: &Path, binary: &Path) -> Result<Packed, ArtifactError> {
     Ok(Packed { reference, path })
 }
 
-/// Packs a static binary, as `/hearth`, into an image archive at `out`.
-pub fn pack(binary: &Path, reference: &str, entrypoint: &[&str], out: &Path) -> Result<ImageId, ArtifactError> {
-    write_image(&read(binary)?, reference, entrypoint, out)
-}
-
 fn read(binary: &Path) -> Result<Vec<u8>, ArtifactError> {
     std::fs::read(binary).map_err(|source| ArtifactError::Io { action: "read", path: binary.to_owned(), source })
 }
 
+/// The image's name: its tag is the start of the program's SHA-256.
 fn reference_of(program: &[u8]) -> String {
     format!("{WAS_REPOSITORY}:{}", short_digest(program))
 }
@@ -231,7 +222,7 @@ mod tests {
         let folder = tempfile::tempdir()?;
         let (binary, out) = (folder.path().join("hearth"), folder.path().join("was.tar"));
         std::fs::write(&binary, "program")?;
-        let id = pack(&binary, "hearth.dev/was:1", &["/hearth", "was"], &out)?;
+        let id = write_image(&read(&binary)?, "hearth.dev/was:1", &["/hearth", "was"], &out)?;
         let archive = entries(&std::fs::read(&out)?)?;
         for (name, bytes) in archive.iter().filter(|(name, _)| name.starts_with("blobs/")) {
             assert_eq!(name.strip_prefix("blobs/sha256/"), Some(sha256(bytes).as_str()));
@@ -263,10 +254,10 @@ mod tests {
         let binary = folder.path().join("hearth");
         std::fs::write(&binary, "program")?;
         let first = was_image_in(folder.path(), &binary)?;
-        assert_eq!(first.reference, was_reference(&binary)?);
+        assert_eq!(first.reference, reference_of(&read(&binary)?));
         assert_eq!(first.reference, format!("hearth.dev/was:{}", &sha256(b"program")[..12]));
         let again = folder.path().join("again.tar");
-        pack(&binary, &first.reference, &ENTRYPOINT, &again)?;
+        write_image(&read(&binary)?, &first.reference, &ENTRYPOINT, &again)?;
         assert!(std::fs::read(&first.path)? == std::fs::read(&again)?, "packing is not deterministic");
         std::fs::write(&first.path, "kept")?;
         assert_eq!(was_image_in(folder.path(), &binary)?, first);

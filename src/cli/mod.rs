@@ -1,4 +1,7 @@
-//! One file a verb: load → call → print. Exit codes come from errors' families.
+//! The command line: one file a verb, which loads, calls and prints.
+//!
+//! Enters: arguments. Leaves: data on stdout, and an exit code, which is that of the error's family. What is touched is touched by
+//! the rooms below; a verb itself keeps the profile and removes the state.
 
 pub mod args;
 mod cluster;

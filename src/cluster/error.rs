@@ -8,6 +8,7 @@ use crate::provider::NodeError;
 
 /// Nodes did not become a cluster.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum ClusterError {
     /// A node failed.
     #[error(transparent)]
@@ -15,54 +16,34 @@ pub enum ClusterError {
     /// Certificates could not be made or read.
     #[error("cannot {action}")]
     Certificate {
-        /// What was attempted.
         action: String,
-        /// Why.
         #[source]
         source: rcgen::Error,
     },
     /// A control plane has run and lacks what signs for it.
     #[error("{node} is a control plane that lacks {missing}")]
-    AuthorityIncomplete {
-        /// The control plane.
-        node: String,
-        /// Paths.
-        missing: String,
-    },
+    AuthorityIncomplete { node: String, missing: String },
     /// A control plane has authorities that are not this run's.
     #[error("{node} has other certificate authorities: {files} below /etc/kubernetes/pki")]
-    ForeignAuthority {
-        /// The control plane.
-        node: String,
-        /// File names.
-        files: String,
-    },
+    ForeignAuthority { node: String, files: String },
     /// A file could not be written as YAML.
     #[error(transparent)]
     Yaml(#[from] crate::yaml::SyntaxError),
     /// The API refused or failed.
     #[error("the Kubernetes API could not {action}")]
     Api {
-        /// What was attempted.
         action: String,
-        /// Why.
         #[source]
         source: Box<kube::Error>,
     },
     /// The connection to the API could not be set up.
     #[error("cannot connect to the Kubernetes API: {reason}")]
-    Connect {
-        /// Why.
-        reason: String,
-    },
+    Connect { reason: String },
     /// A kubeconfig could not be read or written.
     #[error("cannot {action} kubeconfig {}", path.display())]
     Kubeconfig {
-        /// What was attempted.
         action: &'static str,
-        /// The file.
         path: PathBuf,
-        /// Why.
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
@@ -71,7 +52,6 @@ pub enum ClusterError {
     NotReady {
         /// What was waited for.
         what: String,
-        /// The limit.
         limit: Duration,
         /// What was seen last.
         state: String,
@@ -79,7 +59,6 @@ pub enum ClusterError {
     /// The podSubnet has no room for another node.
     #[error("pod subnet {subnet} has no free /24 for node `{node}`")]
     SubnetFull {
-        /// The subnet.
         subnet: ipnet::Ipv4Net,
         /// The node without one.
         node: String,

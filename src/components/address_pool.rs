@@ -18,55 +18,31 @@ pub const AUTOMATIC_SIZE: u32 = 50;
 
 /// A network has no place for a pool, or a given pool does not fit it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum PoolError {
     /// No free range is long enough.
     #[error("{network} has no {wanted} free addresses in a row, the longest free range has {longest}")]
     Full {
-        /// The nodes' network.
         network: Ipv4Net,
-        /// Addresses asked for.
         wanted: u32,
         /// The most there are in a row.
         longest: u64,
     },
     /// The pool is not within the network.
     #[error("pool {range} is outside of the nodes' network {network}")]
-    Outside {
-        /// The pool.
-        range: AddressRange,
-        /// The nodes' network.
-        network: Ipv4Net,
-    },
+    Outside { range: AddressRange, network: Ipv4Net },
     /// The pool holds the network's own or its broadcast address.
     #[error("pool {range} contains {address}, which {network} keeps for itself")]
-    Reserved {
-        /// The pool.
-        range: AddressRange,
-        /// The nodes' network.
-        network: Ipv4Net,
-        /// The address.
-        address: Ipv4Addr,
-    },
+    Reserved { range: AddressRange, network: Ipv4Net, address: Ipv4Addr },
     /// The pool holds an address of a gateway, node or container.
     #[error("pool {range} contains {address}, which is in use")]
-    Used {
-        /// The pool.
-        range: AddressRange,
-        /// The address.
-        address: Ipv4Addr,
-    },
+    Used { range: AddressRange, address: Ipv4Addr },
     /// The pool shares addresses with that of another cluster.
     #[error("pool {range} overlaps {other}, the pool of another cluster")]
-    Taken {
-        /// The pool.
-        range: AddressRange,
-        /// The other cluster's.
-        other: AddressRange,
-    },
+    Taken { range: AddressRange, other: AddressRange },
     /// The pool has fewer addresses than there will be services.
     #[error("pool {range} has {} of the {needed} addresses that are needed", range.size())]
     TooSmall {
-        /// The pool.
         range: AddressRange,
         /// Number of services of type LoadBalancer.
         needed: u32,

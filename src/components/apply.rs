@@ -148,7 +148,7 @@ pub async fn written(client: &Client, profile: &str) -> Result<Vec<ObjectRef>, C
     Ok(found.into_iter().flatten().collect())
 }
 
-/// Those of `written` that are not among `keep`.
+/// The objects in `written` that are not in `keep`.
 pub fn stale(mut written: Vec<ObjectRef>, keep: &[ObjectRef]) -> Vec<ObjectRef> {
     written.retain(|object| !keep.contains(object));
     written

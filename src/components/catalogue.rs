@@ -34,7 +34,7 @@ pub fn images(profile: &Profile) -> Vec<Image> {
     once_each(early_images(profile).into_iter().chain(late.flat_map(|part| part.images)))
 }
 
-/// Those of [`images`] that do not stand back until the application answers; they come first there too.
+/// The [`images`] that need not wait until the application answers; they come first there too.
 pub fn early_images(profile: &Profile) -> Vec<Image> {
     let early = parts(profile).into_iter().filter(|part| !part.late);
     once_each(early.chain([probe::part()]).flat_map(|part| part.images))

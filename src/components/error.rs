@@ -7,19 +7,16 @@ use crate::error::{Explain, Family};
 
 /// A component could not be installed, or does not work.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum ComponentError {
     /// A part that the profile does not ask for.
     #[error("the profile asks for no part {id}")]
-    UnknownPart {
-        /// The part.
-        id: PartId,
-    },
+    UnknownPart { id: PartId },
     /// A template could not be rendered; the cause names the variable.
     #[error("cannot render template `{template}`")]
     Template {
         /// Its path under `templates/`.
         template: &'static str,
-        /// Why.
         #[source]
         source: Box<tera::Error>,
     },
@@ -28,17 +25,11 @@ pub enum ComponentError {
     Manifest {
         /// The template or file.
         file: String,
-        /// What is wrong.
         reason: String,
     },
     /// An object of a kind Hearth does not know.
     #[error("{kind} of {api_version} is not a kind Hearth applies")]
-    UnknownKind {
-        /// Its API version.
-        api_version: String,
-        /// Its kind.
-        kind: String,
-    },
+    UnknownKind { api_version: String, kind: String },
     /// A certificate could not be made.
     #[error("cannot make a certificate")]
     Certificate(#[source] rcgen::Error),
@@ -47,9 +38,7 @@ pub enum ComponentError {
     Api {
         /// What was attempted, a verb.
         action: &'static str,
-        /// On what.
         object: Box<ObjectRef>,
-        /// Why.
         #[source]
         source: Box<kube::Error>,
     },
@@ -58,13 +47,10 @@ pub enum ComponentError {
     Refused {
         /// What was attempted, a verb.
         action: &'static str,
-        /// On what.
         object: Box<ObjectRef>,
         /// Since the first attempt.
         waited: Duration,
-        /// How often.
         attempts: u32,
-        /// The last answer.
         #[source]
         source: Box<kube::Error>,
     },
@@ -78,18 +64,11 @@ pub enum ComponentError {
     },
     /// The application did not answer.
     #[error("{url} did not answer 200 within {limit:?}")]
-    NoAnswer {
-        /// What was asked.
-        url: String,
-        /// How long.
-        limit: Duration,
-    },
+    NoAnswer { url: String, limit: Duration },
     /// The cluster could not be asked.
     #[error("cannot watch {object}")]
     Watch {
-        /// What was watched.
         object: Box<ObjectRef>,
-        /// Why.
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },

@@ -1,5 +1,8 @@
-//! A look at the machine before anything is changed: `hearth up` refuses on errors, all of them at once, and
-//! `hearth doctor` prints everything. Facts are gathered once; every check is a function from them to findings.
+//! A look at the machines before anything is changed: `hearth up` refuses on errors, all of them at once, and
+//! `hearth doctor` prints everything.
+//!
+//! Enters: a profile and its provider. Leaves: findings, each with its evidence and what to do about it. Facts are gathered once,
+//! every check is a function from them to findings, and nothing is touched.
 
 mod engine;
 mod facts;

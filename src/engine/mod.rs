@@ -1,6 +1,9 @@
 //! Runs a plan: whatever is ready, in parallel within limits, with retries, cancellation, a journal
 //! and events. It knows no step by name.
 //!
+//! Enters: a plan, and an [`Actor`] that knows what steps do. Leaves: an [`Outcome`], and events on the way. Only the journal is
+//! touched here; everything else by the actor.
+//!
 //! [`run`] checks each step and applies it when needed; after a failure or a cancellation it starts nothing
 //! new and lets what runs finish. Running it again resumes: satisfied steps are passed over. Undone, a plan is taken
 //! back from its end, and errors are collected instead of stopping. [`check_all`] only looks.

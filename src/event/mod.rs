@@ -1,5 +1,7 @@
-//! What happens during a run, as values. Whoever works emits them into one channel and never prints; displays, logs
-//! and reports are sinks at its other end. Every verb that changes something uses the same ones.
+//! What happens during a run, as values; every verb that changes something uses the same ones.
+//!
+//! Enters: what whoever works emits, into one channel, instead of printing. Leaves: the same values with their times, for the
+//! sinks at the other end: displays, logs, reports. Nothing is touched.
 
 mod channel;
 mod scenario;

@@ -1,5 +1,8 @@
 //! Plans as graphs of steps, whatever the steps are: what the engine runs, what events and the journal name steps by,
-//! and how a plan is printed. A value goes in and the same value comes out; nothing here acts.
+//! and how a plan is printed.
+//!
+//! Enters: steps, each with those that come before it. Leaves: a plan in an order in which it can run, or why there is none.
+//! Nothing is touched.
 
 mod plan;
 pub mod render;

@@ -175,21 +175,14 @@ fn cycle<K>(steps: &[Step<K>], position: &HashMap<&StepId, usize>, missing: &[us
 
 /// Why a plan was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum PlanError {
     /// Two steps share a name.
     #[error("the plan has two steps named `{step}`")]
-    Duplicate {
-        /// The shared name.
-        step: StepId,
-    },
+    Duplicate { step: StepId },
     /// A dependency that is no step.
     #[error("step `{step}` depends on `{dependency}`, which is not in the plan")]
-    Unknown {
-        /// Who depends.
-        step: StepId,
-        /// On what.
-        dependency: StepId,
-    },
+    Unknown { step: StepId, dependency: StepId },
     /// Steps that wait for each other.
     #[error("steps wait for each other: {}", .steps.iter().map(|id| format!("`{id}`")).collect::<Vec<_>>().join(" after "))]
     Cycle {

@@ -1,6 +1,8 @@
 //! Journals: files of JSON lines that are on disk before what they announce happens, so that after a crash there is a
 //! list of what may exist. The live world decides what does.
 //!
+//! Enters: entries. Leaves: those of earlier runs, without a torn last one. Only the journal's own file is touched.
+//!
 //! Two use it: [`steps`] notes each step of a plan around its mutation, and scenarios note how to take their changes of
 //! the cluster back.
 

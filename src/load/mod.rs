@@ -69,13 +69,12 @@ pub struct LoadPlan {
 
 /// The load could not start, or its thread died.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum LoadError {
     /// The target accepts no connection.
     #[error("cannot connect to {address}")]
     Connect {
-        /// The target.
         address: SocketAddr,
-        /// Why.
         #[source]
         source: std::io::Error,
     },
@@ -88,9 +87,7 @@ pub enum LoadError {
     /// A call of the system failed.
     #[error("the load generator cannot {action}")]
     System {
-        /// What it attempted.
         action: &'static str,
-        /// Why.
         #[source]
         source: std::io::Error,
     },

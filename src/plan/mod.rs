@@ -1,6 +1,7 @@
-//! The plan of a cluster: a profile and what is seen of the live world go in; what is [`decide`]d, each with its reason, and
-//! the graph of steps that is [`build`]t on it come out, plain serialisable values. The engine runs the very plan that
-//! `hearth plan` prints. Nothing here acts.
+//! The plan of a cluster. The engine runs the very plan that `hearth plan` prints.
+//!
+//! Enters: a profile, and what is seen of the live world. Leaves: what is [`decide`]d, each with its reason, and the graph of
+//! steps that is [`build`]t on it, plain serialisable values. Nothing is touched.
 
 pub mod build;
 pub mod decide;

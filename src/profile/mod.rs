@@ -1,5 +1,7 @@
-//! The profile: what the user wants. Raw file types, defaults and checks live in the submodules;
-//! everything after this stage sees only the resolved, valid types below.
+//! The profile: what the user wants.
+//!
+//! Enters: files, standard input and `--set` values. Leaves: the resolved, valid types below, all that later rooms see, or every
+//! problem with its place. Nothing is touched but the copy that is kept for later verbs.
 
 pub mod components;
 mod kept;
@@ -40,6 +42,7 @@ pub enum Source {
 
 /// A profile could not be read at all; what is wrong inside of one is [`crate::input::Problems`].
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum ProfileError {
     /// No cluster can have that name.
     #[error("{message}")]
@@ -55,9 +58,7 @@ pub enum ProfileError {
     /// A file could not be read.
     #[error("cannot read profile {}", path.display())]
     Unreadable {
-        /// The file.
         path: PathBuf,
-        /// Why.
         #[source]
         source: std::io::Error,
     },

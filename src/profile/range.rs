@@ -11,10 +11,7 @@ use super::AddressRange;
 pub enum RangeError {
     /// Not two IPv4 addresses with a dash between them.
     #[error("`{text}` is not two IPv4 addresses with `-` between them")]
-    Form {
-        /// What was written.
-        text: String,
-    },
+    Form { text: String },
     /// The first address is above the last.
     #[error("{last}-{first} has its ends the wrong way round: it would hold no address", last = .0.last, first = .0.first)]
     Reversed(

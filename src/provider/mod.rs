@@ -1,6 +1,8 @@
-//! Providers make nodes; a node runs commands and takes files. A profile goes in, nodes and what is known of them come
-//! out. Nothing above this room knows whether a node is a container or a machine: what differs is asked of the
-//! [`Provider`].
+//! Providers make nodes; a node runs commands and takes files. Nothing above this room knows whether a node is a container or a
+//! machine: what differs is asked of the [`Provider`].
+//!
+//! Enters: a profile. Leaves: nodes, and what is known of them. Touched: containers, volumes and the network that bear the
+//! cluster's mark, and hosts that were claimed for it.
 
 mod any;
 mod archive;
@@ -181,21 +183,18 @@ pub struct Holdings {
 
 /// A provider was asked for what it does not have.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum ProviderError {
     /// Nodes are containers.
     #[error("the nodes of `{cluster}` are containers, {what}")]
     NotMachines {
-        /// Whose.
         cluster: String,
         /// What they therefore lack.
         what: &'static str,
     },
     /// A step of one provider met the nodes of another.
     #[error("this needs nodes of provider {wants}")]
-    Other {
-        /// Which.
-        wants: &'static str,
-    },
+    Other { wants: &'static str },
 }
 
 impl Explain for ProviderError {

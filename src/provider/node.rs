@@ -111,33 +111,17 @@ pub trait Node: Clone + Send + Sync + 'static {
 
 /// A node could not do what was asked.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum NodeError {
     /// A program ended with a non-zero status.
     #[error("{node}: `{command}` exited with status {status}\n{output}")]
-    Failed {
-        /// Node name.
-        node: String,
-        /// The command line.
-        command: String,
-        /// Its exit status.
-        status: i64,
-        /// Its last lines.
-        output: String,
-    },
+    Failed { node: String, command: String, status: i64, output: String },
     /// A program did not end in time.
     #[error("{node}: `{command}` did not finish within {limit:?}")]
-    Timeout {
-        /// Node name.
-        node: String,
-        /// The command line.
-        command: String,
-        /// The limit.
-        limit: Duration,
-    },
+    Timeout { node: String, command: String, limit: Duration },
     /// Something of a node could not be looked at, so that neither its presence nor its absence is certain.
     #[error("{node}: cannot look at {what}: {reason}")]
     Unreadable {
-        /// Node name.
         node: String,
         /// What was looked at.
         what: String,
@@ -147,13 +131,10 @@ pub enum NodeError {
     /// The connection to the node failed.
     #[error("{node}: {action} failed")]
     Transport {
-        /// Node name.
         node: String,
-        /// What was attempted.
         action: String,
         /// That of the way to the node.
         family: Family,
-        /// Why.
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },

@@ -1,8 +1,10 @@
 //! Reports: what was seen, for people (a page, Markdown as a CI job's summary) and for machines (JSON, JUnit, CSV).
 //!
-//! All are pure functions of one [`Report`], made of records and of nothing else, and written also when there is little
-//! to report because something broke early. `story` finds the sentences' parts, `sentence` words them, `number` writes
-//! numbers; every renderer uses the same.
+//! Enters: records of scenarios and comparisons, also few or none where something broke early. Leaves: one [`Report`], and files
+//! that are pure functions of it. Only the report's own folder is touched.
+//!
+//! `story` finds the sentences' parts, `sentence` words them, `number` and `estimate` write numbers; every renderer uses the
+//! same.
 
 mod comparison;
 mod csv;

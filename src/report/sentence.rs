@@ -64,14 +64,6 @@ pub fn differs(of: &Measured) -> String {
     }
 }
 
-/// The same for a headline, rounded once more.
-pub fn differs_briefly(of: &Measured) -> String {
-    let verb = if of.estimate < 0.0 { "falls" } else { "rises" };
-    let size = fixed(of.estimate.abs(), of.decimals.saturating_sub(1));
-    let metric = of.metric.strip_suffix(" latency").unwrap_or(of.metric);
-    format!("{}, {metric} {verb} by {size}{SPACE}{}", of.subject, of.unit)
-}
-
 /// Equivalent: the 90 % interval lies inside the margin.
 pub fn equivalent(of: &Measured) -> String {
     let (margin, unit) = (of.margin(), of.unit);
@@ -84,20 +76,10 @@ pub fn equivalent(of: &Measured) -> String {
     if of.wide.0 > 0.0 || of.wide.1 < 0.0 { format!("{text} A difference exists, too small to matter.") } else { text }
 }
 
-/// The same for a headline.
-pub fn equivalent_briefly(of: &Measured) -> String {
-    format!("{}, {} is the same within {}", of.subject, of.metric, of.margin())
-}
-
 /// Inconclusive.
 pub fn inconclusive(of: &Measured, windows: u64) -> String {
     let ends = interval(of.wide.0, of.wide.1, of.decimals);
     format!("{} may have changed by {ends}{SPACE}{}; {} windows cannot tell.", capital(of.metric), of.unit, count(windows))
-}
-
-/// The same for a headline.
-pub fn inconclusive_briefly(of: &Measured) -> String {
-    format!("{}, {} may or may not have changed", of.subject, of.metric)
 }
 
 /// What an inconclusive comparison could have found, and what it takes to find the margin.
@@ -230,7 +212,6 @@ mod tests {
             plain(differs(&worse)),
             "Without the NGINX hop, p99 latency rises by 0.84 ms (95 % interval 0.31 to 1.09); whether by more than 0.5 ms is open."
         );
-        assert_eq!(plain(differs_briefly(&P99)), "Without the NGINX hop, p99 falls by 1.3 ms");
     }
 
     #[test]

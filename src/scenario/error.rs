@@ -10,13 +10,12 @@ use crate::provider::NodeError;
 
 /// A run could not go on.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum ScenarioError {
     /// The API server refused or did not answer.
     #[error("cannot {action}")]
     Kube {
-        /// What was attempted.
         action: String,
-        /// Why.
         #[source]
         source: Box<kube::Error>,
     },
@@ -25,7 +24,6 @@ pub enum ScenarioError {
     NoField {
         /// Kind, namespace and name.
         object: String,
-        /// The JSON pointer.
         path: String,
     },
     /// An object changes faster than it can be patched.
@@ -47,17 +45,13 @@ pub enum ScenarioError {
     NotGone {
         /// Kind, namespace and name.
         object: String,
-        /// The limit.
         limit: Duration,
     },
     /// A file of evidence cannot be used.
     #[error("cannot {action} {path}", path = .path.display())]
     File {
-        /// What was attempted.
         action: &'static str,
-        /// The file.
         path: PathBuf,
-        /// Why.
         #[source]
         source: std::io::Error,
     },
@@ -67,9 +61,7 @@ pub enum ScenarioError {
     /// An undo entry in the cluster is ours, and cannot be read.
     #[error("undo entry {name} in the cluster makes no sense")]
     Entry {
-        /// The ConfigMap.
         name: String,
-        /// Why.
         #[source]
         source: serde_json::Error,
     },
@@ -85,9 +77,7 @@ pub enum ScenarioError {
     /// Something on a node failed.
     #[error("cannot {action}")]
     Node {
-        /// What was attempted.
         action: String,
-        /// Why.
         #[source]
         source: NodeError,
     },
@@ -96,12 +86,7 @@ pub enum ScenarioError {
     NoNodes,
     /// No pod to kill.
     #[error("no ready pod in {namespace} matches {selector}")]
-    NoVictim {
-        /// Namespace.
-        namespace: String,
-        /// Label selector.
-        selector: String,
-    },
+    NoVictim { namespace: String, selector: String },
     /// What a fault took away did not come back in time.
     #[error("{seen} of {wanted} {what} were ready {limit:?} after the fault")]
     NotRecovered {
@@ -111,7 +96,6 @@ pub enum ScenarioError {
         seen: usize,
         /// How many were before.
         wanted: usize,
-        /// The limit.
         limit: Duration,
     },
     /// The user asked to stop.

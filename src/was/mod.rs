@@ -1,6 +1,8 @@
 //! WAS, the sample application server that the same binary carries: a MySQL-backed API that tells who
 //! answered, with slowness and failures that can be switched on. `hearth was` runs it, in an image that
 //! holds nothing but this binary; the cluster's readiness check asks its probes.
+//!
+//! Enters: environment variables and requests. Leaves: answers. Only its database is touched.
 
 mod behaviour;
 mod config;
@@ -27,13 +29,12 @@ const FINISH_LIMIT: Duration = Duration::from_secs(10);
 
 /// Why WAS did not start, or stopped.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum WasError {
     /// An environment variable does not hold what it should.
     #[error("{name} is `{value}`, expected {expected}")]
     Setting {
-        /// The variable.
         name: &'static str,
-        /// What it holds.
         value: String,
         /// What it should hold.
         expected: &'static str,
@@ -41,18 +42,14 @@ pub enum WasError {
     /// The password file cannot be read.
     #[error("cannot read the password file {path}")]
     PasswordFile {
-        /// Its path.
         path: String,
-        /// Why.
         #[source]
         source: std::io::Error,
     },
     /// The port cannot be opened, or the runtime not be set up.
     #[error("cannot serve on port {port}")]
     Listen {
-        /// The port.
         port: u16,
-        /// Why.
         #[source]
         source: std::io::Error,
     },

@@ -100,28 +100,22 @@ pub struct EngineInfo {
 
 /// The engine could not do what was asked.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum DockerError {
     /// No engine answers.
     #[error("no Docker engine answers at {address}")]
     Absent {
         /// Where it was looked for.
         address: String,
-        /// What went wrong.
         #[source]
         source: Unreachable,
     },
     /// The engine is older than the oldest that works.
     #[error("Docker engine {version} (API {api}) is too old: API 1.41 (Docker 20.10) or later is needed")]
-    TooOld {
-        /// Engine version.
-        version: String,
-        /// API version.
-        api: String,
-    },
+    TooOld { version: String, api: String },
     /// A call failed.
     #[error("Docker could not {action}")]
     Call {
-        /// What was attempted.
         action: String,
         /// What the engine said.
         #[source]
@@ -129,16 +123,10 @@ pub enum DockerError {
     },
     /// The name belongs to a cluster that is not ours.
     #[error("a cluster named `{cluster}` exists and was not made by Hearth (containers {containers})")]
-    Foreign {
-        /// Cluster name.
-        cluster: String,
-        /// Its containers.
-        containers: String,
-    },
+    Foreign { cluster: String, containers: String },
     /// An image that is nowhere to be had.
     #[error("image {image} is neither in the Docker engine nor in a bundle, and no registry gave it")]
     NoImage {
-        /// The image.
         image: String,
         /// What the registry said.
         #[source]
@@ -150,26 +138,17 @@ pub enum DockerError {
     /// A file by which runs wait for each other.
     #[error("cannot lock {}", path.display())]
     Lock {
-        /// The file.
         path: std::path::PathBuf,
-        /// Why.
         #[source]
         source: std::io::Error,
     },
     /// A node has no address on the network.
     #[error("container `{node}` has no IPv4 address on network `kind`; it is {state}")]
-    NoAddress {
-        /// Node name.
-        node: String,
-        /// The container's state.
-        state: String,
-    },
+    NoAddress { node: String, state: String },
     /// A node did not come up.
     #[error("node `{node}` did not boot within {limit:?}; its log ends with\n    {log}")]
     NotBooted {
-        /// Node name.
         node: String,
-        /// The limit.
         limit: std::time::Duration,
         /// Last lines of its log.
         log: String,
@@ -179,12 +158,7 @@ pub enum DockerError {
     NoSubnet,
     /// No container of that name.
     #[error("there is no node `{node}` in cluster `{cluster}`")]
-    NoNode {
-        /// Node name.
-        node: String,
-        /// Cluster name.
-        cluster: String,
-    },
+    NoNode { node: String, cluster: String },
 }
 
 impl Explain for DockerError {

@@ -5,45 +5,27 @@ use crate::error::{Explain, Family};
 
 /// A host cannot be worked on, or is not what it was.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum MachineError {
     /// A host is not as it was.
     #[error("clean-up left something behind on {host}:\n  {left}")]
     Left {
-        /// The host.
         host: String,
         /// What, a line each.
         left: String,
     },
     /// Somebody else works on a host.
     #[error("another run works on host {host}: {} of {}, for {} s more unless renewed", holder.who, holder.desk, holder.ends_in)]
-    Leased {
-        /// The host.
-        host: String,
-        /// Who.
-        holder: Holder,
-    },
+    Leased { host: String, holder: Holder },
     /// It bears the mark of another cluster.
     #[error("host {host} is part of cluster `{cluster}`")]
-    Foreign {
-        /// The host.
-        host: String,
-        /// Whose it is.
-        cluster: String,
-    },
+    Foreign { host: String, cluster: String },
     /// Folders that the cluster would fill hold something.
     #[error("host {host} has data where the cluster would put its own: {}", folders.join(", "))]
-    Filled {
-        /// The host.
-        host: String,
-        /// The folders.
-        folders: Vec<String>,
-    },
+    Filled { host: String, folders: Vec<String> },
     /// The host does not have the address that the profile gives it.
     #[error("host {host} is on no network by the address that the profile gives it: none can be chosen for load balancers")]
-    NoNetwork {
-        /// The host.
-        host: String,
-    },
+    NoNetwork { host: String },
 }
 
 impl Explain for MachineError {

@@ -16,7 +16,7 @@ const HELD: i64 = 75;
 /// Gone after a reboot, as runs are.
 const LEASE: &str = "/run/hearth/lease";
 
-/// $1 is who asks, $2 the term in seconds, $3 the holder in words. Equal askers renew.
+/// $1 is who asks, $2 the term in seconds, $3 the holder in words. The same holder renews it.
 const ACQUIRE: &str = r#"
 mkdir -p /run/hearth && exec 9>/run/hearth/lock && flock -w 10 9 || exit 1
 now=$(date +%s)

@@ -71,7 +71,7 @@ impl Machines {
             }
         }
         if unreached.is_empty() {
-            // whoever looked before leaves the same
+            // a look before this one would have left the same
             let _looked = self.facts.set(facts.clone());
         }
         (facts, unreached)

@@ -162,7 +162,7 @@ impl SshNode {
     /// Runs a program as root whose standard input is a local file, among the three uploads that run at once.
     ///
     /// # Errors
-    /// Those of [`SshNode::upload`], and [`NodeError::Failed`] for a program that fails.
+    /// As [`SshNode::upload`], and [`NodeError::Failed`] for a program that fails.
     pub async fn feed_file(&self, source: &Path, argv: &[&str]) -> Result<(), NodeError> {
         let _turn = self.uploads.acquire().await;
         let (read, output) = self.stream(source, 0, argv, &|_| {}).await?;
