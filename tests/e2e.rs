@@ -28,8 +28,8 @@ fn the_full_stack_comes_up_proves_itself_and_goes() {
     world.hearth(&with(&["up", "--dry-run"], &[])).expect(0);
     assert_eq!(inventory(), world.before);
 
-    let up = world.hearth(&with(&["up", "--yes", "-o", "json", "--kubeconfig"], &[])).expect(0).json();
-    let vip = up["vip"].as_str().unwrap().to_owned();
+    let up = world.hearth(&with(&["up", "--yes", "--kubeconfig"], &[])).expect(0).seen("e2e_up");
+    let vip = up.out.lines().find_map(|line| line.trim().strip_prefix("gateway     http://")).unwrap().trim_end_matches('/');
     let (code, body) = get(&format!("http://{vip}/api/whoami"));
     assert_eq!(code, 200, "{body}");
     assert!(body.contains("\"pod\":\"was-"), "{body}");
@@ -40,6 +40,7 @@ fn the_full_stack_comes_up_proves_itself_and_goes() {
     let again = world.hearth(&with(&["up", "--yes", "-o", "json"], &[])).expect(0).json();
     assert_eq!(again["changed"], false, "{again}");
     assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
+    world.hearth(&with(&["up", "--yes"], &[])).expect(0).seen("e2e_up_again");
     let plan = world.hearth(&with(&["plan", "--detailed-exitcode"], &[]));
     plan.expect(0);
 
@@ -69,6 +70,7 @@ fn the_full_stack_comes_up_proves_itself_and_goes() {
 
     // the scenario, with its negative control; WAS is ready again only some time after its database
     eventually("all is well", Duration::from_secs(60), || world.hearth(&["status", "--name", "e2e"]).code == Some(0));
+    world.hearth(&["status", "--name", "e2e"]).expect(0).seen("e2e_status");
     let reports = world.folder.path().join("reports");
     let reports = reports.to_str().unwrap().to_owned();
     let test = world.hearth(&[
@@ -82,7 +84,7 @@ fn the_full_stack_comes_up_proves_itself_and_goes() {
         &reports,
     ]);
     eprintln!("{}{}", test.err, test.out);
-    assert!(test.expect(0).out.contains("PASS pod-kill-retry"), "passed, not skipped");
+    assert!(test.expect(0).seen("e2e_test").out.contains("PASS pod-kill-retry"), "passed, not skipped");
     assert!(sh(&format!("find {reports} -name '*.json' | wc -l")).parse::<u32>().unwrap() >= 1);
     assert!(sh(&format!("find {reports} -name '*.md' | wc -l")).parse::<u32>().unwrap() >= 1);
 
@@ -91,6 +93,7 @@ fn the_full_stack_comes_up_proves_itself_and_goes() {
     let status = world.hearth(&["status", "--name", "e2e", "-o", "json"]);
     assert_eq!(status.code, Some(70), "{}", status.err);
     assert!(status.out.contains("e2e-worker2: its container is stopped"), "{}", status.out);
+    world.hearth(&["status", "--name", "e2e"]).expect(70).seen("e2e_70_status");
     world.hearth(&with(&["up", "--yes"], &[])).expect(0);
     world.hearth(&["status", "--name", "e2e"]).expect(0);
 
@@ -115,7 +118,7 @@ fn the_full_stack_comes_up_proves_itself_and_goes() {
     assert!(kubectl("get namespace blog-system").contains("NotFound"));
     assert!(kubectl("-n istio-system get deployment istiod").contains("1/1"));
 
-    world.hearth(&["down", "--name", "e2e", "--yes"]).expect(0);
+    world.hearth(&["down", "--name", "e2e", "--yes"]).expect(0).seen("e2e_down");
     world.nothing_is_left();
 }
 
@@ -134,8 +137,20 @@ fn metrics_are_served_while_they_are_asked_for() {
     let world = World::new();
     let up = ["up", "-f", "profiles/minimal.yaml", "--name", "e2e-top", "--yes", "-o", "json"];
     let asked = [&up[..], &["--set", "spec.components.metricsServer={}"]].concat();
-    world.hearth(&asked).expect(0);
+    world.hearth(&up).expect(0);
     let kubectl = |args: &str| sh(&format!("docker exec e2e-top-control-plane kubectl {args} 2>&1"));
+
+    // the API refuses a component's objects: at once, with the reason, and nothing else is harmed
+    sh(&format!("docker exec -i e2e-top-control-plane kubectl apply -f - <<'END'\n{REFUSES}\nEND"));
+    let try_it = "create deployment metrics-server -n kube-system --image=x --dry-run=server";
+    eventually("the policy holds", Duration::from_secs(30), || kubectl(try_it).contains("not here"));
+    world
+        .hearth(&[&asked[..5], &["--yes", "--set", "spec.components.metricsServer={}"]].concat())
+        .expect(80)
+        .seen("e2e_80_refused");
+    kubectl("delete validatingadmissionpolicy,validatingadmissionpolicybinding e2e-refuses");
+    eventually("the policy is gone", Duration::from_secs(30), || !kubectl(try_it).contains("not here"));
+    world.hearth(&asked).expect(0);
     let nodes = kubectl("top nodes --no-headers");
     assert!(nodes.lines().count() == 2 && nodes.lines().all(|line| line.contains("m ") && line.contains("Mi ")), "{nodes}");
     let pods = kubectl("top pods --all-namespaces --no-headers");
@@ -143,8 +158,61 @@ fn metrics_are_served_while_they_are_asked_for() {
     assert_eq!(world.hearth(&asked).expect(0).json()["changed"], false);
     world.hearth(&up).expect(0);
     assert!(kubectl("get apiservice v1beta1.metrics.k8s.io").contains("NotFound"));
+
+    what_is_lost_is_put_back(&world, &up, &kubectl);
+
+    // somebody else's container holds a node's volume
+    let volume = sh("docker inspect e2e-top-worker --format '{{range .Mounts}}{{.Name}} {{end}}'");
+    sh("docker run -d --name e2e-holds --volumes-from e2e-top-worker --entrypoint sleep kindest/node:v1.36.4 300");
+    world.hearth(&["down", "--name", "e2e-top", "--yes"]).expect(90).seen("e2e_90_left");
+    sh(&format!("docker rm -f e2e-holds; docker volume rm {volume}"));
     world.hearth(&["down", "--name", "e2e-top", "--yes"]).expect(0);
     world.nothing_is_left();
+}
+
+/// Refuses one Deployment.
+const REFUSES: &str = "
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicy
+metadata: {name: e2e-refuses}
+spec:
+  matchConstraints:
+    resourceRules: [{apiGroups: [apps], apiVersions: [v1], operations: [CREATE], resources: [deployments]}]
+  validations: [{expression: \"object.metadata.name != 'metrics-server'\", message: not here}]
+---
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicyBinding
+metadata: {name: e2e-refuses}
+spec: {policyName: e2e-refuses, validationActions: [Deny]}";
+
+/// What steps promise, taken away one by one on a live cluster: one `up` puts it back, but for what a program on a node refuses.
+fn what_is_lost_is_put_back(world: &World, up: &[&str], kubectl: &dyn Fn(&str) -> String) {
+    let on_node = |script: &str| sh(&format!("docker exec e2e-top-control-plane sh -c '{script}' 2>&1"));
+    on_node("mv /etc/kubernetes/manifests/kube-scheduler.yaml /tmp; mv /usr/bin/kubeadm /usr/bin/kubeadm.away");
+    on_node("printf \"#!/bin/sh\\necho told to fail\\nexit 3\\n\" >/usr/bin/kubeadm; chmod +x /usr/bin/kubeadm");
+    let plain: Vec<&str> = up.iter().copied().take_while(|arg| *arg != "-o").collect();
+    world.hearth(&plain).expect(60).seen("e2e_60_kubeadm");
+    on_node("mv /usr/bin/kubeadm.away /usr/bin/kubeadm");
+
+    kubectl("-n kube-system delete service/kube-dns configmap/kubeadm-config rolebinding/kubeadm:kubelet-config");
+    kubectl("delete clusterrolebinding kubeadm:cluster-admins");
+    kubectl("-n local-path-storage delete deployment local-path-provisioner");
+    sh("docker exec e2e-top-worker systemctl stop kubelet");
+    sh("docker exec e2e-top-worker systemctl disable --now hearth-routes");
+    std::fs::remove_file(world.folder.path().join("hearth/e2e-top/kubeconfig")).unwrap();
+    assert_eq!(world.hearth(up).expect(0).json()["changed"], true);
+    for there in [
+        "-n kube-system get service kube-dns",
+        "-n kube-system get configmap kubeadm-config",
+        "get clusterrolebinding kubeadm:cluster-admins",
+        "-n local-path-storage get deployment local-path-provisioner",
+        "-n kube-system get pod kube-scheduler-e2e-top-control-plane",
+    ] {
+        assert!(!kubectl(there).contains("NotFound"), "{there}: {}", kubectl(there));
+    }
+    assert_eq!(sh("docker exec e2e-top-worker systemctl is-active kubelet hearth-routes"), "active\nactive");
+    assert_eq!(world.hearth(up).expect(0).json()["changed"], false);
+    world.hearth(&["status", "--name", "e2e-top"]).expect(0);
 }
 
 /// What kind removes, Hearth takes note of.
@@ -261,6 +329,7 @@ fn bad_input_costs_nothing() {
         let ran = world.hearth(&args).expect(code);
         assert!(ran.err.contains(says), "{says}: {}", ran.err);
         assert_eq!(inventory(), world.before);
+        ran
     };
     up(&["--set", "spec.provider.docker.image=registry.invalid/nobody/node:v1"], 40, "registry.invalid/nobody/node:v1");
     up(&["--set", "spec.components.metallb.pool=10.1.2.3-10.1.2.9"], 10, "10.1.2.3-10.1.2.9");
@@ -270,7 +339,7 @@ fn bad_input_costs_nothing() {
     let port = taken.local_addr().unwrap().port();
     up(&["--set", &format!("spec.provider.docker.apiPort={port}")], 20, &port.to_string());
     up(&["--kubeconfig", "/proc/config"], 20, "/proc/config");
-    up(&["--bundle", "/nowhere"], 40, "/nowhere");
+    up(&["--bundle", "/nowhere"], 40, "/nowhere").seen("e2e_40_bundle");
     up(&["--set", "spec.provider.docker.nodes.workers=0", "--set", "spec.components.workloads.was.replicas=0"], 10, "replicas");
 
     // a disk that is full, in a mount namespace of its own

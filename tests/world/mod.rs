@@ -16,6 +16,7 @@ pub struct World {
 }
 
 pub struct Ran {
+    pub args: String,
     pub code: Option<i32>,
     pub out: String,
     pub err: String,
@@ -31,6 +32,57 @@ impl Ran {
         assert_eq!(self.code, Some(code), "stdout:\n{}\nstderr:\n{}", self.out, self.err);
         self
     }
+
+    /// Holds all of what a user saw against a snapshot, but for what differs from machine to machine and from run to run.
+    #[track_caller]
+    pub fn seen(self, name: &str) -> Ran {
+        let code = self.code.map_or("killed".to_owned(), |code| code.to_string());
+        let (out, err) = (lasting(&self.out), lasting(&self.err));
+        let text = format!("$ hearth {}\nexit code {code}\n----- stdout -----\n{out}----- stderr -----\n{err}", self.args);
+        let mut settings = insta::Settings::clone_current();
+        settings.set_prepend_module_to_snapshot(false);
+        settings.set_omit_expression(true);
+        settings.set_snapshot_path(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/snapshots"));
+        for (pattern, named) in REDACTED {
+            settings.add_filter(pattern, *named);
+        }
+        settings.bind(|| insta::assert_snapshot!(name, text));
+        self
+    }
+}
+
+/// What differs from run to run, and the name that stands for it.
+const REDACTED: &[(&str, &str)] = &[
+    (env!("CARGO_MANIFEST_DIR"), "[REPOSITORY]"),
+    (r"/tmp/\.tmp[A-Za-z0-9]+", "[PLACE]"),
+    (r"\d{8}-\d{6}-[a-z0-9]{4}", "[RUN]"),
+    (r"\b[0-9a-f]{64}\b", "[VOLUME]"),
+    (r"\d+\.\d+\.\d+\.\d+(/\d+)?", "[ADDRESS]"),
+    (r"127\.0\.0\.1:\d+", "[ADDRESS]"),
+    (r"(was|web|istiod|istio-ingressgateway)-[0-9a-f]{6,10}-[a-z0-9]{5}", "$1-[POD]"),
+    (r"Exited \(\d+\) .* ago", "Exited [TIME] ago"),
+    (r"Up (\d+|About|Less).*(second|minute|hour)s?", "Up [TIME]"),
+    (r"\d+(\.\d+)?[ \u{202f}](ms|s|min|µs)\b", "[TIME]"),
+    (r"\d+ done(, \d+ already as wanted)?", "[N] done"),
+    (r"of a \d+", "of a [N]"),
+];
+
+/// The lines that every run has: not those about what takes long, which attempts failed, and what an engine had already; steps
+/// that run side by side end in any order, so theirs are sorted.
+fn lasting(text: &str) -> String {
+    let differs = |line: &str| {
+        // what was there already, what a look may find satisfied, and what a failure leaves running
+        const ANY: [&str; 7] =
+            ["image", "Copy `", "Docker network", "fetch", "  Wait for ", "  See that ", "Starting nothing new"];
+        let had_already = ANY.iter().any(|what| line.contains(what));
+        line.starts_with(['…', '!']) || line.contains(['█', '░', '▏']) || line.contains("waited") || had_already
+    };
+    let mut lines: Vec<&str> = text.lines().filter(|line| !differs(line)).collect();
+    let done = |line: &&str| line.starts_with('✓');
+    if let (Some(first), Some(last)) = (lines.iter().position(done), lines.iter().rposition(done)) {
+        lines[first..=last].sort_unstable();
+    }
+    lines.into_iter().map(|line| format!("{}\n", line.trim_end())).collect()
 }
 
 impl World {
@@ -55,7 +107,7 @@ impl World {
         let Output { status, stdout, stderr } = self.command(args).output().unwrap();
         eprintln!("  exit {:?} after {:.1} s", status.code(), started.elapsed().as_secs_f64());
         let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
-        Ran { code: status.code(), out: text(stdout), err: text(stderr) }
+        Ran { args: args.join(" "), code: status.code(), out: text(stdout), err: text(stderr) }
     }
 
     pub fn start(&self, args: &[&str]) -> Child {
