@@ -77,11 +77,45 @@ pub fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(inner) = cause {
-        let line = inner.to_string();
+        let refusal = refusal(inner);
+        let line = refusal.map_or_else(|| inner.to_string(), str::to_owned);
         if !text.contains(&line) {
             let _ = write!(text, "\n  caused by: {line}");
         }
-        cause = inner.source();
+        cause = inner.source().filter(|_| refusal.is_none());
     }
     text
+}
+
+/// What the API server said when it refused something; its client writes all of the answer's fields beside it.
+fn refusal<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a str> {
+    let boxed = || error.downcast_ref::<Box<kube::Error>>().map(|error| &**error);
+    match error.downcast_ref::<kube::Error>().or_else(boxed)? {
+        kube::Error::Api(status) if !status.message.is_empty() => Some(&status.message),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("cannot apply it")]
+    struct Boxed(#[source] Box<kube::Error>);
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("cannot apply it")]
+    struct Plain(#[source] kube::Error);
+
+    #[test]
+    fn what_the_api_server_refused_is_said_in_its_own_words() {
+        let refused = || {
+            let status = kube::core::Status { code: 403, message: "pods is forbidden".into(), ..Default::default() };
+            kube::Error::Api(Box::new(status))
+        };
+        for text in [chain(&Boxed(Box::new(refused()))), chain(&Plain(refused()))] {
+            assert_eq!(text, "cannot apply it\n  caused by: pods is forbidden");
+        }
+    }
 }
