@@ -331,7 +331,13 @@ fn in_the_cluster() -> Vec<Case> {
                     world.api.lose(&path);
                 }
             };
-            cases.push(Case::new("healthy", json!({"part": part.id})).given([apply]).waits().damage("nothing works", unwell));
+            cases.push(
+                Case::new("healthy", json!({"part": part.id}))
+                    .given(registered())
+                    .given([apply])
+                    .waits()
+                    .damage("nothing works", unwell),
+            );
         }
     }
     cases
