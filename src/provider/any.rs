@@ -2,7 +2,6 @@
 
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::path::PathBuf;
-use std::time::Duration;
 
 use super::docker::{self, DockerNode, DockerProvider};
 #[cfg(test)]
@@ -126,6 +125,10 @@ impl Provider for AnyProvider {
         any!(AnyProvider, self, one => Ok(one.node(name).await?.into()))
     }
 
+    async fn running(&self, name: &str) -> Result<Option<AnyNode>> {
+        any!(AnyProvider, self, one => Ok(one.running(name).await?.map(Into::into)))
+    }
+
     async fn nodes(&self, wanted: &[NodeSpec]) -> Result<Vec<AnyNode>> {
         any!(AnyProvider, self, one => Ok(one.nodes(wanted).await?.into_iter().map(Into::into).collect()))
     }
@@ -176,14 +179,6 @@ impl Provider for AnyProvider {
 
     async fn terminal(&self, node: &str, command: Option<Vec<String>>) -> Result<i32> {
         any!(AnyProvider, self, one => one.terminal(node, command).await)
-    }
-
-    async fn pause(&self, node: &str, lease: Duration) -> Result<()> {
-        any!(AnyProvider, self, one => one.pause(node, lease).await)
-    }
-
-    async fn resume(&self, node: &str) -> Result<()> {
-        any!(AnyProvider, self, one => one.resume(node).await)
     }
 
     async fn release(&self, node: &str) -> Result<()> {

@@ -259,6 +259,10 @@ impl Provider for Fakes {
         self.find(name)
     }
 
+    async fn running(&self, name: &str) -> Outcome<Option<InMemory>> {
+        Ok(self.ask()?.into_iter().find(|node| node.name == name))
+    }
+
     async fn nodes(&self, wanted: &[NodeSpec]) -> Outcome<Vec<InMemory>> {
         wanted.iter().map(|spec| self.find(&spec.name)).collect()
     }
@@ -319,14 +323,6 @@ impl Provider for Fakes {
 
     async fn terminal(&self, _: &str, _: Option<Vec<String>>) -> Outcome<i32> {
         Err(ProviderError::Other { wants: "nodes with terminals" }.into())
-    }
-
-    async fn pause(&self, _: &str, _: Duration) -> Outcome<()> {
-        Ok(())
-    }
-
-    async fn resume(&self, _: &str) -> Outcome<()> {
-        Ok(())
     }
 
     async fn release(&self, node: &str) -> Outcome<()> {

@@ -14,10 +14,10 @@ pub mod machine;
 mod node;
 pub mod runtime;
 pub mod ssh;
+pub mod standstill;
 
 use std::future::Future;
 use std::net::{Ipv4Addr, SocketAddrV4};
-use std::time::Duration;
 
 use ipnet::Ipv4Net;
 
@@ -46,6 +46,12 @@ pub trait Provider: Clone + Send + Sync + 'static {
     fn existing(&self) -> impl Future<Output = Result<Vec<NodeView>>> + Send;
     /// The node of that name, which must be running.
     fn node(&self, name: &str) -> impl Future<Output = Result<Self::Node>> + Send;
+    /// The node of that name; none for one that is not of the cluster any more, or has no processes: a container that is
+    /// stopped.
+    ///
+    /// # Errors
+    /// That cannot be told.
+    fn running(&self, name: &str) -> impl Future<Output = Result<Option<Self::Node>>> + Send;
     /// Several nodes, in the order of their names; all must be running.
     fn nodes(&self, wanted: &[NodeSpec]) -> impl Future<Output = Result<Vec<Self::Node>>> + Send;
     /// What a node runs on.
@@ -94,12 +100,6 @@ pub trait Provider: Clone + Send + Sync + 'static {
     /// # Errors
     /// [`ProviderError::NotMachines`] where nodes have no terminals.
     fn terminal(&self, node: &str, command: Option<Vec<String>>) -> impl Future<Output = Result<i32>> + Send;
-
-    /// Lets a node stand still: the kernel still takes its packets, nobody answers them. A machine goes on by itself when
-    /// `lease` is over.
-    fn pause(&self, node: &str, lease: Duration) -> impl Future<Output = Result<()>> + Send;
-    /// Lets a node go on that stands still, or is stopped; fine when it runs.
-    fn resume(&self, node: &str) -> impl Future<Output = Result<()>> + Send;
 
     /// Takes a node that has left the cluster away, or makes it what it was before.
     fn release(&self, node: &str) -> impl Future<Output = Result<()>> + Send;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::{BoxError, chain};
-use crate::provider::{Command, Node, NodeError, Provider};
+use crate::provider::{Command, Node, NodeError, Provider, standstill};
 
 /// Something that happens on a node.
 pub type Pending<'a, T> = Pin<Box<dyn Future<Output = Result<T, NodeError>> + Send + 'a>>;
@@ -15,9 +15,9 @@ pub type Pending<'a, T> = Pin<Box<dyn Future<Output = Result<T, NodeError>> + Se
 pub trait Nodes: Send + Sync {
     /// Runs a shell script, and gives back what it printed.
     fn run<'a>(&'a self, node: &'a str, script: String) -> Pending<'a, String>;
-    /// Lets a node stand still, for `lease` at most where the node itself can see to that.
+    /// Lets a node stand still; it goes on by itself when `lease` is over.
     fn pause<'a>(&'a self, node: &'a str, lease: Duration) -> Pending<'a, ()>;
-    /// Lets a node go on that stands still, or is stopped; fine when it runs.
+    /// Lets a node go on that stands still; fine when it does not, or when there is no such node any more.
     fn resume<'a>(&'a self, node: &'a str) -> Pending<'a, ()>;
 }
 
@@ -44,10 +44,18 @@ impl<P: Provider> Nodes for Provided<P> {
     }
 
     fn pause<'a>(&'a self, node: &'a str, lease: Duration) -> Pending<'a, ()> {
-        Box::pin(async move { self.0.pause(node, lease).await.map_err(failed(node, "letting it stand still")) })
+        Box::pin(async move {
+            let found = self.0.node(node).await.map_err(failed(node, "finding it"))?;
+            standstill::pause(&found, lease).await
+        })
     }
 
     fn resume<'a>(&'a self, node: &'a str) -> Pending<'a, ()> {
-        Box::pin(async move { self.0.resume(node).await.map_err(failed(node, "letting it go on")) })
+        Box::pin(async move {
+            match self.0.running(node).await.map_err(failed(node, "finding it"))? {
+                Some(found) => standstill::resume(&found).await,
+                None => Ok(()),
+            }
+        })
     }
 }

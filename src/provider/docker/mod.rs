@@ -9,7 +9,6 @@ mod exec;
 mod image;
 mod network;
 mod owned;
-mod pause;
 mod provider;
 mod turn;
 

@@ -1,7 +1,6 @@
 //! Containers on the Docker engine as a [`Provider`].
 
 use std::net::{Ipv4Addr, SocketAddrV4};
-use std::time::Duration;
 
 use super::{API_PORT, DockerError, DockerNode, DockerProvider, NETWORK, Reserved, Turn, copy_archive};
 use crate::artifact::{Store, reference, store::answers};
@@ -53,6 +52,11 @@ impl Provider for DockerProvider {
         let found = self.own_containers().await?.into_iter().find(|container| container.name == name);
         let absent = || DockerError::NoNode { node: name.to_owned(), cluster: self.cluster.clone() };
         Ok(self.open(&found.ok_or_else(absent)?)?)
+    }
+
+    async fn running(&self, name: &str) -> Result<Option<DockerNode>> {
+        let found = self.own_containers().await?.into_iter().find(|container| container.name == name && container.running);
+        Ok(found.map(|container| self.open(&container)).transpose()?)
     }
 
     async fn nodes(&self, wanted: &[NodeSpec]) -> Result<Vec<DockerNode>> {
@@ -159,16 +163,6 @@ impl Provider for DockerProvider {
 
     async fn terminal(&self, _: &str, _: Option<Vec<String>>) -> Result<i32> {
         Err(self.not_machines("they have no SSH").into())
-    }
-
-    /// Paused by the engine. A paused container runs no timer, so nothing in it keeps to `_lease`: that is left to whoever
-    /// asks.
-    async fn pause(&self, node: &str, _lease: Duration) -> Result<()> {
-        Ok(self.pause_node(node).await?)
-    }
-
-    async fn resume(&self, node: &str) -> Result<()> {
-        Ok(self.resume_node(node).await?)
     }
 
     async fn release(&self, node: &str) -> Result<()> {

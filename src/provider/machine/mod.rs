@@ -13,7 +13,6 @@ pub mod images;
 pub mod install;
 pub mod lease;
 mod leases;
-mod pause;
 mod places;
 pub mod programs;
 mod provider;

@@ -3,7 +3,6 @@
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures_util::future::{join_all, try_join_all};
 use ipnet::Ipv4Net;
@@ -12,7 +11,7 @@ use tokio::sync::{Mutex, OnceCell};
 use super::claim::{keep_pool, pool};
 use super::facts::{self, Facts};
 use super::programs::PROGRAMS;
-use super::{Leases, MachineError, clean, images, lease, pause};
+use super::{Leases, MachineError, clean, images, lease};
 use crate::artifact::{Store, download, pins, programs, reference, store::answers};
 use crate::decision::{Choice, Decision};
 use crate::error::{BoxError, Result, chain};
@@ -152,6 +151,15 @@ impl Provider for Machines {
         Ok(self.hosts.node(name).await?)
     }
 
+    async fn running(&self, name: &str) -> Result<Option<SshNode>> {
+        if self.hosts.wanted().iter().all(|(known, _)| known != name) {
+            return Ok(None);
+        }
+        let node = self.node(name).await?;
+        let mark = super::cluster(&node).await?;
+        Ok(mark.is_some_and(|mark| mark == self.profile.name).then_some(node))
+    }
+
     async fn nodes(&self, wanted: &[NodeSpec]) -> Result<Vec<SshNode>> {
         Ok(self.hosts.nodes(wanted.iter().map(|node| node.name.as_str())).await?)
     }
@@ -250,14 +258,6 @@ impl Provider for Machines {
 
     async fn terminal(&self, node: &str, command: Option<Vec<String>>) -> Result<i32> {
         Ok(self.hosts.node(node).await?.interactive(command).await?)
-    }
-
-    async fn pause(&self, node: &str, lease: Duration) -> Result<()> {
-        Ok(pause::pause(&self.node(node).await?, lease).await?)
-    }
-
-    async fn resume(&self, node: &str) -> Result<()> {
-        Ok(pause::resume(&self.node(node).await?).await?)
     }
 
     async fn release(&self, node: &str) -> Result<()> {

@@ -2,9 +2,9 @@
 //!
 //! On disk it is one file of JSON lines, synced ([`file`]); in the cluster a labelled ConfigMap, for when the disk is gone
 //! (a cancelled CI job; [`cluster`]). A run takes its changes back in reverse order whatever happens to it. What a killed
-//! run left is [healed](heal) by its guard within a second, and otherwise before the next `up`, `test` or `recover`; some
-//! changes also carry a [lease](Change::lease). Taking back ([`back`]) is safe to repeat: it is a no-op where nothing is
-//! left to take back.
+//! run left is [healed](heal) first by the next `up`, `test` or `recover`; a change of a node carries a
+//! [lease](Change::lease) besides, which the node itself keeps. Taking back ([`back`]) is safe to repeat: it is a no-op
+//! where nothing is left to take back.
 
 mod back;
 mod cluster;
@@ -60,7 +60,7 @@ pub enum Undo {
         /// Must be safe to repeat.
         script: String,
     },
-    /// A node that stands still goes on: its container is unpaused or started, a machine gets SIGCONT.
+    /// A node that stands still goes on.
     Standstill {
         /// The node.
         node: String,
@@ -85,6 +85,30 @@ impl fmt::Display for Undo {
     }
 }
 
+impl Undo {
+    /// What taking it back does, in words.
+    pub fn sentence(&self) -> String {
+        match self {
+            Undo::Spec { object, fields, .. } => {
+                let paths: Vec<&str> = fields.iter().map(|field| field.path.as_str()).collect();
+                format!("give {object} its former {}", paths.join(", "))
+            }
+            Undo::Object { object, was: None } => format!("delete {object}"),
+            Undo::Object { object, was: Some(_) } => format!("make {object} again"),
+            Undo::OnNode { node, .. } => format!("end what was done to node {node}"),
+            Undo::Standstill { node } => format!("let node {node} go on"),
+        }
+    }
+
+    /// True for a change of a node.
+    pub fn is_of_node(&self) -> bool {
+        match self {
+            Undo::OnNode { .. } | Undo::Standstill { .. } => true,
+            Undo::Spec { .. } | Undo::Object { .. } => false,
+        }
+    }
+}
+
 /// A change and how to take it back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -99,8 +123,7 @@ pub struct Change {
     pub undo: Undo,
     /// Time for the change back to reach the proxies, in milliseconds.
     pub settle_ms: u64,
-    /// When a change of a node is to be taken back whatever has become of the run. On machines a timer of the node itself sees
-    /// to it. A container has none: after a run that was killed the next `test`, or an `up` that completes, takes it back.
+    /// When the node takes a change back by itself, whatever has become of the run.
     pub lease: Option<Timestamp>,
     /// What the API server made of each field; none as long as that is not known. With it, a field that somebody else
     /// has changed since is left alone; without it, every field goes back.
@@ -249,40 +272,21 @@ pub async fn heal(hands: &Hands, path: &Path) -> Result<Vec<String>, ScenarioErr
     Ok(healed)
 }
 
+/// Changes that were made and not taken back, as the file alone has them; oldest first.
+///
+/// # Errors
+/// The file cannot be read.
+pub fn noted(path: &Path) -> Result<Vec<Change>, ScenarioError> {
+    file::standing(path)
+}
+
 /// Takes back what was done to nodes, as the file has it, without asking the API: nodes that stand still may be why it does
 /// not answer. The entries stay, for [`heal`].
 ///
 /// # Errors
 /// The file cannot be read, or the first change that could not be taken back.
 pub async fn wake_nodes(nodes: &dyn Nodes, path: &Path) -> Result<(), ScenarioError> {
-    wake(nodes, &file::standing(path)?).await
-}
-
-/// True when the file has a change whose lease is over.
-///
-/// # Errors
-/// The file cannot be read.
-pub fn is_overdue(path: &Path) -> Result<bool, ScenarioError> {
-    Ok(!overdue(path)?.is_empty())
-}
-
-/// As [`wake_nodes`], for changes whose lease is over. Safe beside the run that made them: it writes nothing.
-///
-/// # Errors
-/// The file cannot be read, or the first change that could not be taken back.
-pub async fn wake_overdue(nodes: &dyn Nodes, path: &Path) -> Result<(), ScenarioError> {
-    wake(nodes, &overdue(path)?).await
-}
-
-fn overdue(path: &Path) -> Result<Vec<Change>, ScenarioError> {
-    let now = Timestamp::now();
-    let mut changes = file::standing(path)?;
-    changes.retain(|change| change.lease.is_some_and(|lease| lease < now));
-    Ok(changes)
-}
-
-async fn wake(nodes: &dyn Nodes, changes: &[Change]) -> Result<(), ScenarioError> {
-    for change in changes.iter().rev() {
+    for change in noted(path)?.iter().rev() {
         back::wake(nodes, &change.undo).await?;
     }
     Ok(())

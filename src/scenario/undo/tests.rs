@@ -1,4 +1,5 @@
 use super::*;
+use crate::provider::fake::{Fakes, InMemory};
 
 fn change(id: &str, undo: Undo) -> Change {
     let at = "2026-11-26T00:00:00Z".parse().expect("a time");
@@ -52,15 +53,42 @@ async fn nodes_are_woken_by_the_file_alone_latest_change_first() {
     assert_eq!(file::standing(&path).expect("readable").len(), 2, "entries stay for heal");
 }
 
+/// Nodes of a provider, as `recover`, `up` and `test` wake them.
 #[tokio::test]
-async fn only_a_lease_that_is_over_is_overdue() {
+async fn a_node_is_woken_where_it_runs_and_one_that_is_gone_holds_nobody_up() {
     let scratch = tempfile::tempdir().expect("scratch");
     let path = scratch.path().join("undo.jsonl");
-    let far = Timestamp::now().checked_add(Duration::from_secs(60)).expect("in range");
     let file = file::File::open(&path).expect("made");
     file.opened(&standstill("a")).await.expect("written");
-    file.opened(&Change { lease: Some(far), ..standstill("b") }).await.expect("written");
-    assert!(!is_overdue(&path).expect("readable"));
-    file.opened(&Change { lease: Some(standstill("c").at), ..standstill("c") }).await.expect("written");
-    assert_eq!(overdue(&path).expect("readable").iter().map(|change| change.id.as_str()).collect::<Vec<_>>(), ["c"]);
+    let provider = Fakes::default();
+    let nodes = super::super::nodes(provider.clone());
+    wake_nodes(&*nodes, &path).await.expect("a node that is gone does not stand still");
+    let node = InMemory::new("w");
+    provider.nodes.lock().expect("unpoisoned").push(node.clone());
+    wake_nodes(&*nodes, &path).await.expect("woken");
+    assert!(node.asked.lock().expect("unpoisoned").iter().any(|line| line.contains("kill -CONT")));
+    provider.silent.store(true, std::sync::atomic::Ordering::Relaxed);
+    assert!(wake_nodes(&*nodes, &path).await.is_err(), "what cannot be asked is not awake");
+}
+
+#[test]
+fn what_taking_back_does_is_said_of_every_kind() {
+    let object = || ObjectRef { api_version: "v1".into(), kind: "X".into(), namespace: "n".into(), name: "x".into() };
+    let field = Field { path: "/http/0/retries".into(), before: None };
+    let said = [
+        Undo::Spec { object: object(), uid: "u".into(), fields: vec![field] },
+        Undo::Object { object: object(), was: None },
+        Undo::Object { object: object(), was: Some(Box::default()) },
+        Undo::OnNode { node: "w".into(), script: "true".into() },
+        Undo::Standstill { node: "w".into() },
+    ]
+    .map(|undo| (undo.sentence(), undo.is_of_node()));
+    let sentences = [
+        ("give X n/x its former /http/0/retries", false),
+        ("delete X n/x", false),
+        ("make X n/x again", false),
+        ("end what was done to node w", true),
+        ("let node w go on", true),
+    ];
+    assert_eq!(said, sentences.map(|(text, of_node)| (text.to_owned(), of_node)));
 }

@@ -1,5 +1,7 @@
-//! Machines that stand still for a while: everything that makes one a node gets SIGSTOP. A timer of the machine, started
-//! first, lets it go on when its time is over, whatever has become of whoever stopped it.
+//! Nodes that stand still for a while: everything that makes one a node gets SIGSTOP. The kernel still takes its packets,
+//! and nobody answers them. A timer of the node's own systemd, started first, lets it go on when its time is over, whatever
+//! has become of whoever stopped it: containers are no exception, which is why the engine's `pause` is not used. It
+//! would stop that timer too.
 
 use std::time::Duration;
 
@@ -16,12 +18,15 @@ fn signal(name: &str) -> String {
     )
 }
 
-/// Stops it. Twice: what was started between the look and the signal is stopped by the second.
+/// Stops it. Twice: what was started between the look and the signal is stopped by the second. Without a timer nothing is
+/// stopped; left to itself systemd may be a minute late.
 fn still_script(lease: Duration) -> String {
-    let (wake, still, seconds) = (wake_script(), signal("STOP"), lease.as_secs());
+    let (wake, still, millis) = (wake_script(), signal("STOP"), lease.as_millis());
     format!(
-        "cat > /run/{UNIT}.sh <<'WAKE'\n{wake}WAKE\n\
-         systemd-run --quiet --collect --unit={UNIT} --on-active={seconds}s /bin/sh /run/{UNIT}.sh\n\
+        "systemctl stop {UNIT}.timer {UNIT}.service 2>/dev/null || true\n\
+         cat > /run/{UNIT}.sh <<'WAKE'\n{wake}WAKE\n\
+         systemd-run --quiet --collect --unit={UNIT} --on-active={millis}ms --timer-property=AccuracySec=100ms \
+         /bin/sh /run/{UNIT}.sh\n\
          {still}{still}"
     )
 }
@@ -31,12 +36,18 @@ fn wake_script() -> String {
     format!("{}rm -f /run/{UNIT}.sh\nsystemctl stop {UNIT}.timer 2>/dev/null || true\n", signal("CONT"))
 }
 
-/// Lets a machine stand still for `lease` at most.
+/// Lets a node stand still, for `lease` at most.
+///
+/// # Errors
+/// It runs no timers: then it does not stand still; or it could not be asked.
 pub async fn pause(node: &impl Node, lease: Duration) -> Result<(), NodeError> {
     node.run(Command::shell(still_script(lease))).await.map(drop)
 }
 
 /// Lets it go on; fine when it does.
+///
+/// # Errors
+/// It could not be asked.
 pub async fn resume(node: &impl Node) -> Result<(), NodeError> {
     node.run(Command::shell(wake_script())).await.map(drop)
 }
@@ -44,6 +55,7 @@ pub async fn resume(node: &impl Node) -> Result<(), NodeError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::provider::fake::{Here, InMemory};
 
     /// The letter of a process's state, proc(5).
     fn state(pid: u32) -> Option<char> {
@@ -72,5 +84,27 @@ mod tests {
         assert_eq!(run("STOP"), Some('T'));
         assert_eq!(run("CONT"), Some('S'));
         child.kill().and_then(|()| child.wait()).expect("a child");
+    }
+
+    #[tokio::test]
+    async fn nothing_stops_before_its_timer_runs_and_the_timer_does_what_resume_does() {
+        let node = InMemory::new("w");
+        pause(&node, Duration::from_millis(12_500)).await.expect("a node in memory");
+        let script = node.asked.lock().expect("unpoisoned")[0].clone();
+        let place = |text: &str| script.find(text).unwrap_or_else(|| panic!("no {text} in {script}"));
+        assert!(place("--on-active=12500ms") < place("kill -STOP"), "{script}");
+        assert!(place("AccuracySec=100ms") < place("kill -STOP"), "the lease ends when it says");
+        assert!(place(&wake_script()) < place("systemd-run"), "what the timer runs is there before it");
+        resume(&node).await.expect("a node in memory");
+        assert!(node.asked.lock().expect("unpoisoned")[1].contains(&wake_script()));
+    }
+
+    #[tokio::test]
+    async fn a_node_without_timers_does_not_stand_still() {
+        let scratch = tempfile::tempdir().expect("scratch");
+        let script = still_script(Duration::from_secs(9)).replace("/run/", &format!("{}/", scratch.path().display()));
+        let script = script.replace("kill -STOP", "echo stopped").replace("systemd-run", "false");
+        let ran = Here.exec(Command::shell(script)).await.expect("this machine");
+        assert!(!ran.success() && ran.text().is_empty(), "{ran:?}");
     }
 }
