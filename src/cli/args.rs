@@ -116,6 +116,8 @@ pub enum Verb {
     Logs(LogsArgs),
     /// Open a shell on a node, or run a command there
     Ssh(SshArgs),
+    /// Take back what a test run that was killed left changed
+    Recover(RecoverArgs),
     /// Show who holds the hosts of a cluster, and take the lease from a run that died
     Unlock(UnlockArgs),
     /// Remove the cluster and prove that nothing is left
@@ -344,6 +346,20 @@ pub struct SshArgs {
     /// Command and arguments, instead of a shell
     #[arg(last = true)]
     pub command: Vec<String>,
+}
+
+/// `hearth recover`
+#[derive(Debug, Args)]
+pub struct RecoverArgs {
+    /// Which cluster.
+    #[command(flatten)]
+    pub profile: ProfileArgs,
+    /// Do not ask
+    #[arg(short, long)]
+    pub yes: bool,
+    /// Show what is left, change nothing
+    #[arg(long)]
+    pub dry_run: bool,
 }
 
 /// `hearth unlock`

@@ -15,6 +15,7 @@ mod kubeconfig;
 mod logs;
 mod outlook;
 mod plan;
+mod recover;
 mod report;
 mod run;
 mod schema;
@@ -81,6 +82,7 @@ async fn dispatch(verb: Verb, context: &Context) -> Result<u8> {
         Verb::Kubeconfig(args) => kubeconfig::run(context, args).await,
         Verb::Logs(args) => logs::run(context, args).await,
         Verb::Ssh(args) => ssh::run(args).await,
+        Verb::Recover(args) => recover::run(context, args).await,
         Verb::Unlock(args) => unlock::run(context, args).await,
         Verb::Down(args) => down::run(context, args).await,
         Verb::Doctor(args) => doctor::run(context, args).await,

@@ -123,7 +123,7 @@ async fn look(session: &Arc<Session>, why: String) -> Result<Status> {
         components(session, &existing, &mut status).await?;
         let left = undo::standing(session.client().await?, &session.state.undo_journal()).await?;
         let told = |change: undo::Change| {
-            format!("{}: changed by test run {} and not changed back; `hearth up` does that", change.undo, change.run)
+            format!("{}: changed by test run {} and not changed back; `hearth recover` does that", change.undo, change.run)
         };
         status.problems.extend(left.into_iter().map(told));
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::args::TestArgs;
 use super::run::{self, Opening, Run};
-use super::{Context, UsageError, cluster};
+use super::{Context, UsageError, cluster, recover};
 use crate::engine::Stopped;
 use crate::error::{Explain, Family, Result, chain};
 use crate::provider::Provider;
@@ -100,10 +100,11 @@ async fn measure(
     scenarios: &[Scenario],
     records: &mut Vec<RunRecord>,
 ) -> Result<()> {
+    recover::wake(context, session).await?;
     if session.provider.existing().await?.is_empty() {
         return Err(UsageError::NoCluster { name: session.profile.name.clone() }.into());
     }
-    let last_words = "the next `hearth test` takes back what this one changed";
+    let last_words = "`hearth recover` takes back what this run changed";
     run::open(context, session, Opening { id, verb: "test", wait: None, last_words }, async |running| {
         let within = running.unless_stopped(scenario_context(session, running, dir)).await??;
         for one in scenarios {

@@ -9,21 +9,17 @@ use super::args::{PlanArgs, UpArgs};
 use super::cluster::{self, Target};
 use super::outlook::{self, Outlook};
 use super::run::{self, Opening, Run};
-use super::{Context, UsageError, plan};
+use super::{Context, UsageError, plan, recover};
 use crate::cluster::kubeconfig;
 use crate::components::render;
 use crate::doctor::{self, Severity};
 use crate::engine::Outcome;
 use crate::error::Result;
-use crate::event::{Direction, Event};
+use crate::event::Direction;
 use crate::graph::Plan;
 use crate::plan::build;
 use crate::plan::decide::{Seen, decide};
 use crate::provider::Provider;
-use crate::scenario::{
-    self,
-    undo::{self, Hands},
-};
 use crate::state::RunId;
 use crate::steps::{Session, StepKind};
 use crate::ui;
@@ -37,6 +33,7 @@ pub async fn run(context: &Context, args: UpArgs) -> Result<u8> {
     let merge_into = args.kubeconfig.map(|path| path.unwrap_or_else(kubeconfig::user_file));
     let session = cluster::session(profile, Some(&args.bundle), merge_into)?;
     render::trial(&session.profile)?;
+    recover::wake(context, &session).await?;
     let missing = session.nowhere().await.unwrap_or_default();
     let findings = doctor::preflight(&session.profile, &session.provider, &missing, session.merge_into.as_deref()).await?;
     for finding in findings.iter() {
@@ -63,23 +60,15 @@ pub async fn run(context: &Context, args: UpArgs) -> Result<u8> {
         if session.leaving().await? != leaving {
             return Err(UsageError::Changed { name: session.profile.name.clone() }.into());
         }
+        recover::heal_early(context, &session, running).await?;
         session.profile.keep(&session.state.profile())?;
         let applied = apply(&session, running, &plan, args.parallel.into(), args.timeout).await?;
-        heal(&session, running).await?;
+        recover::heal(&session, running).await?;
         Ok(applied)
     })
     .await?;
     arrived(context, &session, plan.steps().len(), applied, vip)?;
     Ok(0)
-}
-
-/// Takes back what killed test runs have left.
-async fn heal(session: &Session, running: &Run) -> Result<()> {
-    let hands = Hands { client: session.client().await?.clone(), nodes: Some(scenario::nodes(session.provider.clone())) };
-    for object in undo::heal(&hands, &session.state.undo_journal()).await? {
-        running.events.emit(Event::Healed { object });
-    }
-    Ok(())
 }
 
 /// Runs the plan; how many steps had something to do, and the gateway's address.
