@@ -84,9 +84,12 @@ pub enum ScenarioError {
     /// A fault needs access to nodes.
     #[error("there is no access to nodes, which the fault needs")]
     NoNodes,
-    /// No pod to kill.
-    #[error("no ready pod in {namespace} matches {selector}")]
-    NoVictim { namespace: String, selector: String },
+    /// A fault finds nothing to hit.
+    #[error("there is no {what}")]
+    NoTarget {
+        /// In the singular.
+        what: String,
+    },
     /// What a fault took away did not come back in time.
     #[error("{seen} of {wanted} {what} were ready {limit:?} after the fault")]
     NotRecovered {

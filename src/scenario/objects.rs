@@ -145,14 +145,22 @@ pub(super) fn is_ready(pod: &Pod) -> bool {
     ready && pod.metadata.deletion_timestamp.is_none()
 }
 
-/// Ready and wanted pods of a deployment; none when there is no such deployment.
+/// Ready and wanted pods of a deployment; none when there is no such deployment. While it replaces pods by others, only those
+/// that are to stay count.
 pub(super) async fn availability(client: &Client, namespace: &str, name: &str) -> Result<Option<(i32, i32)>, ScenarioError> {
     let api: Api<Deployment> = Api::namespaced(client.clone(), namespace);
     let found = api.get_opt(name).await.map_err(ScenarioError::kube(format!("read deployment {namespace}/{name}")))?;
-    Ok(found.map(|deployment| {
-        let ready = deployment.status.as_ref().and_then(|status| status.ready_replicas).unwrap_or(0);
-        (ready, deployment.spec.and_then(|spec| spec.replicas).unwrap_or(1))
-    }))
+    Ok(found.map(|deployment| (lasting(&deployment), deployment.spec.and_then(|spec| spec.replicas).unwrap_or(1))))
+}
+
+/// Ready pods that a deployment does not mean to replace.
+fn lasting(deployment: &Deployment) -> i32 {
+    let Some(status) = &deployment.status else { return 0 };
+    if status.observed_generation < deployment.metadata.generation {
+        return 0;
+    }
+    let leaving = status.replicas.unwrap_or(0) - status.updated_replicas.unwrap_or(0);
+    status.ready_replicas.unwrap_or(0).min(status.updated_replicas.unwrap_or(0)) - leaving
 }
 
 /// Images of a pod's containers.
@@ -180,6 +188,21 @@ mod tests {
         assert_eq!(set("/tcp/0", Some(json!({}))), Err("X n/x has no field /spec/tcp/0".into()));
         assert_eq!(set("/http/0/retries", None), Ok(()));
         assert_eq!(spec, json!({"http": [{"timeout": "1s"}]}));
+    }
+
+    #[test]
+    fn pods_that_are_being_replaced_do_not_count() {
+        let lasting = |generation: i64, replicas: i32, updated: i32, ready: i32| {
+            let status =
+                json!({"observedGeneration": 2, "replicas": replicas, "updatedReplicas": updated, "readyReplicas": ready});
+            let deployment = json!({"metadata": {"name": "d", "generation": generation}, "status": status});
+            lasting(&serde_json::from_value(deployment).expect("a deployment"))
+        };
+        assert_eq!(lasting(2, 2, 2, 2), 2);
+        assert_eq!(lasting(2, 2, 2, 1), 1);
+        assert!(lasting(3, 2, 2, 2) < 1, "the controller has not seen its new form");
+        assert!(lasting(2, 3, 1, 3) < 2, "two of the old form, one of the new");
+        assert!(lasting(2, 3, 2, 3) < 2, "one of the old form has not gone");
     }
 
     #[test]

@@ -49,7 +49,7 @@ pub(super) async fn environment(context: &Context, scenario: &Scenario) -> Envir
         }
     }
     for moment in &scenario.spec.timeline {
-        let (namespace, selector) = moment.fault.pods();
+        let Some((namespace, selector)) = moment.fault.pods() else { continue };
         if let Ok(pods) = objects::pods(&context.client, namespace, selector).await {
             images.extend(pods.iter().flat_map(objects::images));
         }

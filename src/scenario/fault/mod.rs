@@ -149,8 +149,10 @@ pub(super) trait Inject {
         traffic(record, ledger);
     }
 
-    /// Namespace and label selector of the pods it is about; reports name their images.
-    fn pods(&self) -> (&str, &str);
+    /// Namespace and label selector of the pods it is about, if it is about pods; reports name their images.
+    fn pods(&self) -> Option<(&str, &str)> {
+        None
+    }
 
     /// What is wrong with it that a schema cannot say: the path below it, and the sentence.
     fn problems(&self) -> Vec<(&'static str, String)> {
@@ -191,7 +193,7 @@ macro_rules! faults {
                 match self { $(Fault::$variant(one) => one.evidence(record, ledger),)+ }
             }
 
-            pub(super) fn pods(&self) -> (&str, &str) {
+            pub(super) fn pods(&self) -> Option<(&str, &str)> {
                 match self { $(Fault::$variant(one) => one.pods(),)+ }
             }
 

@@ -75,7 +75,8 @@ impl PodKill {
 
     /// The oldest one, so that a series of kills goes round.
     fn victim(&self, ready: Vec<Pod>) -> Result<Pod, ScenarioError> {
-        let none = || ScenarioError::NoVictim { namespace: self.namespace.clone(), selector: self.selector.clone() };
+        let what = format!("ready pod of {} in {}", self.selector, self.namespace);
+        let none = || ScenarioError::NoTarget { what };
         ready.into_iter().min_by_key(|pod| (pod.creation_timestamp().map(|time| time.0), pod.name_any())).ok_or_else(none)
     }
 
@@ -134,8 +135,8 @@ impl Inject for PodKill {
         Ok(())
     }
 
-    fn pods(&self) -> (&str, &str) {
-        (&self.namespace, &self.selector)
+    fn pods(&self) -> Option<(&str, &str)> {
+        Some((&self.namespace, &self.selector))
     }
 
     fn problems(&self) -> Vec<(&'static str, String)> {
