@@ -139,6 +139,7 @@ impl Patch {
             let value = |set: &Set| now.data.get("spec").and_then(|spec| spec.pointer(&set.path)).cloned();
             changes.made(&id, self.set.iter().map(value).collect()).await?;
         }
+        objects::wait_rolled_out(&changes.hands().client, object).await?;
         sleep(self.settle.0).await;
         Ok(())
     }

@@ -47,6 +47,14 @@ pub enum ScenarioError {
         object: String,
         limit: Duration,
     },
+    /// A deployment that was changed does not get its new pods.
+    #[error("{object} had not replaced its pods {limit:?} after it was changed")]
+    NotRolledOut {
+        /// Kind, namespace and name.
+        object: String,
+        /// The limit.
+        limit: Duration,
+    },
     /// A file of evidence cannot be used.
     #[error("cannot {action} {path}", path = .path.display())]
     File {

@@ -20,6 +20,8 @@ pub(super) const MANAGER: &str = "hearth-scenario";
 pub(super) const RUN_LABEL: &str = "hearth.dev/scenario-run";
 /// How long a deleted object may take to go.
 const GONE_WITHIN: Duration = Duration::from_secs(60);
+/// How long a deployment may take to replace its pods.
+const ROLLED_OUT_WITHIN: Duration = Duration::from_secs(120);
 
 impl std::fmt::Display for ObjectRef {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -161,6 +163,24 @@ fn lasting(deployment: &Deployment) -> i32 {
     }
     let leaving = status.replicas.unwrap_or(0) - status.updated_replicas.unwrap_or(0);
     status.ready_replicas.unwrap_or(0).min(status.updated_replicas.unwrap_or(0)) - leaving
+}
+
+/// Waits until a deployment has replaced its pods as it was last told to; nothing for other objects, which are as they are told
+/// at once.
+pub(super) async fn wait_rolled_out(client: &Client, object: &ObjectRef) -> Result<(), ScenarioError> {
+    if (object.api_version.as_str(), object.kind.as_str()) != ("apps/v1", "Deployment") {
+        return Ok(());
+    }
+    let begun = tokio::time::Instant::now();
+    while let Some((ready, wanted)) = availability(client, &object.namespace, &object.name).await?
+        && ready < wanted
+    {
+        if begun.elapsed() > ROLLED_OUT_WITHIN {
+            return Err(ScenarioError::NotRolledOut { object: object.to_string(), limit: ROLLED_OUT_WITHIN });
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    Ok(())
 }
 
 /// Images of a pod's containers.

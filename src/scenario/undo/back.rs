@@ -78,6 +78,8 @@ async fn spec(
         let spec = now.data.get("spec").cloned().unwrap_or_default();
         ours.iter().all(|field| spec.pointer(&field.path) == field.before.as_ref())
     };
+    // the object is as it was; pods that take longer to follow are the cluster's own affair
+    let _soon = objects::wait_rolled_out(client, object).await;
     match now.as_ref().is_none_or(restored) {
         true => Ok(if overtaken == Back::Overtaken { overtaken } else { Back::Changed }),
         false => Err(ScenarioError::NotRestored { object: object.to_string() }),
