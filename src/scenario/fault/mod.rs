@@ -209,6 +209,8 @@ macro_rules! faults {
 faults! {
     /// Pods die.
     "podKill" => PodKill in pod_kill,
+    /// A worker stands still.
+    "nodePause" => NodePause in node_pause,
 }
 
 /// Requests that a fault met on their way, those of them that failed, and whether it bit: a proxy had to retry, or a
