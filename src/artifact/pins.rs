@@ -51,6 +51,8 @@ images! {
     BUSYBOX = "busybox", "docker.io/library/busybox:1.37";
     /// metrics-server.
     METRICS_SERVER = "metrics_server", "registry.k8s.io/metrics-server/metrics-server:v0.9.0";
+    /// ingress-nginx's controller.
+    INGRESS_NGINX = "ingress_nginx", "registry.k8s.io/ingress-nginx/controller:v1.11.0";
 }
 
 /// The images that Kubernetes itself runs on a node, in the order of their need. Those whose version kubeadm decides are

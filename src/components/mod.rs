@@ -20,6 +20,7 @@ mod component;
 mod diagnosis;
 mod error;
 pub mod health;
+pub mod ingress_nginx;
 pub mod istio;
 pub mod manifest;
 pub mod metallb;
@@ -48,4 +49,5 @@ pub const ALL: &[Component] = &[
     probe::COMPONENT, // no profile asks for it
     storage::COMPONENT,
     metrics_server::COMPONENT,
+    ingress_nginx::COMPONENT,
 ];

@@ -13,7 +13,12 @@ pub fn profile(text: &str) -> Profile {
 
 /// Profiles that together ask for every part of every component.
 pub fn everything() -> Vec<Profile> {
-    [include_str!("../../profiles/quick.yaml"), include_str!("../../profiles/homelab.yaml")].map(profile).to_vec()
+    const PROFILES: [&str; 3] = [
+        include_str!("../../profiles/quick.yaml"),
+        include_str!("../../profiles/homelab.yaml"),
+        include_str!("../../profiles/before-after.yaml"),
+    ];
+    PROFILES.map(profile).to_vec()
 }
 
 /// A profile whose gateway has 172.18.255.200.

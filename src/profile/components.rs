@@ -27,6 +27,9 @@ pub struct Components {
     /// What `kubectl top` and autoscalers ask: CPU and memory of nodes and pods, every 15 s.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub metrics_server: Option<MetricsServer>,
+    /// ingress-nginx in front of the gateway, at an address of its own: the way with one hop more, for comparisons; needs istio.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ingress_nginx: Option<IngressNginx>,
 }
 
 /// MetalLB in layer 2 mode.
@@ -176,6 +179,15 @@ impl Default for Mysql {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MetricsServer {}
+
+/// ingress-nginx. Upstream retired it in March 2026: there are no fixes any more, so keep it to tests and comparisons.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct IngressNginx {
+    /// The controller's image; default: the one that Hearth was tested with, of version 1.11.
+    #[serde(deserialize_with = "values::optional_image", skip_serializing_if = "Option::is_none")]
+    pub image: Option<String>,
+}
 
 impl TryFrom<String> for Pool {
     type Error = Complaint;

@@ -197,6 +197,7 @@ components:
     pool_malformed: "provider: {docker: {}}\ncomponents:\n  metallb: {pool: 172.18.0.0/24}\n  istio: {gateway: {vip: first}}\n";
     pool_reversed: "provider: {docker: {}}\ncomponents:\n  metallb: {pool: 172.18.255.220-172.18.255.200}\n";
     components_without_their_ground: "provider: {docker: {}}\ncomponents:\n  istio: {}\n";
+    ingress_nginx_alone: "provider: {docker: {}}\ncomponents: {metallb: {}, ingressNginx: {image: controller v1}}\n";
     workloads_alone: "provider: {docker: {}}\ncomponents:\n  workloads:\n    domain: https://Example.test/\n    mysql: {storage: 1GB}\n";
     image_of_another_version: "kubernetes: {version: v1.35.1}\nprovider: {docker: {image: 'kindest/node:v1.36.4'}}\n";
 }

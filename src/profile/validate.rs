@@ -143,6 +143,10 @@ fn components(profile: &Profile, findings: &mut Findings) {
         let message = "the workloads are reached through the gateway, and istio is not installed";
         findings.conflict(&["spec.components.workloads", "spec.components.istio"], message, Some("add istio: {} beside it"));
     }
+    if components.ingress_nginx.is_some() && components.istio.is_none() {
+        let message = "ingress-nginx stands in front of the gateway here, and istio is not installed";
+        findings.conflict(&["spec.components.ingressNginx", "spec.components.istio"], message, Some("add istio: {} beside it"));
+    }
 }
 
 /// Addresses for services. Whether a Docker network holds them is known only when it exists.

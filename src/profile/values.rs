@@ -228,9 +228,37 @@ pub(super) fn storage_size<'de, D: Deserializer<'de>>(deserializer: D) -> Result
     storage(&String::deserialize(deserializer)?).map_err(serde::de::Error::custom)
 }
 
+/// A reference to an image; a tag or digest says which one (OCI distribution: `name:tag`, `name@digest`).
+pub(super) fn image(text: &str) -> Parsed<String> {
+    let named = text.rsplit('/').next().is_some_and(|last| last.contains([':', '@']));
+    if text.is_empty() || text.contains(char::is_whitespace) || text.starts_with([':', '@', '/']) {
+        return complaint(format!("`{text}` is not the name of an image"), Some("write registry/name:tag".to_owned()));
+    }
+    if !named {
+        return complaint(format!("`{text}` does not say which version of the image"), Some(format!("write {text}:TAG")));
+    }
+    Ok(text.to_owned())
+}
+
+/// A field that holds an [`image`] or nothing.
+pub(super) fn optional_image<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let text = Option::<String>::deserialize(deserializer)?;
+    text.map(|text| image(&text)).transpose().map_err(serde::de::Error::custom)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_image_says_which_one_it_is() {
+        for good in ["a/b:1", "localhost:5000/b@sha256:00", "nginx:1.26"] {
+            assert_eq!(image(good).as_deref(), Ok(good));
+        }
+        for bad in ["", "a b:1", ":1", "localhost:5000/b", "nginx"] {
+            assert!(image(bad).is_err(), "{bad}");
+        }
+    }
 
     fn hint<T: std::fmt::Debug>(parsed: Parsed<T>) -> String {
         parsed.expect_err("refused").hint.unwrap_or_default()

@@ -146,7 +146,7 @@ fn validate(profile: &str) -> Ran {
 
 #[test]
 fn starter_profiles_are_valid() {
-    for name in ["quick", "minimal", "homelab"] {
+    for name in ["quick", "minimal", "homelab", "before-after"] {
         let ran = hearth(&["validate", "-f", &format!("profiles/{name}.yaml")]);
         assert_eq!(ran.code, Some(0), "{name}: {}", ran.err);
     }
