@@ -88,6 +88,11 @@ fn the_full_stack_comes_up_proves_itself_and_goes() {
     assert!(sh(&format!("find {reports} -name '*.json' | wc -l")).parse::<u32>().unwrap() >= 1);
     assert!(sh(&format!("find {reports} -name '*.md' | wc -l")).parse::<u32>().unwrap() >= 1);
 
+    // what goes through the API server to a kubelet
+    let kubectl = |args: &str| sh(&format!("docker exec e2e-control-plane kubectl {args} 2>&1"));
+    assert!(kubectl("-n istio-system logs deployment/istiod --tail=1").contains("info"), "logs of a pod");
+    assert!(kubectl("-n blog-system exec mysql-0 -- mysqld --version").contains("Ver"), "a program run in a pod");
+
     // a worker that stopped: status names it, up repairs it
     sh("docker stop e2e-worker2");
     let status = world.hearth(&["status", "--name", "e2e", "-o", "json"]);
@@ -98,7 +103,6 @@ fn the_full_stack_comes_up_proves_itself_and_goes() {
     world.hearth(&["status", "--name", "e2e"]).expect(0);
 
     // a worker more, and one less again; the one with the database's volume stays
-    let kubectl = |args: &str| sh(&format!("docker exec e2e-control-plane kubectl {args} 2>&1"));
     let workers = |count: &'static str| with(&["up", "--yes", "--set", count], &[]);
     world.hearth(&workers("spec.provider.docker.nodes.workers=3")).expect(0);
     assert!(kubectl("get node e2e-worker3").contains(" Ready "), "{}", kubectl("get nodes"));

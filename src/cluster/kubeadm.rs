@@ -37,6 +37,10 @@ const ADMINISTRATORS: &str = "kubeadm:cluster-admins";
 /// Lets kubelets renew their own certificates; named as kubeadm names it. (Source: kubeadm `phases/bootstraptoken/node`,
 /// AutoApproveNodeCertificateRotation; it comes with the tokens that we have none of.)
 const ROTATION: &str = "kubeadm:node-autoapprove-certificate-rotation";
+/// Lets the API server ask kubelets for logs and shells; named as kubeadm names it. (Source: kubeadm
+/// `phases/bootstraptoken/node`, AllowAPIServerToAccessKubeletAPI; from 1.36 on its certificate is no administrator's, and the
+/// binding comes with the tokens that we have none of.)
+const KUBELET_API: &str = "kubeadm:apiserver-kubelet-client";
 /// The last thing that kubeadm stores. (Source: kubeadm `phases/kubelet`, CreateConfigMap.)
 const STORED: &str = "kubeadm:kubelet-config";
 /// kind's fixed token, which everybody knows: Hearth once made clusters with it.
@@ -140,11 +144,13 @@ pub async fn start(node: &impl Node) -> Result<(), ClusterError> {
 /// server before that has taken them up, and fails; until it has started, these are. (Source: kubeadm
 /// `phases/kubeconfig`, EnsureAdminClusterRoleBinding.)
 pub async fn bind_administrators(client: &Client) -> Result<(), ClusterError> {
-    bind(client, ADMINISTRATORS, "cluster-admin", ADMINISTRATORS).await.map_err(ClusterError::api("give kubeadm its rights"))
+    bind(client, ADMINISTRATORS, "cluster-admin", ("Group", ADMINISTRATORS))
+        .await
+        .map_err(ClusterError::api("give kubeadm its rights"))
 }
 
-/// Gives a group a cluster role; fine when it has it.
-async fn bind(client: &Client, name: &str, role: &str, group: &str) -> Result<(), kube::Error> {
+/// Gives a group or user a cluster role; fine when it has it.
+async fn bind(client: &Client, name: &str, role: &str, (kind, subject): (&str, &str)) -> Result<(), kube::Error> {
     let binding = ClusterRoleBinding {
         metadata: ObjectMeta { name: Some(name.to_owned()), ..Default::default() },
         role_ref: RoleRef {
@@ -154,8 +160,8 @@ async fn bind(client: &Client, name: &str, role: &str, group: &str) -> Result<()
         },
         subjects: Some(vec![Subject {
             api_group: Some("rbac.authorization.k8s.io".to_owned()),
-            kind: "Group".to_owned(),
-            name: group.to_owned(),
+            kind: kind.to_owned(),
+            name: subject.to_owned(),
             ..Default::default()
         }]),
     };
@@ -188,26 +194,30 @@ pub async fn unfinished(client: &Client) -> Result<Vec<String>, ClusterError> {
         settings.get_metadata_opt("kubelet-config"),
         roles.get_metadata_opt(STORED),
         rights.get_metadata_opt(ROTATION),
+        rights.get_metadata_opt(KUBELET_API),
         secrets.get_metadata_opt(TOKEN),
     );
-    let (own, kubelets, readable, rotation, token) = looks.map_err(ClusterError::api("look for the stored configuration"))?;
+    let (own, kubelets, readable, rotation, logs, token) = looks.map_err(ClusterError::api("look for the stored configuration"))?;
     let wanted = [
         (own.is_none(), "ConfigMap kubeadm-config is missing"),
         (kubelets.is_none(), "ConfigMap kubelet-config is missing"),
         (readable.is_none(), "nodes may not read the kubelets' configuration"),
         (rotation.is_none(), "kubelets may not renew their certificates"),
+        (logs.is_none(), "the API server may not ask kubelets for logs"),
         (token.is_some(), "a bootstrap token that everybody knows lets anybody join"),
     ];
     Ok(wanted.into_iter().filter(|(lacks, _)| *lacks).map(|(_, what)| what.to_owned()).collect())
 }
 
-/// Stores the configuration, lets kubelets renew their certificates, and takes away the token that Hearth once made. Needs
-/// the API.
+/// Stores the configuration, lets kubelets renew their certificates and the API server ask them for logs, and takes away the
+/// token that Hearth once made. Needs the API.
 pub async fn finish(node: &impl Node, client: &Client) -> Result<(), ClusterError> {
     init(node, &[NEVER, BEFORE_API, FOR_PODS], Duration::from_secs(180)).await?;
     let role = "system:certificates.k8s.io:certificatesigningrequests:selfnodeclient";
-    let bound = bind(client, ROTATION, role, "system:nodes").await;
+    let bound = bind(client, ROTATION, role, ("Group", "system:nodes")).await;
     bound.map_err(ClusterError::api("let kubelets renew their certificates"))?;
+    let bound = bind(client, KUBELET_API, "system:kubelet-api-admin", ("User", "kube-apiserver-kubelet-client")).await;
+    bound.map_err(ClusterError::api("let the API server ask kubelets for logs"))?;
     match Api::<Secret>::namespaced(client.clone(), "kube-system").delete(TOKEN, &DeleteParams::default()).await {
         Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
         deleted => deleted.map(drop).map_err(ClusterError::api("remove the bootstrap token")),
