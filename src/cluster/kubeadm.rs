@@ -197,7 +197,8 @@ pub async fn unfinished(client: &Client) -> Result<Vec<String>, ClusterError> {
         rights.get_metadata_opt(KUBELET_API),
         secrets.get_metadata_opt(TOKEN),
     );
-    let (own, kubelets, readable, rotation, logs, token) = looks.map_err(ClusterError::api("look for the stored configuration"))?;
+    let (own, kubelets, readable, rotation, logs, token) =
+        looks.map_err(ClusterError::api("look for the stored configuration"))?;
     let wanted = [
         (own.is_none(), "ConfigMap kubeadm-config is missing"),
         (kubelets.is_none(), "ConfigMap kubelet-config is missing"),
