@@ -300,7 +300,7 @@ pub struct CompareArgs {
     /// Compare the arms although their bodies differ, or change from request to request
     #[arg(long)]
     pub allow_different_bodies: bool,
-    /// Also write the result as comparison.json into this directory
+    /// Where the report goes [default: hearth-reports/RUN]
     #[arg(long, value_name = "DIR")]
     pub report_dir: Option<PathBuf>,
 }

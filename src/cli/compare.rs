@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::Path;
 
 use super::args::CompareArgs;
-use super::{Context, UsageError, run};
+use super::{Context, UsageError};
 use crate::compare::{self, Comparison, Spec};
 use crate::engine::interrupt;
 use crate::error::{Family, Result};
@@ -13,20 +13,38 @@ use crate::file::{self, Readers};
 use crate::report::{self, About, Place, Report, terminal};
 use crate::state::RunId;
 
+/// Where reports go when nobody says.
+const REPORTS: &str = "hearth-reports";
+
 pub async fn run(context: &Context, args: CompareArgs) -> Result<u8> {
     let (name, spec) = question(&args)?;
-    let comparison = measure(context, name, &spec).await?;
-    if let Some(dir) = &args.report_dir {
-        write(dir, &comparison)?;
-        let about = About {
-            run: comparison.run.clone(),
-            place: Place { load: "this machine".to_owned(), ..Place::default() },
-            commands: vec!["hearth compare".to_owned()],
-            ..About::default()
-        };
-        report::write(dir, &Report::new(about, dir, Vec::new()).with_comparisons(vec![comparison.clone()]))?;
-    }
-    context.result(&comparison, || terminal::comparison(&comparison))?;
+    let run = RunId::new();
+    let dir = args.report_dir.clone().unwrap_or_else(|| Path::new(REPORTS).join(run.as_str()));
+    // minutes of measurement are not lost for want of a place
+    std::fs::create_dir_all(&dir).map_err(|source| UsageError::Write { path: dir.display().to_string(), source })?;
+    let comparison = match measure(context, &run, name, &spec).await {
+        Ok(comparison) => comparison,
+        Err(error) => {
+            // only an empty one goes
+            let _ = std::fs::remove_dir(&dir);
+            return Err(error);
+        }
+    };
+    write(&dir, &comparison)?;
+    let about = About {
+        run: run.to_string(),
+        place: Place { load: "this machine".to_owned(), ..Place::default() },
+        commands: vec![
+            command(&args),
+            format!(
+                "hearth report {} --open",
+                args.report_dir.as_ref().map_or(run.as_str().into(), |dir| dir.display().to_string())
+            ),
+        ],
+        ..About::default()
+    };
+    let paths = report::write(&dir, &Report::new(about, &dir, Vec::new()).with_comparisons(vec![comparison.clone()]))?;
+    context.result(&comparison, || format!("{}\nreport {}", terminal::comparison(&comparison), paths.html.display()))?;
     Ok(match comparison.verdict.exit_family() {
         _ if comparison.incomplete => Family::Interrupted.code(),
         None => 0,
@@ -34,16 +52,43 @@ pub async fn run(context: &Context, args: CompareArgs) -> Result<u8> {
     })
 }
 
+/// The command that asks the same question again.
+fn command(args: &CompareArgs) -> String {
+    let mut words = vec!["hearth compare".to_owned()];
+    words.extend(args.file.iter().map(|file| quoted(&file.display().to_string())));
+    words.extend(args.arm.iter().map(|arm| format!("--arm {}", quoted(&format!("{}={}", arm.name, arm.url)))));
+    let mut option = |name: &str, value: Option<String>| words.extend(value.map(|value| format!("{name} {}", quoted(&value))));
+    option("--metric", args.metric.map(|metric| metric.to_string()));
+    option("--margin", args.margin.map(|margin| margin.to_string()));
+    option("--alpha", args.alpha.map(|alpha| alpha.to_string()));
+    option("--rate", args.rate.map(|rate| rate.to_string()));
+    option("--connections", args.connections.map(|count| count.to_string()));
+    option("--windows", args.windows.map(|count| count.to_string()));
+    option("--window", args.window.map(|window| window.to_string()));
+    option("--timeout", args.timeout.map(|timeout| timeout.to_string()));
+    option("--seed", args.seed.map(|seed| seed.to_string()));
+    option("--status", args.status.map(|status| status.to_string()));
+    words.extend(args.quick.then(|| "--quick".to_owned()));
+    words.extend(args.allow_different_bodies.then(|| "--allow-different-bodies".to_owned()));
+    words.join(" ")
+}
+
+/// As a shell takes it for one word.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,@+".contains(c);
+    if word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
+}
+
 /// Runs the comparison as a run of its own: it changes nothing, so it needs no lock.
-async fn measure(context: &Context, name: String, spec: &Spec) -> Result<Comparison> {
+async fn measure(context: &Context, run: &RunId, name: String, spec: &Spec) -> Result<Comparison> {
     let printer = context.printer.clone();
     let cancel = interrupt::install(move || {
         printer.abandon_display();
         printer.error("stopped at once: there is no result");
     })
     .map_err(UsageError::Signals)?;
-    let run_id = RunId::new().to_string();
-    let (events, sinks) = Events::open(&run_id, vec![run::display(context), Box::new(LogSink)]);
+    let run_id = run.to_string();
+    let (events, sinks) = Events::open(&run_id, vec![super::run::display(context), Box::new(LogSink)]);
     let (verb, started) = ("compare".to_owned(), jiff::Timestamp::now());
     events.emit(Event::RunStarted { run_id: run_id.clone(), verb, name: name.clone(), started });
     let within = compare::Context { run: run_id, events: events.clone(), cancel: cancel.token().clone() };
@@ -91,4 +136,23 @@ fn write(dir: &Path, comparison: &Comparison) -> Result<()> {
     let json = serde_json::to_string_pretty(comparison).map_err(|error| failed(error.into()))?;
     file::replace(&path, Readers::Everybody, |file| writeln!(file, "{json}")).map_err(failed)?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::cli::args::{Cli, Verb};
+
+    #[test]
+    fn the_command_of_the_report_asks_the_same_question() {
+        let line = "hearth compare --arm a=http://127.0.0.1:1/x --arm 'b=http://127.0.0.1:2/x?y=1' --metric latency.p99 \
+                    --margin '2 %' --quick";
+        let words = ["hearth", "compare", "--arm", "a=http://127.0.0.1:1/x", "--arm", "b=http://127.0.0.1:2/x?y=1", "--metric"];
+        let words = words.into_iter().chain(["p99", "--margin", "2%", "--quick"]);
+        let Verb::Compare(args) = Cli::parse_from(words).verb else { panic!("another verb") };
+        assert_eq!(command(&args), line);
+        assert_eq!(quoted("it's"), r"'it'\''s'");
+    }
 }

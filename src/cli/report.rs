@@ -1,10 +1,14 @@
 //! `hearth report`: write the page of a run anew from its numbers, list what there is, and set two runs side by side.
 
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
-use super::args::ReportArgs;
+use serde::Serialize;
+
+use super::args::{Format, ReportArgs};
 use super::{Context, UsageError};
 use crate::error::{Explain, Family, Result};
+use crate::report::model::{Digest, Line, Verdict};
 use crate::report::{self, Report};
 
 /// Where `hearth test` puts reports when nobody says.
@@ -35,7 +39,9 @@ impl Explain for Unshown {
 
     fn hint(&self) -> Option<String> {
         match self {
-            Unshown::Unlike { .. } => Some("numbers of unlike places say nothing about the system: run both in one place".into()),
+            Unshown::Unlike { .. } => {
+                Some("numbers of unlike places or questions say nothing about the system: run both alike".into())
+            }
             Unshown::Foreign { .. } => None,
             Unshown::NoRun => Some("`hearth report list` shows the runs".into()),
         }
@@ -50,11 +56,10 @@ pub fn run(context: &Context, args: ReportArgs) -> Result<u8> {
         [run] => {
             let dir = place(base, run);
             let paths = report::write(&dir, &read(base, run)?)?;
-            if args.open {
-                // a browser of the user's; that there is none is no failure of the report
-                let _ = std::process::Command::new("xdg-open").arg(&paths.html).spawn();
+            if args.open && browse(&paths.html).is_err() {
+                context.say("no browser could be started with xdg-open: open the file yourself");
             }
-            context.printer.out(paths.html.display());
+            context.result(&paths.html, || paths.html.display().to_string())?;
             Ok(0)
         }
         _ => Err(Unshown::NoRun.into()),
@@ -74,39 +79,117 @@ fn read(base: &Path, run: &str) -> Result<Report> {
     Ok(serde_json::from_str(&text).map_err(|source| Unshown::Foreign { path: name, source })?)
 }
 
+/// Hands the page to the user's browser, and does not wait for it.
+fn browse(page: &Path) -> std::io::Result<()> {
+    let mut command = Command::new("xdg-open");
+    command.arg(page).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().map(drop)
+}
+
+/// A run among others.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Listed {
+    run: String,
+    environment: String,
+    verdicts: Vec<Verdict>,
+    headline: String,
+}
+
 fn list(context: &Context, base: &Path) -> Result<u8> {
     let mut runs: Vec<String> = std::fs::read_dir(base)
         .map(|entries| entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()).collect())
         .unwrap_or_default();
     runs.sort();
-    for run in runs {
-        if let Ok(report) = read(base, &run) {
-            context.printer.out(format!("{run}  {}  {}", report.environment.fingerprint(), report.summary.headline));
-        }
+    let read = |run: String| {
+        let report = read(base, &run).ok()?;
+        let verdicts = report.summary.results.iter().map(|line| line.verdict).collect();
+        Some(Listed { run, environment: report.environment.fingerprint(), verdicts, headline: report.summary.headline })
+    };
+    let runs: Vec<Listed> = runs.into_iter().filter_map(read).collect();
+    if runs.is_empty() {
+        context.say(format!("no reports in {}", base.display()));
+    }
+    let line = |of: &Listed| {
+        let verdicts: Vec<&str> = of.verdicts.iter().map(|verdict| verdict.name()).collect();
+        format!("{}  {}  {}  {}", of.run, of.environment, verdicts.join(", "), of.headline)
+    };
+    // an empty list is no line
+    match (context.output.output, runs.is_empty()) {
+        (Format::Text, true) => {}
+        _ => context.result(&runs, || runs.iter().map(line).collect::<Vec<_>>().join("\n"))?,
     }
     Ok(0)
 }
 
-/// Only like with like: the same place, and results of the same name.
+/// A result in both runs; none where a run lacks it.
+#[derive(Debug, Serialize)]
+struct Pair {
+    name: String,
+    one: Option<Told>,
+    other: Option<Told>,
+}
+
+/// What a result came to.
+#[derive(Debug, Serialize)]
+struct Told {
+    verdict: Verdict,
+    key: String,
+    bound: String,
+}
+
+impl Told {
+    fn of(line: &Line) -> Told {
+        Told { verdict: line.verdict, key: line.key.clone(), bound: line.bound.clone() }
+    }
+
+    fn words(&self) -> String {
+        // without a number, the bound is a sentence
+        if self.key.is_empty() {
+            self.verdict.name().to_owned()
+        } else {
+            format!("{} {} {}", self.verdict.name(), self.key, self.bound)
+        }
+    }
+}
+
+/// Only like with like: the same place, the same question, and results of the same name.
 fn diff(context: &Context, one: &Report, other: &Report) -> Result<u8> {
-    let unlike = one.environment.differences(&other.environment);
-    if let Some((name, here, there)) = unlike.first() {
+    if let Some((name, here, there)) = unlike(one, other) {
         return Err(Unshown::Unlike { what: format!("{name} is `{here}` in {} and `{there}` in {}", one.run, other.run) }.into());
     }
-    context.printer.out(format!("{} and {}, {}", one.run, other.run, one.environment.fingerprint()));
-    for line in &one.summary.results {
-        match other.summary.results.iter().find(|there| (there.kind, &there.name) == (line.kind, &line.name)) {
-            Some(there) => {
-                let (here, there) = ((line.verdict.name(), &line.key), (there.verdict.name(), &there.key));
-                context.printer.out(format!("{}: {} {} → {} {}", line.name, here.0, here.1, there.0, there.1));
-            }
-            None => context.printer.out(format!("{}: only in {}", line.name, one.run)),
+    let same = |one: &Line, other: &Line| (one.kind, &one.name) == (other.kind, &other.name);
+    let (here, there) = (&one.summary.results, &other.summary.results);
+    let mut pairs: Vec<Pair> = here
+        .iter()
+        .map(|line| {
+            let there = there.iter().find(|there| same(line, there));
+            Pair { name: line.name.clone(), one: Some(Told::of(line)), other: there.map(Told::of) }
+        })
+        .collect();
+    let only_there = there.iter().filter(|line| !here.iter().any(|here| same(here, line)));
+    pairs.extend(only_there.map(|line| Pair { name: line.name.clone(), one: None, other: Some(Told::of(line)) }));
+    context.result(&pairs, || {
+        let mut text = format!("{} and {}, {}", one.run, other.run, one.environment.fingerprint());
+        for Pair { name, one: here, other: there } in &pairs {
+            text.push_str(&match (here, there) {
+                (Some(here), Some(there)) => format!("\n{name}\n  {}\n  {}", here.words(), there.words()),
+                (Some(_), None) => format!("\n{name}: only in {}", one.run),
+                (None, _) => format!("\n{name}: only in {}", other.run),
+            });
         }
-    }
-    for line in &other.summary.results {
-        if !one.summary.results.iter().any(|here| (here.kind, &here.name) == (line.kind, &line.name)) {
-            context.printer.out(format!("{}: only in {}", line.name, other.run));
-        }
-    }
+        text
+    })?;
     Ok(0)
+}
+
+/// The first thing in which two runs differ that must not: the place, or what ran under the same name.
+fn unlike(one: &Report, other: &Report) -> Option<(String, String, String)> {
+    if let Some((name, here, there)) = one.environment.differences(&other.environment).into_iter().next() {
+        return Some((name.to_owned(), here, there));
+    }
+    let short = |digest: &Digest| digest.sha256.chars().take(12).collect::<String>();
+    one.digests.iter().find_map(|here| {
+        let there = other.digests.iter().find(|there| (&there.what, &there.name) == (&here.what, &here.name))?;
+        (there.sha256 != here.sha256).then(|| (format!("the {} of {}", here.what, here.name), short(here), short(there)))
+    })
 }

@@ -10,7 +10,7 @@ use super::{Context, UsageError, cluster, recover};
 use crate::engine::Stopped;
 use crate::error::{Explain, Family, Result, chain};
 use crate::provider::Provider;
-use crate::report::{self, About, Digest, Place, Report};
+use crate::report::{self, About, Digest, Place, Report, strip};
 use crate::scenario::{self, RunRecord, Scenario, Verdict};
 use crate::state::RunId;
 use crate::steps::Session;
@@ -33,7 +33,7 @@ impl Explain for NotPassed {
 }
 
 pub async fn run(context: &Context, args: TestArgs) -> Result<u8> {
-    let scenarios = load(&args.scenarios)?;
+    let scenarios = load(context, &args.scenarios)?;
     let session = cluster::session(cluster::existing(&args.profile)?.profile, None, None)?;
     let id = RunId::new();
     let about = about(&args, &session, &id);
@@ -49,7 +49,8 @@ pub async fn run(context: &Context, args: TestArgs) -> Result<u8> {
     };
     let paths = report::write(&dir, &report)?;
     context.result(&report, || {
-        let lines: Vec<String> = report.scenarios.iter().map(|record| summary(record) + "\n").collect();
+        let told = |record: &RunRecord| format!("{}\n{}\n", summary(record), strip::scenario(record));
+        let lines: Vec<String> = report.scenarios.iter().map(told).collect();
         format!("{}report {}", lines.concat(), paths.markdown.display())
     })?;
     done?;
@@ -119,8 +120,9 @@ async fn measure(
     .map(|((), _lock)| ())
 }
 
-/// All scenarios of the named files, and of the files in the named directories; every mistake in them at once.
-fn load(paths: &[PathBuf]) -> Result<Vec<Scenario>> {
+/// All scenarios of the named files, and of the files in the named directories; every mistake in them at once. A
+/// comparison in a directory is left out, and said to be one; named itself, it is refused.
+fn load(context: &Context, paths: &[PathBuf]) -> Result<Vec<Scenario>> {
     let unreadable = |path: &Path| {
         let path = path.display().to_string();
         move |source| UsageError::Read { path, source }
@@ -132,21 +134,34 @@ fn load(paths: &[PathBuf]) -> Result<Vec<Scenario>> {
             let mut found: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
             found.retain(|file| file.extension().is_some_and(|extension| extension == "yaml" || extension == "yml"));
             found.sort();
-            files.extend(found);
+            files.extend(found.into_iter().map(|file| (file, false)));
         } else {
-            files.push(path.clone());
+            files.push((path.clone(), true));
         }
     }
-    if files.is_empty() {
-        let paths: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
-        return Err(UsageError::NoScenario { paths: paths.join(", ") }.into());
-    }
-    let mut scenarios = Vec::new();
-    for file in files {
+    let (mut scenarios, mut comparisons) = (Vec::new(), Vec::new());
+    for (file, named) in files {
         let text = std::fs::read_to_string(&file).map_err(unreadable(&file))?;
-        scenarios.push(scenario::load_file(&file.display().to_string(), &text)?);
+        let path = file.display().to_string();
+        match is_comparison(&text) {
+            false => scenarios.push(scenario::load_file(&path, &text)?),
+            true if named => return Err(UsageError::Comparison { path }.into()),
+            true => comparisons.push(path),
+        }
+    }
+    for path in &comparisons {
+        context.say(format!("{path} is a comparison and not a scenario: `hearth compare {path}` runs it"));
+    }
+    if scenarios.is_empty() {
+        let paths: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
+        return Err(UsageError::NoScenario { paths: paths.join(", "), comparison: comparisons.into_iter().next() }.into());
     }
     Ok(scenarios)
+}
+
+/// True for a document that says so itself; what is wrong with it is told by whoever reads it.
+fn is_comparison(text: &str) -> bool {
+    crate::yaml::documents(text).is_ok_and(|documents| documents.first().is_some_and(|first| first["kind"] == "Comparison"))
 }
 
 async fn scenario_context(session: &Arc<Session>, running: &Run, dir: &Path) -> Result<scenario::Context> {
@@ -169,4 +184,15 @@ fn summary(record: &RunRecord) -> String {
         line.push_str(&format!("\n  {reason}"));
     }
     line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_comparison_says_what_it_is() {
+        assert!(is_comparison("apiVersion: hearth.dev/v1alpha1\nkind: Comparison\nspec: {}\n"));
+        assert!(!is_comparison("kind: Scenario\n") && !is_comparison("kind: [") && !is_comparison("# kind: Comparison\n"));
+    }
 }

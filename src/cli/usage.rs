@@ -28,7 +28,9 @@ pub enum UsageError {
     #[error("cannot read {path}")]
     Read { path: String, source: std::io::Error },
     #[error("there is no scenario in {paths}")]
-    NoScenario { paths: String },
+    NoScenario { paths: String, comparison: Option<String> },
+    #[error("{path} is a comparison and not a scenario")]
+    Comparison { path: String },
     #[error("cannot read standard input")]
     Stdin(#[source] std::io::Error),
     #[error("the result cannot be written as a document")]
@@ -59,6 +61,9 @@ impl Explain for UsageError {
             UsageError::Guess { name } => format!("pass --name {name}, or -f FILE"),
             UsageError::Changed { .. } => "run the command again to see what there is now".into(),
             UsageError::NoCluster { .. } => "`hearth up -f FILE` makes one".into(),
+            UsageError::Comparison { path } | UsageError::NoScenario { comparison: Some(path), .. } => {
+                format!("`hearth compare {path}` runs it")
+            }
             UsageError::Exists { .. } => "pass --force to overwrite it".into(),
             _ => return None,
         })

@@ -52,7 +52,7 @@ fn judge(record: &mut Comparison, found: &Found, declaration: &Declaration) {
     }
     if found.stopped.is_none() && !found.interrupted {
         let broken = record.checks.iter().filter(|check| check.decides && check.holds != Some(true));
-        record.reasons.extend(broken.map(|check| format!("{}: {}, {}", check.title, check.measured, check.limit)));
+        record.reasons.extend(broken.map(in_words));
     }
     let primary = record.metrics.first();
     record.verdict = match primary.and_then(|metric| metric.verdict) {
@@ -69,6 +69,17 @@ fn judge(record: &mut Comparison, found: &Found, declaration: &Declaration) {
     if record.verdict == Verdict::Invalid {
         // estimates stay, as evidence; nothing is concluded from them
         record.metrics.iter_mut().for_each(|metric| metric.verdict = None);
+    }
+}
+
+/// Why a check that does not hold takes the measurement's worth.
+fn in_words(check: &CheckRecord) -> String {
+    let CheckRecord { id, title, measured, limit, .. } = check;
+    match id.as_str() {
+        "void-windows" => format!("{measured} windows are void, {limit}"),
+        "enough-windows" => format!("only {measured} windows count, {limit}"),
+        "same-arm" => format!("an arm differs from itself (A/A) by {measured}"),
+        _ => format!("{title}: {measured}, {limit}"),
     }
 }
 

@@ -112,7 +112,7 @@ fn void_windows_are_void_for_both_arms_and_too_many_of_them_for_the_run() {
     windows[5].strain.retransmitted = None;
     let three = concluded(&question(), found(windows));
     assert_eq!(three.verdict, Verdict::Invalid);
-    assert_eq!(three.reasons, ["void windows: 3 of 12, 20 % may be"]);
+    assert_eq!(three.reasons, ["3 of 12 windows are void, 20 % may be"]);
 }
 
 #[test]
@@ -143,7 +143,7 @@ fn an_instrument_that_sees_differences_where_there_are_none_is_not_believed() {
     biased.same_arm = duet([20.0, 21.0], 0.05);
     let record = concluded(&question(), biased);
     assert_eq!(record.verdict, Verdict::Invalid);
-    assert!(record.reasons[0].starts_with("difference of an arm from itself (A/A): +1.0"), "{:?}", record.reasons);
+    assert!(record.reasons[0].starts_with("an arm differs from itself (A/A) by +1.0"), "{:?}", record.reasons);
     // a difference within the margin is none that matters
     let mut fine = found(duet([20.0, 21.0], 0.05));
     fine.same_arm = duet([20.0, 20.1], 0.05);
@@ -161,7 +161,7 @@ fn an_instrument_that_sees_differences_where_there_are_none_is_not_believed() {
 fn too_few_or_unpaired_or_no_windows_decide_nothing() {
     let mut few = duet([20.0, 21.0], 0.05);
     few.truncate(5);
-    assert_eq!(concluded(&question(), found(few)).reasons, ["valid windows: 5, 6 are needed"]);
+    assert_eq!(concluded(&question(), found(few)).reasons, ["only 5 windows count, 6 are needed"]);
     let mut unpaired = duet([20.0, 21.0], 0.05);
     unpaired.iter_mut().take(3).for_each(|window| window.arms[0].good.truncate(49));
     let record = concluded(&question(), found(unpaired));

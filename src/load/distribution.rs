@@ -3,7 +3,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hdrhistogram::Histogram;
-use hdrhistogram::serialization::{Serializer, V2DeflateSerializer};
+use hdrhistogram::serialization::{Deserializer, Serializer, V2DeflateSerializer};
 
 /// Largest time that is told apart, in microseconds: one hour.
 const LARGEST: u64 = 3_600_000_000;
@@ -50,6 +50,26 @@ impl Distribution {
         STANDARD.encode(bytes)
     }
 
+    /// What [`Distribution::to_base64`] wrote; none when it is anything else.
+    pub fn from_base64(text: &str) -> Option<Self> {
+        let bytes = STANDARD.decode(text).ok()?;
+        Deserializer::new().deserialize(&mut bytes.as_slice()).ok().map(Distribution)
+    }
+
+    /// How many times lie between each two of these ends, in milliseconds, ascending; what lies outside of them is not
+    /// counted.
+    pub fn counts(&self, ends_ms: &[f64]) -> Vec<u64> {
+        let mut counts = vec![0; ends_ms.len().saturating_sub(1)];
+        for step in self.0.iter_recorded() {
+            let ms = step.value_iterated_to() as f64 / 1e3;
+            let bin = ends_ms.partition_point(|end| *end <= ms);
+            if let Some(count) = bin.checked_sub(1).and_then(|bin| counts.get_mut(bin)) {
+                *count += step.count_since_last_iteration();
+            }
+        }
+        counts
+    }
+
     /// The largest time, in milliseconds.
     pub fn max_ms(&self) -> f64 {
         self.0.max() as f64 / 1e3
@@ -66,10 +86,16 @@ mod tests {
         for (share, expected) in [(0.5, 5.0), (0.9, 9.0), (0.99, 9.9), (0.999, 9.99), (1.0, 10.0)] {
             assert!((times.quantile_ms(share) / expected - 1.0).abs() < 1e-3, "{share}: {}", times.quantile_ms(share));
         }
-        let bytes = STANDARD.decode(times.to_base64()).expect("base64");
-        let mut deserializer = hdrhistogram::serialization::Deserializer::new();
-        let again: Histogram<u64> = deserializer.deserialize(&mut bytes.as_slice()).expect("V2");
-        assert_eq!(again, times.0);
+        let again = Distribution::from_base64(&times.to_base64()).expect("as written");
+        assert_eq!(again.0, times.0);
+        assert!(Distribution::from_base64("bm90IG9uZQ==").is_none());
         assert_eq!((times.len(), Distribution::of([]).quantile_ms(0.99)), (10_000, 0.0));
+    }
+
+    #[test]
+    fn times_are_counted_between_ends() {
+        let times = Distribution::of([500, 1_000, 1_500, 2_000, 9_000]);
+        assert_eq!(times.counts(&[1.0, 1.8, 2.2, 5.0]), [2, 1, 0]);
+        assert_eq!(times.counts(&[]), [0; 0]);
     }
 }

@@ -46,7 +46,7 @@ fn comparison(of: &Comparison) -> TestSuite {
         suite.add_property(property(&format!("{} % interval", estimate.level * 100.0), &interval));
     }
     let metric = of.declaration.content.metric.name();
-    let sentence = terminal::verdict(of);
+    let sentence = terminal::told(of);
     let mut cases = vec![match of.verdict {
         Verdict::Better | Verdict::Equivalent => TestCase::new(metric, TestCaseStatus::success()),
         Verdict::Worse => broken(metric, NonSuccessKind::Failure, &sentence),

@@ -40,7 +40,7 @@ fn write_report(out: &mut String, report: &Report) -> fmt::Result {
 }
 
 fn write_comparison(out: &mut String, of: &Comparison) -> fmt::Result {
-    writeln!(out, "# {}: {}\n\n{}\n", of.verdict.name(), cell(&of.name), terminal::verdict(of))?;
+    writeln!(out, "# {}: {}\n\n{}\n", of.verdict.name(), cell(&of.name), terminal::told(of))?;
     for reason in of.reasons.iter().skip(1).chain(&of.notes) {
         writeln!(out, "- {reason}")?;
     }

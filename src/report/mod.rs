@@ -18,6 +18,7 @@ pub mod number;
 mod seen;
 pub mod sentence;
 mod story;
+pub mod strip;
 mod summary;
 pub mod terminal;
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::model::{Line, Summary};
+use super::model::{Kind, Line, Summary};
 use super::number::words;
 use super::sentence::{capital, plural};
 use super::{comparison, story};
@@ -57,9 +57,17 @@ fn headline(results: &[Line]) -> String {
 }
 
 fn lines(results: &[Line], scenarios: &[RunRecord]) -> String {
+    let compared = results.iter().filter(|line| line.kind == Kind::Comparison).count() as u64;
     let ran = scenarios.iter().filter(|run| run.trial.is_some()).count() as u64;
-    let controls = scenarios.iter().filter(|run| run.control.is_some()).count() as u64;
-    let mut text = format!("{} {} under load.", capital(&words(ran)), plural(ran, "scenario ran", "scenarios ran"));
+    let mut done = Vec::new();
+    if compared > 0 {
+        let what = plural(compared, "comparison measured both arms", "comparisons measured both arms");
+        done.push(format!("{} {what} at the same moments", words(compared)));
+    }
+    if ran > 0 || compared == 0 {
+        done.push(format!("{} {} under load", words(ran), plural(ran, "scenario ran", "scenarios ran")));
+    }
+    let mut text = format!("{}.", capital(&done.join("; ")));
     let doubtful = results.iter().filter(|line| line.verdict == super::model::Verdict::Invalid).count() as u64;
     text.push_str(&match doubtful {
         0 => " Every result passed its own checks".to_owned(),
@@ -67,10 +75,13 @@ fn lines(results: &[Line], scenarios: &[RunRecord]) -> String {
             format!(" {} {} its own checks", capital(&words(doubtful)), plural(doubtful, "result failed", "results failed"))
         }
     });
+    let controls = scenarios.iter().filter(|run| run.control.is_some()).count() as u64;
     text.push_str(&match controls {
-        controls if controls == ran && ran > 0 => ", and each was run against a control that must fail.".to_owned(),
-        0 => "; none has a control that must fail.".to_owned(),
-        controls => format!("; {} of {} have a control that must fail.", words(controls), words(ran)),
+        0 if ran == 0 => ".".to_owned(),
+        0 => "; no scenario has a control that must fail.".to_owned(),
+        controls if controls == ran && compared == 0 => ", and each was run against a control that must fail.".to_owned(),
+        controls if controls == ran => ", and each scenario was run against a control that must fail.".to_owned(),
+        controls => format!("; {} of {} scenarios have a control that must fail.", words(controls), words(ran)),
     });
     text
 }

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::estimate::{ends, places, short};
 use super::number::{SPACE, decimals, fixed, interval, signed};
 use super::sentence::{self, Measured};
-use crate::compare::record::Comparison;
+use crate::compare::record::{Comparison, MetricRecord};
 use crate::compare::{Metric, Verdict};
 
 /// Columns of the drawing.
@@ -15,7 +15,7 @@ const REACH: f64 = 1.3;
 
 /// The whole comparison as text.
 pub fn comparison(of: &Comparison) -> String {
-    let mut text = format!("{}: {}\n", of.verdict.name(), verdict(of));
+    let mut text = format!("{}: {}\n", of.verdict.name(), told(of));
     for reason in of.reasons.iter().skip(1) {
         let _ = writeln!(text, "  and {reason}");
     }
@@ -29,37 +29,53 @@ pub fn comparison(of: &Comparison) -> String {
     text.trim_end().to_owned()
 }
 
-/// The verdict in one sentence or two.
+/// The verdict, and what it would take to have another.
+pub(super) fn told(of: &Comparison) -> String {
+    match what_it_takes(of) {
+        Some(takes) => format!("{} {takes}", verdict(of)),
+        None => verdict(of),
+    }
+}
+
+/// What an inconclusive comparison could have found, and what it takes to find the margin.
+pub(super) fn what_it_takes(of: &Comparison) -> Option<String> {
+    let primary = of.metrics.first().filter(|_| of.verdict == Verdict::Inconclusive)?;
+    let seconds = of.declaration.content.window_ms / 1e3;
+    let needed = primary.windows_needed.map(|windows| (windows, lasts(windows as f64 * seconds)));
+    let measured = measured(of, primary, "")?;
+    Some(sentence::what_it_takes(&measured, primary.detectable_ms, needed)).filter(|text| !text.is_empty())
+}
+
+/// The verdict in one sentence.
 pub(super) fn verdict(of: &Comparison) -> String {
-    let declared = &of.declaration.content;
-    let Some(primary) = of.metrics.first() else { return sentence::invalid(reason(of)) };
-    let Some((estimate, equivalence)) = primary.estimate.as_ref().zip(primary.equivalence.as_ref()) else {
+    let arms = &of.declaration.content.arms;
+    let subject = format!("From {} to {}", arms[0].name, arms[1].name);
+    let Some(measured) = of.metrics.first().and_then(|primary| measured(of, primary, &subject)) else {
         return sentence::invalid(reason(of));
-    };
-    let metric = words(primary.metric);
-    let (subject, margin) = (format!("From {} to {}", declared.arms[0].name, declared.arms[1].name), primary.margin_ms);
-    let measured = Measured {
-        subject: &subject,
-        metric: &metric,
-        unit: "ms",
-        alpha: declared.alpha,
-        estimate: estimate.value,
-        wide: ends(estimate),
-        narrow: ends(equivalence),
-        // a share of the first arm's value has digits that nobody declared
-        margin: margin.map_or(0.0, |margin| (margin * 1e3).round() / 1e3),
-        decimals: places(primary),
     };
     match of.verdict {
         Verdict::Better | Verdict::Worse => sentence::differs(&measured),
         Verdict::Equivalent => sentence::equivalent(&measured),
-        Verdict::Inconclusive => {
-            let needed = primary.windows_needed.map(|windows| (windows, lasts(windows as f64 * declared.window_ms / 1e3)));
-            let open = sentence::inconclusive(&measured, of.void.of - of.void.windows);
-            format!("{open} {}", sentence::what_it_takes(&measured, primary.detectable_ms, needed))
-        }
+        Verdict::Inconclusive => sentence::inconclusive(&measured, of.void.of - of.void.windows),
         Verdict::Invalid => sentence::invalid(reason(of)),
     }
+}
+
+/// The primary metric, as sentences need it; none without an estimate.
+fn measured<'a>(of: &Comparison, primary: &MetricRecord, subject: &'a str) -> Option<Measured<'a>> {
+    let (estimate, equivalence) = primary.estimate.as_ref().zip(primary.equivalence.as_ref())?;
+    Some(Measured {
+        subject,
+        metric: words(primary.metric),
+        unit: "ms",
+        alpha: of.declaration.content.alpha,
+        estimate: estimate.value,
+        wide: ends(estimate),
+        narrow: ends(equivalence),
+        // a share of the first arm's value has digits that nobody declared
+        margin: primary.margin_ms.map_or(0.0, |margin| (margin * 1e3).round() / 1e3),
+        decimals: places(primary),
+    })
 }
 
 fn reason(of: &Comparison) -> &str {
@@ -67,8 +83,14 @@ fn reason(of: &Comparison) -> &str {
 }
 
 /// `p99 latency`.
-fn words(metric: Metric) -> String {
-    format!("{} latency", short(metric))
+fn words(metric: Metric) -> &'static str {
+    match metric {
+        Metric::P50 => "p50 latency",
+        Metric::P90 => "p90 latency",
+        Metric::P99 => "p99 latency",
+        Metric::P999 => "p99.9 latency",
+        Metric::Mean => "mean latency",
+    }
 }
 
 /// A span of time in words.

@@ -210,6 +210,22 @@ fn the_worst_comes_first_and_the_headline_counts() {
 }
 
 #[test]
+fn the_terminal_sees_the_load_second_by_second() {
+    let mut lost = failed();
+    let trial = lost.trial.as_mut().expect("there");
+    trial.windows = (0..10).map(|second| window(f64::from(second) * 1e3, false)).collect();
+    (trial.windows[7].latency_p99_ms, trial.windows[7].failed) = (960.0, 3);
+    let plain = strip::scenario(&lost).replace(number::SPACE, " ");
+    let lines: Vec<&str> = plain.lines().collect();
+    assert_eq!(lines[0], "  3 of 2,000 requests failed when a WAS pod died; none was allowed to.");
+    assert_eq!(lines[1], "  claim    p99     ▁▁▁▁▁▁▁█▁▁  60.0 to 960 ms");
+    assert_eq!(lines[2], "           failed  ·······×··  3 of 2,000");
+    assert_eq!(lines[3], "           faults         1");
+    let skipped = strip::scenario(&without_trial(Verdict::Skipped, "there is no deployment blog-system/was"));
+    assert_eq!(skipped, "  Not run: there is no deployment blog-system/was.");
+}
+
+#[test]
 fn what_did_not_pass_tells_why() {
     let skipped = without_trial(Verdict::Skipped, "there is no deployment blog-system/was");
     insta::assert_snapshot!(report(vec![failed(), skipped]).to_markdown());

@@ -5,11 +5,13 @@
 
 #![allow(clippy::unwrap_used)] // a test that cannot go on has failed
 
+mod comparisons;
 mod scenarios;
 
 use std::path::Path;
 use std::process::Command;
 
+use hearth::compare::Comparison;
 use hearth::report::{About, Digest, Place, Report, write};
 use hearth::scenario::RunRecord;
 
@@ -33,6 +35,11 @@ fn report(scenarios: Vec<RunRecord>) -> Report {
     report
 }
 
+/// A report of one comparison.
+fn compared(of: Comparison) -> Report {
+    report(Vec::new()).with_comparisons(vec![of])
+}
+
 /// Every page that is looked at, by name.
 fn pages() -> Vec<(&'static str, Report)> {
     vec![
@@ -46,8 +53,29 @@ fn pages() -> Vec<(&'static str, Report)> {
         ("bare", report(vec![scenarios::bare()])),
         ("hostile", report(vec![scenarios::hostile(), scenarios::pass()])),
         ("many", report(scenarios::many())),
+        ("better", compared(comparisons::better())),
+        ("worse", compared(comparisons::worse())),
+        ("equivalent", compared(comparisons::equivalent())),
+        ("open", compared(comparisons::inconclusive())),
+        ("void", compared(comparisons::invalid())),
+        ("unbounded", compared(comparisons::unbounded())),
+        ("unmeasured", compared(comparisons::nothing())),
+        ("hostile-arms", report(vec![scenarios::fail()]).with_comparisons(vec![comparisons::hostile()])),
+        ("story", report(vec![scenarios::pass()]).with_comparisons(vec![comparisons::better()])),
         ("nothing", report(Vec::new()).with_problem("no Docker engine answers\n  caused by: connection refused")),
     ]
+}
+
+#[test]
+fn every_verdict_is_looked_at() {
+    use hearth::report::model::Verdict::*;
+    let seen: Vec<_> =
+        pages().iter().flat_map(|(_, report)| &report.summary.results).map(|line| line.verdict).collect::<Vec<_>>();
+    for verdict in [Fail, Error, Invalid, Worse, Inconclusive, Skipped, Better, Equivalent, Pass] {
+        assert!(seen.contains(&verdict), "{verdict:?}");
+    }
+    // a page that shows no result at all is the tenth
+    assert!(pages().iter().any(|(_, report)| report.summary.results.is_empty()));
 }
 
 #[test]

@@ -1,7 +1,5 @@
 //! Scenario records for the page's tests: a made-up load, told as the runner would.
 
-use std::collections::BTreeMap;
-
 use hearth::load::{Calibration, Distribution, Entry, Ledger, Outcome, Priority};
 use hearth::scenario::record::*;
 use hearth::scenario::schema::{Arrivals, Validity};

@@ -14,8 +14,11 @@ pub fn part(report: &Report) -> Markup {
 fn environment(report: &Report) -> Markup {
     let place = &report.environment;
     let unknown = || "unknown".to_owned();
-    let started = report.scenarios.iter().map(|run| run.started).min();
-    let finished = report.scenarios.iter().map(|run| run.finished).max();
+    let times = || {
+        let scenarios = report.scenarios.iter().map(|run| (run.started, run.finished));
+        scenarios.chain(report.comparisons.iter().map(|of| (of.started, of.finished)))
+    };
+    let (started, finished) = (times().map(|(from, _)| from).min(), times().map(|(_, to)| to).max());
     let nodes = match (place.nodes, &place.provider) {
         (Some(nodes), Some(provider)) => {
             format!(", {nodes} nodes on {}", if provider == "ssh" { "machines over SSH" } else { "Docker" })
@@ -24,11 +27,16 @@ fn environment(report: &Report) -> Markup {
     };
     let profile = place.profile.as_ref().map(|profile| format!(", profile {profile}")).unwrap_or_default();
     let cpu = place.cpu.as_ref().map(|cpu| format!(" ({cpu})")).unwrap_or_default();
+    // a comparison of two addresses knows of no cluster
+    let kubernetes = match &place.kubernetes {
+        None if report.scenarios.is_empty() => String::new(),
+        version => format!("{}{nodes}", version.clone().unwrap_or_else(unknown)),
+    };
     let mut facts = vec![
         ("Run", report.run.clone()),
         ("When", started.zip(finished).map_or_else(unknown, |(from, to)| span(from, to))),
         ("Hearth", format!("{}{profile}", place.hearth)),
-        ("Kubernetes", format!("{}{nodes}", place.kubernetes.clone().unwrap_or_else(unknown))),
+        ("Kubernetes", kubernetes),
         ("Machine", format!("{} CPUs{cpu}, kernel {}", place.cpus, place.kernel)),
         ("Load from", if place.load.is_empty() { unknown() } else { place.load.clone() }),
     ];

@@ -3,9 +3,12 @@
 use maud::{Markup, html};
 
 use super::figure::checks::Check;
-use super::figure::{self, Head};
+use super::figure::{self, Head, tone};
+use super::scale::Linear;
+use super::svg::{Svg, X};
 use super::{Heading, Key, Page, header};
-use crate::compare::record::Comparison;
+use crate::compare::record::{CheckRecord, Comparison};
+use crate::report::comparison::{margin, not_shown};
 use crate::report::estimate::{ends, places, short};
 use crate::report::model::{Line, Verdict};
 use crate::report::number::{clock, count, fixed, interval, plain, signed, typeset};
@@ -14,19 +17,25 @@ use crate::report::sentence::of as part_of;
 /// The part.
 pub fn section(page: &Page, line: &Line, of: &Comparison, alone: bool) -> Markup {
     let reason = line.sentence.strip_prefix("No verdict: ").unwrap_or(&line.sentence);
-    let page = &Page { void: (line.verdict == Verdict::Invalid).then_some(reason), ..*page };
+    // what was sent, and the checks themselves, count all the same
+    let (sound, page) = (page, &Page { void: (line.verdict == Verdict::Invalid).then_some(reason), ..*page });
     let id = |name: &str| format!("{}-{name}", line.id);
     html! {
         section.part.page[!alone].alone[alone] id=(line.id) aria-labelledby=(format!("{}-h", line.id)) {
             div.in {
                 @if !alone { (head(line, of, Heading::Second)) }
-                (hole(page, &id("paths"), "The two paths", "No path evidence.", "The arms are two addresses; what lies behind them was not looked at."))
+                (figure::paths::draw(sound, &id("paths"), of))
                 (figure::interval::draw(page, &id("interval"), of))
-                (figure::shift::draw(page, &id("shift"), of))
+                div.two {
+                    (figure::distribution::draw(page, &id("distribution"), of))
+                    (figure::shift::draw(page, &id("shift"), of))
+                }
                 (figure::windows::draw(page, &id("windows"), of))
-                (hole(page, &id("hops"), "Where the difference sits", "No decomposition.", "No access log of a hop was matched with the requests."))
-                (hole(page, &id("resources"), "What the arms use", "No resources.", "No kubelet was asked for its figures."))
-                (figure::checks::draw(page, &id("checks"), &of.name, "the comparison", &checks(of)))
+                div.two.even {
+                    (hole(page, &id("hops"), "Where the difference sits", "No decomposition.", "No access log of a hop was matched with the requests."))
+                    (hole(page, &id("resources"), "What the arms use", "No resources.", "No kubelet was asked for its figures."))
+                }
+                (figure::checks::draw(sound, &id("checks"), &of.name, "the comparison", &checks(of)))
             }
         }
     }
@@ -40,11 +49,12 @@ fn hole(page: &Page, id: &str, finding: &str, what: &str, why: &str) -> Markup {
 pub fn head(line: &Line, of: &Comparison, heading: Heading) -> Markup {
     let declared = &of.declaration.content;
     let sealed = of.declaration.sha256.as_str();
+    let open = not_shown(of);
     html! {
-        (header(line, heading, &line.more, None, &keys(line, of)))
+        (header(line, heading, &line.more, open.as_deref().map(|open| ("Not shown:", open)), &keys(line, of)))
         p.sealed {
-            "Declared at " (clock(of.declaration.sealed)) " UTC, before the first request: " (declared.metric.name())
-            ", margin " (typeset(&declared.margin.to_string())) ", level " (plain(declared.alpha * 100.0)) "\u{202f}%, at most "
+            "Declared at " (clock(of.declaration.sealed)) " UTC, before the first request: " (short(declared.metric))
+            ", margin " (margin(of)) ", level " (plain(declared.alpha * 100.0)) "\u{202f}%, at most "
             (count(u64::from(declared.windows))) " windows. Sealed as " code.seal { "sha256:" (sealed) } "."
         }
     }
@@ -64,7 +74,9 @@ fn keys(line: &Line, of: &Comparison) -> Vec<Key> {
         })
         .collect();
     let void = vec![format!("of {} measured", count(of.void.of))];
-    keys.push(Key::new("Void windows", count(of.void.windows), String::new(), void));
+    if of.void.of > 0 {
+        keys.push(Key::new("Void windows", count(of.void.windows), String::new(), void));
+    }
     let failed = of.arms.iter().map(|arm| format!("{}: {}", arm.name, part_of(arm.failed, arm.requests))).collect();
     let all: u64 = of.arms.iter().map(|arm| arm.failed).sum();
     keys.push(Key::new("Requests failed", count(all), String::new(), failed));
@@ -73,12 +85,52 @@ fn keys(line: &Line, of: &Comparison) -> Vec<Key> {
 }
 
 fn checks(of: &Comparison) -> Vec<Check> {
-    let check = |check: &crate::compare::record::CheckRecord| Check {
-        name: super::super::sentence::capital(&check.title),
+    let limits = &of.declaration.content.validity;
+    // of the checks with an upper end, how much of it was used
+    let share = |check: &CheckRecord| match check.id.as_str() {
+        "void-windows" if of.void.of > 0 => Some(of.void.windows as f64 / of.void.of as f64 / limits.void_share),
+        "failures" => {
+            let arm = of.arms.iter().find(|arm| check.title.ends_with(&format!("`{}`", arm.name)))?;
+            Some(arm.failed as f64 / arm.requests.max(1) as f64 / limits.failed_share)
+        }
+        _ => None,
+    };
+    let check = |check: &CheckRecord| Check {
+        name: super::super::sentence::capital(&check.title).replace('`', ""),
         measured: typeset(&check.measured),
         limit: typeset(&check.limit),
-        share: None,
+        share: share(check),
         held: check.holds,
     };
     of.checks.iter().map(check).collect()
+}
+
+/// The primary metric's interval against the margin, small; none where nothing counts.
+pub fn picture(of: &Comparison) -> Option<Markup> {
+    const WIDTH: f64 = 190.0;
+    let primary = of.metrics.first().filter(|metric| metric.verdict.is_some())?;
+    let (estimate, narrow) = (primary.estimate.as_ref()?, primary.equivalence.as_ref()?);
+    let margin = primary.margin_ms?;
+    let (wide, narrow) = (ends(estimate), ends(narrow));
+    let finite = [wide.0, wide.1, -margin, margin].into_iter().filter(|end| end.is_finite());
+    let reach = finite.map(f64::abs).fold(0.0, f64::max) * 1.15;
+    let scale = Linear::new((-reach, reach), (0.0, WIDTH));
+    let at = |value: f64| X::Px(scale.at(value.clamp(-reach, reach)));
+    let mut svg = Svg::new();
+    svg.boxed("margin", (scale.at(-margin), scale.at(margin) - scale.at(-margin)), (0.0, 34.0), 0.0);
+    svg.line("zero", (at(0.0), 0.0), (at(0.0), 34.0));
+    svg.open(&format!("iv {}", tone(of)));
+    svg.line("i95", (at(wide.0), 17.0), (at(wide.1), 17.0));
+    svg.line("i90", (at(narrow.0), 17.0), (at(narrow.1), 17.0));
+    svg.circle("", at(estimate.value), 17.0, 5.0);
+    svg.close();
+    let places = places(primary);
+    let label = format!(
+        "{}: {} ms, interval {}, margin plus or minus {} ms",
+        short(primary.metric),
+        signed(estimate.value, places),
+        interval(wide.0, wide.1, places),
+        plain((margin * 1e3).round() / 1e3)
+    );
+    Some(svg.icon((190, 34), Some(&label)))
 }

@@ -90,7 +90,8 @@ fn part(page: &Page, report: &Report, line: &Line, alone: bool) -> Markup {
 }
 
 /// The head of a result: badge, sentence, what follows it, key numbers.
-fn header(line: &Line, heading: Heading, more: &[String], besides: Option<&str>, keys: &[Key]) -> Markup {
+/// `besides` is what nobody asked for, with the words that introduce it.
+fn header(line: &Line, heading: Heading, more: &[String], besides: Option<(&str, &str)>, keys: &[Key]) -> Markup {
     let kind = match line.kind {
         Kind::Comparison => "Comparison",
         Kind::Scenario => "Scenario",
@@ -106,7 +107,7 @@ fn header(line: &Line, heading: Heading, more: &[String], besides: Option<&str>,
             @if !more.is_empty() || besides.is_some() {
                 p.dek {
                     @for (at, sentence) in more.iter().enumerate() { @if at > 0 { " " } (code_spans(sentence)) }
-                    @if let Some(besides) = besides { " " b { "Seen besides:" } " " (besides) }
+                    @if let Some((what, besides)) = besides { " " b { (what) } " " (code_spans(besides)) }
                 }
             }
             @if !keys.is_empty() {

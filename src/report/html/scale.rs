@@ -97,6 +97,11 @@ impl Log {
         Log { domain: (from, to), range }
     }
 
+    /// Both ends of the domain.
+    pub fn domain(&self) -> (f64, f64) {
+        self.domain
+    }
+
     /// Where a value stands; those outside of the domain stand at its ends.
     pub fn at(&self, value: f64) -> f64 {
         let ((from, to), (start, end)) = (self.domain, self.range);

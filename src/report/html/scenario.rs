@@ -80,7 +80,8 @@ pub fn head(line: &Line, run: &RunRecord, heading: Heading) -> Markup {
     let sides = sides(run);
     let mut more = line.more.clone();
     more.extend(run.trial.as_ref().filter(|_| line.verdict == Verdict::Fail).and_then(seen::cause));
-    header(line, heading, &more, besides(&sides).as_deref(), &keys(&sides))
+    let besides = besides(&sides);
+    header(line, heading, &more, besides.as_deref().map(|seen| ("Seen besides:", seen)), &keys(&sides))
 }
 
 fn nothing(page: &Page, line: &Line) -> Markup {

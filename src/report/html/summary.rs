@@ -98,7 +98,7 @@ fn rows(report: &Report, lines: &[&Line], caption: &str) -> Markup {
 fn picture(report: &Report, line: &Line) -> Markup {
     let drawn = match line.kind {
         Kind::Scenario => report.scenarios.get(line.index).and_then(scenario::picture),
-        Kind::Comparison => None,
+        Kind::Comparison => report.comparisons.get(line.index).and_then(comparison::picture),
     };
     drawn.unwrap_or_else(|| html! { small { "nothing measured" } })
 }

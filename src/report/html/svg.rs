@@ -193,6 +193,11 @@ pub fn polyline(points: impl IntoIterator<Item = (f64, f64)>) -> String {
     data
 }
 
+/// What lies between two lines, for [`Svg::path`].
+pub fn area(upper: &[(f64, f64)], lower: &[(f64, f64)]) -> String {
+    if upper.is_empty() { String::new() } else { polyline(upper.iter().chain(lower.iter().rev()).copied()) + "Z" }
+}
+
 /// A rectangle as part of a path.
 pub fn cell(x: f64, width: f64, y: f64, height: f64) -> String {
     let [x, width, y, height] = [x, width, y, height].map(tenth);

@@ -3,14 +3,15 @@
 use maud::{Markup, html};
 
 use super::{Head, figure, missing};
-use crate::compare::record::{Comparison, Estimate, MetricRecord, PhaseRecord};
+use crate::compare::record::{Comparison, Estimate, MetricRecord};
 use crate::compare::{Metric, Verdict};
+use crate::report::comparison::{brief, listed, names, too_few};
 use crate::report::estimate::{ends, places, short};
 use crate::report::html::scale::{Linear, with_sign};
 use crate::report::html::svg::{Anchor, Svg, X};
 use crate::report::html::table::{Table, numbers, text, words};
 use crate::report::html::{Page, badge};
-use crate::report::number::{SPACE, fixed, interval, plain, signed};
+use crate::report::number::{SPACE, count, fixed, interval, plain, signed};
 
 /// The plot does not reach further than this many widths of the widest judged interval's median.
 const REACH: f64 = 6.0;
@@ -19,31 +20,32 @@ const REACH: f64 = 6.0;
 pub fn draw(page: &Page, id: &str, of: &Comparison) -> Markup {
     let void = page.void.is_some();
     let finding = if void { "The difference per metric".to_owned() } else { finding(of) };
-    let head = Head {
-        id,
-        finding: &finding,
-        reading: "Second arm minus first, per metric. The unit is the window, both arms at once; never the single request. \
-                  Left of the band is faster.",
-    };
+    let [a, b] = names(of);
+    let reading = format!(
+        "{b} minus {a}, per metric. The unit is the window ({}\u{202f}s, both arms at once), {} of them; never the single \
+         request. Left of the band is faster.",
+        plain(of.declaration.content.window_ms / 1e3),
+        count(of.void.of - of.void.windows)
+    );
+    let head = Head { id, finding: &finding, reading: &reading };
     let Some(primary) = of.metrics.first().filter(|metric| metric.estimate.is_some()) else {
         return missing(page, &head, "No estimate.", "Too few windows count to estimate a difference from.");
     };
     let margin = primary.margin_ms.unwrap_or(0.0);
     let scale = scale(of, margin);
     let decimals = places(primary);
-    let [a, b] = [0, 1].map(|arm| of.declaration.content.arms[arm].name.as_str());
     figure(
         page,
         &head,
         html! {
             (key(margin))
             table.forest role="table" aria-label=(format!("{}: difference per metric", of.name)) {
-                colgroup { @for width in [19, 9, 9, 31, 20, 12] { col style=(format!("width:{width}%")); } }
+                colgroup { @for width in [18, 8, 8, 31, 21, 14] { col style=(format!("width:{width}%")); } }
                 thead role="rowgroup" { tr role="row" {
                     th role="columnheader" scope="col" { "Latency" }
-                    th.r role="columnheader" scope="col" { (a) ", ms" }
-                    th.r role="columnheader" scope="col" { (b) ", ms" }
-                    th role="columnheader" scope="col" { "faster with " (b) " is left" }
+                    th.r role="columnheader" scope="col" { (brief(a)) ", ms" }
+                    th.r role="columnheader" scope="col" { (brief(b)) ", ms" }
+                    th.p role="columnheader" scope="col" { span aria-hidden="true" { "◂ " } (brief(b)) " is faster" }
                     th.r role="columnheader" scope="col" { "Difference (95\u{202f}% interval)" }
                     th role="columnheader" scope="col" { "Verdict" }
                 } }
@@ -53,7 +55,7 @@ pub fn draw(page: &Page, id: &str, of: &Comparison) -> Markup {
                 }
                 tfoot role="rowgroup" { tr role="row" {
                     @for _ in 0..3 { td role="cell" {} }
-                    td.p role="cell" { (axis(&scale)) }
+                    td.p role="cell" { (axis(&scale, [a, b])) }
                     @for _ in 0..2 { td role="cell" {} }
                 } }
             }
@@ -62,26 +64,60 @@ pub fn draw(page: &Page, id: &str, of: &Comparison) -> Markup {
     )
 }
 
+/// What the metrics have in common, the primary's verdict first.
 fn finding(of: &Comparison) -> String {
-    let judged = |wanted: Verdict| {
-        let names: Vec<&str> = of.metrics.iter().filter(|m| m.verdict == Some(wanted)).map(|m| short(m.metric)).collect();
-        names.join(", ")
+    let named = |keep: &dyn Fn(&MetricRecord) -> bool| -> Vec<String> {
+        Metric::ALL
+            .iter()
+            .filter_map(|metric| of.metrics.iter().find(|record| record.metric == *metric))
+            .filter(|record| keep(record))
+            .map(|record| short(record.metric).to_owned())
+            .collect()
     };
-    let open: Vec<&str> = of.metrics.iter().filter(|m| m.not_judged.is_some()).map(|m| short(m.metric)).collect();
+    let mut order = vec![Verdict::Better, Verdict::Worse, Verdict::Equivalent, Verdict::Inconclusive];
+    let first = of.metrics.first().and_then(|primary| primary.verdict);
+    order.sort_by_key(|verdict| Some(*verdict) != first);
     let mut parts = Vec::new();
-    for (verdict, what) in [
-        (Verdict::Better, "faster"),
-        (Verdict::Worse, "slower"),
-        (Verdict::Equivalent, "the same within the margin"),
-        (Verdict::Inconclusive, "open"),
-    ] {
-        let names = judged(verdict);
+    for verdict in order {
+        let names = named(&|record| record.verdict == Some(verdict));
+        let one = names.len() == 1;
+        let what = match verdict {
+            Verdict::Better => {
+                if one {
+                    "falls"
+                } else {
+                    "fall"
+                }
+            }
+            Verdict::Worse => {
+                if one {
+                    "rises"
+                } else {
+                    "rise"
+                }
+            }
+            Verdict::Equivalent => {
+                if one {
+                    "is the same within the margin"
+                } else {
+                    "are the same within the margin"
+                }
+            }
+            Verdict::Inconclusive | Verdict::Invalid => {
+                if one {
+                    "is open"
+                } else {
+                    "are open"
+                }
+            }
+        };
         if !names.is_empty() {
-            parts.push(format!("{names}: {what}"));
+            parts.push(format!("{} {what}", listed(&names)));
         }
     }
+    let open = named(&|record| record.not_judged.is_some());
     if !open.is_empty() {
-        parts.push(format!("{} cannot be judged", open.join(", ")));
+        parts.push(format!("{} cannot be judged", listed(&open)));
     }
     if parts.is_empty() { "The difference per metric".to_owned() } else { parts.join("; ") }
 }
@@ -123,9 +159,11 @@ fn key(margin: f64) -> Markup {
 }
 
 fn metric_row(metric: &MetricRecord, scale: &Linear, margin: f64, decimals: usize, void: bool) -> Markup {
-    let value = |value: Option<f64>| value.map_or_else(|| "failed".to_owned(), |value| fixed(value, decimals));
-    let (a, b) = (value(metric.a_ms), value(metric.b_ms));
     let judged = metric.not_judged.is_none();
+    // what was not judged was not estimated; it did not fail
+    let none = if judged { "failed" } else { "" };
+    let value = |value: Option<f64>| value.map_or_else(|| none.to_owned(), |value| fixed(value, decimals));
+    let (a, b) = (value(metric.a_ms), value(metric.b_ms));
     let class = match metric.verdict {
         Some(Verdict::Better) if !void => "good",
         Some(Verdict::Worse) if !void => "bad",
@@ -134,12 +172,12 @@ fn metric_row(metric: &MetricRecord, scale: &Linear, margin: f64, decimals: usiz
     html! {
         tr.main[metric.primary] role="row" {
             th role="rowheader" scope="row" { (short(metric.metric)) @if metric.primary { " " span.sub { "primary" } } }
-            td.r.ba role="cell" { (a) span.n-in { " → " (b) } }
+            td.r.ba role="cell" { (a) @if judged { span.n-in { " → " (b) } } }
             td.r.ba2 role="cell" { (b) }
-            td.p role="cell" { (bar(metric.estimate.as_ref().filter(|_| judged), metric.equivalence.as_ref(), metric.bootstrap.as_ref(), scale, margin, class)) }
+            td.p role="cell" { (bar(metric.estimate.as_ref().filter(|_| judged), metric.equivalence.as_ref(), metric.bootstrap.as_ref().filter(|_| judged), (scale, margin), class)) }
             td.r.e role="cell" {
                 @match (&metric.not_judged, &metric.estimate) {
-                    (Some(why), _) => span.sub { "too few: " (why) },
+                    (Some(why), _) => span.sub { "too few: " (too_few(why)) },
                     (None, Some(estimate)) => (numbers_of(estimate, decimals)),
                     (None, None) => span.sub { "not measured" },
                 }
@@ -162,39 +200,67 @@ fn numbers_of(estimate: &Estimate, decimals: usize) -> Markup {
     html! { b { (signed(estimate.value, decimals)) } (SPACE) "ms " span.sub.nb { (interval(low, high, decimals)) } }
 }
 
+/// The same question asked in other ways, and the instrument held against itself.
 fn other_ways(of: &Comparison, scale: &Linear, margin: f64, decimals: usize) -> Markup {
     let primary = short(of.declaration.content.metric);
-    let row = |name: &str, phase: &PhaseRecord| {
+    let held = |id: &str| of.checks.iter().find(|check| check.id == id).and_then(|check| check.holds);
+    let row = |(name, sub): (&str, String), values: Option<(f64, f64)>, drawn: Markup, numbers: Markup, verdict: Markup| {
+        let value = |value: f64| fixed(value, decimals);
         html! {
-            @if let Some(estimate) = &phase.estimate {
-                tr role="row" {
-                    th role="rowheader" scope="row" { (primary) " " span.sub { (name) } }
-                    td.r.ba role="cell" {} td.r.ba2 role="cell" {}
-                    td.p role="cell" { (bar(Some(estimate), None, None, scale, margin, "nul")) }
-                    td.r.e role="cell" { (numbers_of(estimate, decimals)) }
-                    td.vd role="cell" {}
-                }
+            tr role="row" {
+                th role="rowheader" scope="row" { (name) " " span.sub { (sub) } }
+                td.r.ba role="cell" { @if let Some((a, b)) = values { (value(a)) span.n-in { " → " (value(b)) } } }
+                td.r.ba2 role="cell" { @if let Some((_, b)) = values { (value(b)) } }
+                td.p role="cell" { (drawn) }
+                td.r.e role="cell" { (numbers) }
+                td.vd role="cell" { (verdict) }
             }
         }
     };
+    let phase = |sub: String, estimate: &Estimate, verdict: Markup| {
+        let drawn = bar(Some(estimate), None, None, (scale, margin), "nul");
+        row((primary, sub), None, drawn, numbers_of(estimate, decimals), verdict)
+    };
+    let visits = of.visits.as_ref().and_then(|visits| Some((visits, visits.a.mean_ms.zip(visits.b.mean_ms)?)));
+    let blocks = of.blocks.as_ref().and_then(|phase| phase.estimate.as_ref());
+    let same = of.same_arm.as_ref().and_then(|phase| phase.estimate.as_ref());
+    let group = |title: &str| html! { tr.grp role="row" { th role="columnheader" colspan="6" scope="colgroup" { (title) } } };
     html! {
-        @if let Some(blocks) = of.blocks.as_ref().filter(|phase| phase.estimate.is_some()) {
-            tr.grp role="row" { th role="columnheader" colspan="6" scope="colgroup" { "Asked another way" } }
-            (row("arms in turn, blocks", blocks))
+        @if blocks.is_some() || visits.is_some() { (group("Asked another way")) }
+        @if let Some(estimate) = blocks {
+            (phase("arms in turn, ABBA".to_owned(), estimate, badge::held(held("blocks"), "agrees", "differs")))
         }
-        @if let Some(same) = of.same_arm.as_ref().filter(|phase| phase.estimate.is_some()) {
-            tr.grp role="row" { th role="columnheader" colspan="6" scope="colgroup" { "Checks on the instrument" } }
-            (row("an arm against itself", same))
+        @if let Some((visits, (a, b))) = visits {
+            (row(
+                ("mean", format!("{} one by one", count(visits.a.requests))),
+                Some((a, b)),
+                point(b - a, (scale, margin)),
+                html! { b { (signed(b - a, decimals)) } (SPACE) "ms " span.sub { "no interval" } },
+                html! {},
+            ))
+        }
+        @if let Some(estimate) = same {
+            (group("Checks on the instrument"))
+            (phase(
+                format!("{} against itself, {:.0}{SPACE}%", brief(names(of)[0]), estimate.level * 100.0),
+                estimate,
+                badge::held(held("same-arm"), "held", "not held"),
+            ))
         }
     }
+}
+
+/// An estimate without an interval.
+fn point(value: f64, (scale, margin): (&Linear, f64)) -> Markup {
+    let none = Estimate { of: String::new(), value, unit: "ms".to_owned(), low: Some(value), high: Some(value), level: 0.0 };
+    bar(Some(&none), None, None, (scale, margin), "nul")
 }
 
 fn bar(
     wide: Option<&Estimate>,
     narrow: Option<&Estimate>,
     boot: Option<&Estimate>,
-    scale: &Linear,
-    margin: f64,
+    (scale, margin): (&Linear, f64),
     class: &str,
 ) -> Markup {
     let at = |value: f64| scale.at(value).clamp(0.0, 100.0);
@@ -210,24 +276,26 @@ fn bar(
         }
         svg.circle("", at(estimate.value), 17.0, 5.0);
         svg.close();
-        let (low, high) = ends(estimate);
-        if low < scale.domain().0 {
-            svg.text("sm", 0.0, 38.0, Anchor::Start, "◂");
+        let ((low, high), (from, to)) = (ends(estimate), scale.domain());
+        let end = |value: f64| if value.is_finite() { signed(value, 1) } else { "open".to_owned() };
+        if low < from {
+            svg.text("sm halo", 0.0, 40.0, Anchor::Start, format!("◂ {}", end(low)));
         }
-        if high > scale.domain().1 {
-            svg.text("sm", 100.0, 38.0, Anchor::End, "▸");
+        if high > to {
+            svg.text("sm halo", 100.0, 40.0, Anchor::End, format!("{} ▸", end(high)));
         }
     }
     svg.cell()
 }
 
-fn axis(scale: &Linear) -> Markup {
+fn axis(scale: &Linear, [a, b]: [&str; 2]) -> Markup {
+    let [a, b] = [a, b].map(brief);
     let mut svg = Svg::new();
     for (at, tick) in scale.ticks(6, with_sign).into_iter().enumerate() {
         svg.line("ax", (tick.at, 0.0), (tick.at, 5.0));
-        svg.text(if at % 2 == 1 { "tk w" } else { "tk" }, tick.at, 19.0, Anchor::Middle, &tick.label);
+        svg.text(if at % 2 == 1 && tick.value != 0.0 { "tk w" } else { "tk" }, tick.at, 19.0, Anchor::Middle, &tick.label);
     }
-    svg.text("tk", 50.0, 39.0, Anchor::Middle, "difference, ms");
+    svg.text("tk", 50.0, 39.0, Anchor::Middle, format!("{b} − {a}, ms"));
     svg.cell()
 }
 

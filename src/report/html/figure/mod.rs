@@ -3,10 +3,13 @@
 
 pub mod checks;
 pub mod counters;
+pub mod distribution;
 pub mod expectations;
 pub mod faults;
+mod heat;
 pub mod interval;
 pub mod ledger;
+pub mod paths;
 pub mod phases;
 pub mod shift;
 pub mod timeline;
@@ -15,6 +18,8 @@ pub mod windows;
 use maud::{Markup, html};
 
 use super::Page;
+use crate::compare::Verdict;
+use crate::compare::record::Comparison;
 
 /// What stands above a figure.
 pub struct Head<'a> {
@@ -63,6 +68,15 @@ fn voided(page: &Page, body: Markup) -> Markup {
 /// The mark on figures whose numbers were not measured.
 fn stamp(page: &Page) -> Markup {
     html! { @if let Some(stamp) = page.stamp { span.stamp { (stamp) } } }
+}
+
+/// The colour of a comparison's estimate: good, bad, or neither.
+pub fn tone(of: &Comparison) -> &'static str {
+    match of.verdict {
+        Verdict::Better => "good",
+        Verdict::Worse => "bad",
+        Verdict::Equivalent | Verdict::Inconclusive | Verdict::Invalid => "nul",
+    }
 }
 
 /// What a scrubber stops at: percent of the plot's width, and what is to be read there.
