@@ -106,7 +106,18 @@ fn the_full_stack_comes_up_proves_itself_and_goes() {
     let workers = |count: &'static str| with(&["up", "--yes", "--set", count], &[]);
     world.hearth(&workers("spec.provider.docker.nodes.workers=3")).expect(0);
     assert!(kubectl("get node e2e-worker3").contains(" Ready "), "{}", kubectl("get nodes"));
-    world.hearth(&with(&["up", "--yes"], &[])).expect(0);
+
+    // a pod that nothing makes again, and one that keeps something there, are not lost unasked
+    apply(LOSABLE);
+    eventually("they run on it", Duration::from_secs(60), || {
+        kubectl("get pods -o wide --no-headers").lines().filter(|line| line.contains("e2e-worker3")).count() == 2
+    });
+    let refused = world.hearth(&with(&["up", "--yes"], &[])).expect(20);
+    assert!(refused.err.contains("pod default/naked on e2e-worker3: nothing makes it again"), "{}", refused.err);
+    assert!(refused.err.contains("emptyDir cache is lost"), "{}", refused.err);
+    assert!(!kubectl("get node e2e-worker3").contains("SchedulingDisabled"), "nothing was changed");
+    world.hearth(&with(&["up", "--yes", "--delete-data"], &[])).expect(0);
+    kubectl("delete deployment scratch");
     assert!(kubectl("get node e2e-worker3").contains("NotFound"), "{}", kubectl("get nodes"));
     assert_eq!(sh("docker ps -aq --filter name=e2e-worker3"), "");
     assert!(!sh("docker exec e2e-worker ip route").contains("10.244.3.0/24"), "the route to it is gone");
@@ -114,13 +125,7 @@ fn the_full_stack_comes_up_proves_itself_and_goes() {
     assert!(refused.err.contains("hearth-mysql on e2e-worker"), "{}", refused.err);
     world.hearth(&["status", "--name", "e2e"]).expect(0);
 
-    // the workloads are no longer asked for
-    let less = world.folder.path().join("less.yaml");
-    let whole = std::fs::read_to_string("profiles/quick.yaml").unwrap();
-    std::fs::write(&less, whole.split_once("    workloads:").unwrap().0).unwrap();
-    world.hearth(&["up", "-f", less.to_str().unwrap(), "--name", "e2e", "--yes"]).expect(0);
-    assert!(kubectl("get namespace blog-system").contains("NotFound"));
-    assert!(kubectl("-n istio-system get deployment istiod").contains("1/1"));
+    a_shorter_profile_keeps_data(&world, &kubectl, &vip);
 
     world.hearth(&["down", "--name", "e2e", "--yes"]).expect(0).seen("e2e_down");
     world.nothing_is_left();
@@ -198,6 +203,68 @@ spec:
   assertions: [{id: recovery, title: It comes back, expect: {recovery: {atMost: 90s}}}]
   validity: {releaseErrorP99: 500ms}
 ";
+
+/// The workloads of cluster `e2e` are no longer asked for: what holds data, or what others put beside it, is named and stays, and
+/// works again when they are; it goes when that is asked for.
+fn a_shorter_profile_keeps_data(world: &World, kubectl: &dyn Fn(&str) -> String, vip: &str) {
+    let less = world.folder.path().join("less.yaml");
+    let whole = std::fs::read_to_string("profiles/quick.yaml").unwrap();
+    std::fs::write(&less, whole.split_once("    workloads:").unwrap().0).unwrap();
+    let less = ["-f", less.to_str().unwrap(), "--name", "e2e"];
+    kubectl("-n blog-system create configmap mine --from-literal=a=b");
+    kubectl("-n blog-system create service externalname copied --external-name=a.b");
+    // a label alone makes nothing ours
+    kubectl("-n blog-system label service copied hearth.dev/profile=e2e app.kubernetes.io/managed-by=hearth");
+    let held = "Namespace blog-system (";
+    let plan = world.hearth(&[&["plan"], &less[..]].concat()).expect(0).out;
+    for named in [held, "ConfigMap mine", "Service copied", "PersistentVolume hearth-mysql (data)", "Deployment blog-system/was"]
+    {
+        assert!(plan.contains(named), "{named}: {plan}");
+    }
+    let up = world.hearth(&[&["up", "--yes"], &less[..]].concat()).expect(0);
+    assert!(up.out.contains(held), "{}", up.out);
+    assert!(kubectl("-n blog-system get deployment was").contains("NotFound"));
+    assert!(kubectl("-n blog-system get configmap mine").contains("mine"));
+    assert!(kubectl("-n blog-system get service copied").contains("a.b"));
+    assert!(kubectl("-n istio-system get deployment istiod").contains("1/1"));
+    assert_eq!(world.hearth(&[&["up", "--yes", "-o", "json"], &less[..]].concat()).expect(0).json()["changed"], false);
+    world.hearth(&["status", "--name", "e2e"]).expect(0);
+
+    world.hearth(&["up", "-f", "profiles/quick.yaml", "--name", "e2e", "--yes"]).expect(0);
+    eventually("the application has its data again", Duration::from_secs(60), || {
+        get(&format!("http://{vip}/api/items")).1.contains("kept")
+    });
+
+    world.hearth(&[&["up", "--yes", "--delete-data"], &less[..]].concat()).expect(0);
+    assert!(kubectl("get namespace blog-system").contains("NotFound"));
+    assert!(kubectl("get persistentvolume hearth-mysql").contains("NotFound"));
+}
+
+/// What is lost with the third worker: a pod that nothing makes again, and what a pod keeps beside itself.
+const LOSABLE: &str = r#"
+apiVersion: v1
+kind: Pod
+metadata: {name: naked, namespace: default}
+spec: {nodeName: e2e-worker3, terminationGracePeriodSeconds: 0, containers: [{name: a, image: "docker.io/library/nginx:1.26"}]}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: scratch, namespace: default}
+spec:
+  selector: {matchLabels: {app: scratch}}
+  template:
+    metadata: {labels: {app: scratch}}
+    spec:
+      nodeSelector: {kubernetes.io/hostname: e2e-worker3}
+      terminationGracePeriodSeconds: 0
+      volumes: [{name: cache, emptyDir: {}}]
+      containers: [{name: a, image: "docker.io/library/nginx:1.26"}]
+"#;
+
+/// Applies objects to cluster `e2e` with kubectl.
+fn apply(objects: &str) {
+    sh(&format!("docker exec -i e2e-control-plane kubectl apply -f - <<'END'\n{objects}\nEND"));
+}
 
 #[test]
 fn ten_times_up_and_down_leave_nothing() {

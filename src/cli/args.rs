@@ -176,6 +176,9 @@ pub struct PlanArgs {
     /// Where artifacts come from.
     #[command(flatten)]
     pub bundle: BundleArgs,
+    /// As for `up`: show what goes with the data in it
+    #[arg(long)]
+    pub delete_data: bool,
     /// Print the graph for Graphviz instead
     #[arg(long)]
     pub dot: bool,
@@ -202,6 +205,9 @@ pub struct UpArgs {
     /// Show the plan with what the live world says, change nothing
     #[arg(long)]
     pub dry_run: bool,
+    /// Remove what the profile no longer asks for also where it holds data or what others made, and pods that nothing makes again
+    #[arg(long)]
+    pub delete_data: bool,
     /// Merge the kubeconfig into this file too (without a value: the one kubectl uses)
     #[arg(long, value_name = "FILE", num_args = 0..=1)]
     pub kubeconfig: Option<Option<PathBuf>>,

@@ -6,9 +6,9 @@ use std::fmt::Write;
 use serde::Serialize;
 
 use super::cluster::Why;
-use super::plan::NOT_BEFORE;
 use crate::artifact::Store;
-use crate::components::catalogue;
+use crate::components::removal::Removal;
+use crate::components::{ObjectRef, catalogue};
 use crate::engine::Check;
 use crate::error::Result;
 use crate::graph::{Class, Kind, Plan, StepId};
@@ -34,6 +34,9 @@ pub struct Outlook {
     steps: Option<Counts>,
     /// Everything that is going to be destroyed, by name.
     removes: Vec<String>,
+    /// What the profile no longer asks for and stays, with what it holds.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    keeps: Vec<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -93,6 +96,7 @@ impl Outlook {
             fetch: None,
             steps: None,
             removes: Vec::new(),
+            keeps: Vec::new(),
         }
     }
 
@@ -145,15 +149,27 @@ impl Outlook {
                 Class::Recreate => &mut counts.recreate,
                 Class::Destroy => &mut counts.destroy,
             } += 1;
-            // nodes that leave are listed by name already
-            if let (Class::Destroy, Some(Ok(Check::Needed(what))), None) = (step.kind.class(), found, step.kind.target()) {
-                self.removes.extend((what != NOT_BEFORE).then(|| what.clone()));
-            }
         }
         if !checks.is_empty() {
             counts.to_do = Some(counts.in_place + counts.restart + counts.recreate + counts.destroy);
         }
         self.steps = Some(counts);
+        self
+    }
+
+    /// Adds objects that the profile no longer asks for: those that go, and those that stay for what they hold.
+    pub fn with_removal(mut self, removal: &Removal, delete_data: bool) -> Outlook {
+        // a line a kind: they are many
+        for kind in removal.goes.chunk_by(|one, other| one.kind == other.kind) {
+            let names: Vec<String> = kind.iter().map(ObjectRef::path).collect();
+            self.removes.push(format!("{} {}", kind[0].kind, names.join(", ")));
+        }
+        let holds = removal.holds.iter().map(ToString::to_string);
+        if delete_data {
+            self.removes.extend(holds)
+        } else {
+            self.keeps.extend(holds)
+        }
         self
     }
 
@@ -175,6 +191,8 @@ impl Outlook {
         }
         row(&mut text, "steps", self.steps.map(|steps| steps.text()));
         row(&mut text, "removes", self.removes.iter().cloned());
+        let way_out = (!self.keeps.is_empty()).then(|| "(`--delete-data` removes it too)".to_owned());
+        row(&mut text, "keeps", self.keeps.iter().cloned().chain(way_out));
         text
     }
 }

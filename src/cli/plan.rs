@@ -6,6 +6,7 @@ use super::args::{Format, PlanArgs};
 use super::cluster::{self, Target};
 use super::outlook::{self, Outlook};
 use super::{Context, UsageError};
+use crate::components::removal::Removal;
 use crate::engine::{self, Check, Options};
 use crate::error::{Family, Result, chain};
 use crate::graph::{self, Plan, StepId};
@@ -28,14 +29,17 @@ pub async fn run(context: &Context, args: PlanArgs) -> Result<u8> {
     }
     let mut outlook = Outlook::of(&profile, &why);
     let mut checks = Vec::new();
+    let mut removal = Removal::default();
     if !args.offline {
         match reach(profile, &args).await {
             Ok(session) => {
                 let existing = session.provider.existing().await?;
                 decisions = decide(&session.profile, Some(&Seen::of(&session).await?));
-                plan = build::up(&session.profile, &session.leaving().await?, &decisions)?;
+                decisions.delete_data = args.delete_data;
+                plan = build::up(&session.profile, &session.leaving(args.delete_data).await?, &decisions)?;
                 outlook = outlook.with_nodes(&existing).with_fetch(outlook::fetch(&session).await?);
-                checks = look(&plan, session).await;
+                checks = look(&plan, session.clone()).await;
+                removal = session.removal().await;
             }
             // without an engine or hosts there is still a plan
             Err(error) if matches!(error.family(), Family::Docker | Family::Ssh) => {
@@ -44,7 +48,7 @@ pub async fn run(context: &Context, args: PlanArgs) -> Result<u8> {
             Err(error) => return Err(error),
         }
     }
-    let outlook = outlook.with_steps(&plan, &checks);
+    let outlook = outlook.with_steps(&plan, &checks).with_removal(&removal, args.delete_data);
     match context.output.output {
         Format::Text => context.printer.raw(&format!("{}\n{}", outlook.text(), render::text(&plan, &checks, &decisions))),
         Format::Json | Format::Yaml => {

@@ -5,10 +5,11 @@ use serde::Serialize;
 
 use super::args::StatusArgs;
 use super::cluster::{self, Target};
+use super::up::gateway;
 use super::{Context, UsageError};
 use crate::cluster::ready;
 use crate::error::{Explain, Family, Result};
-use crate::profile::NodeSpec;
+use crate::profile::{NodeSpec, Workloads};
 use crate::provider::{NodeView, Provider};
 use crate::scenario::undo;
 use crate::steps::Session;
@@ -23,6 +24,9 @@ struct Status {
     /// Why this cluster and no other.
     why: String,
     vip: Option<std::net::Ipv4Addr>,
+    /// The host name that the application answers to; none when it answers to any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    host: Option<String>,
     nodes: Vec<NodeStatus>,
     components: Vec<ComponentStatus>,
     /// Everything that is wrong, in one list; empty when all is well.
@@ -86,6 +90,7 @@ async fn look(session: &Arc<Session>, why: String) -> Result<Status> {
         name: session.profile.name.clone(),
         why,
         vip: None,
+        host: session.profile.components.workloads.as_ref().and_then(Workloads::host),
         nodes: Vec::new(),
         components: Vec::new(),
         problems: Vec::new(),
@@ -162,7 +167,7 @@ fn text(status: &Status) -> String {
         text.push_str(&format!("\n{components}\n"));
     }
     if let Some(vip) = status.vip {
-        text.push_str(&format!("\ngateway   http://{vip}/\n"));
+        text.push_str(&format!("\ngateway   {}\n", gateway(vip, status.host.as_deref())));
     }
     match status.problems.as_slice() {
         [] => text.push_str("\nall is well"),

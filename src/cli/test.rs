@@ -9,6 +9,7 @@ use super::run::{self, Opening, Run};
 use super::{Context, UsageError, cluster, recover};
 use crate::engine::Stopped;
 use crate::error::{Explain, Family, Result, chain};
+use crate::profile::Workloads;
 use crate::provider::Provider;
 use crate::report::{self, About, Digest, Place, Report, strip};
 use crate::scenario::{self, RunRecord, Scenario, Verdict};
@@ -165,9 +166,11 @@ fn is_comparison(text: &str) -> bool {
 }
 
 async fn scenario_context(session: &Arc<Session>, running: &Run, dir: &Path) -> Result<scenario::Context> {
+    let vip = session.vip().await?;
     Ok(scenario::Context {
         client: session.client().await?.clone(),
-        gateway: SocketAddr::from((session.vip().await?, 80)),
+        gateway: SocketAddr::from((vip, 80)),
+        host: session.profile.components.workloads.as_ref().and_then(Workloads::host).unwrap_or_else(|| vip.to_string()),
         nodes: Some(scenario::nodes(session.provider.clone())),
         profile: Some(session.profile.name.clone()),
         run: running.id.to_string(),

@@ -11,6 +11,7 @@ use super::outlook::{self, Outlook};
 use super::run::{self, Opening, Run};
 use super::{Context, UsageError, plan, recover};
 use crate::cluster::kubeconfig;
+use crate::components::removal::Holding;
 use crate::components::render;
 use crate::doctor::{self, Severity};
 use crate::engine::Outcome;
@@ -19,6 +20,7 @@ use crate::event::Direction;
 use crate::graph::Plan;
 use crate::plan::build;
 use crate::plan::decide::{Seen, decide};
+use crate::profile::Workloads;
 use crate::provider::Provider;
 use crate::state::RunId;
 use crate::steps::{Session, StepKind};
@@ -26,8 +28,9 @@ use crate::ui;
 
 pub async fn run(context: &Context, args: UpArgs) -> Result<u8> {
     if args.dry_run {
-        let (profile, bundle) = (args.profile, args.bundle);
-        return plan::run(context, PlanArgs { profile, bundle, dot: false, offline: false, detailed_exitcode: false }).await;
+        let UpArgs { profile, bundle, delete_data, .. } = args;
+        let args = PlanArgs { profile, bundle, delete_data, dot: false, offline: false, detailed_exitcode: false };
+        return plan::run(context, args).await;
     }
     let Target { profile, why } = cluster::wanted(&args.profile)?;
     let merge_into = args.kubeconfig.map(|path| path.unwrap_or_else(kubeconfig::user_file));
@@ -42,22 +45,23 @@ pub async fn run(context: &Context, args: UpArgs) -> Result<u8> {
             Severity::Info => context.printer.detail(finding),
         }
     }
-    let leaving = session.leaving().await?;
-    let decisions = decide(&session.profile, Some(&Seen::of(&session).await?));
+    let leaving = session.leaving(args.delete_data).await?;
+    let mut decisions = decide(&session.profile, Some(&Seen::of(&session).await?));
+    decisions.delete_data = args.delete_data;
     let plan = build::up(&session.profile, &leaving, &decisions)?;
     let outlook = Outlook::of(&session.profile, &why)
         .with_nodes(&session.provider.existing().await?)
         .with_decisions(&decisions)
         .with_fetch(outlook::fetch(&session).await?);
     let checks = if args.yes { Vec::new() } else { plan::look(&plan, session.clone()).await };
-    context.say(outlook.with_steps(&plan, &checks).text());
+    context.say(outlook.with_steps(&plan, &checks).with_removal(&session.removal().await, args.delete_data).text());
     if !args.yes {
         ui::confirm(&context.printer, "Go on?")?;
     }
     let last_words = "run `hearth up` to go on, or `hearth down` to clean up";
     let opening = Opening { id: RunId::new(), verb: "up", wait: args.wait, last_words };
     let ((applied, vip), _lock) = run::open(context, &session, opening, async |running| {
-        if session.leaving().await? != leaving {
+        if session.leaving(args.delete_data).await? != leaving {
             return Err(UsageError::Changed { name: session.profile.name.clone() }.into());
         }
         recover::heal_early(context, &session, running).await?;
@@ -67,7 +71,8 @@ pub async fn run(context: &Context, args: UpArgs) -> Result<u8> {
         Ok(applied)
     })
     .await?;
-    arrived(context, &session, plan.steps().len(), applied, vip)?;
+    let kept = if args.delete_data { Vec::new() } else { session.removal().await.holds };
+    arrived(context, &session, Arrival { steps: plan.steps().len(), applied, vip, kept })?;
     Ok(0)
 }
 
@@ -90,11 +95,26 @@ async fn apply(
     Ok((applied, vip))
 }
 
+/// What a run led to.
+struct Arrival {
+    /// Steps of the plan.
+    steps: usize,
+    /// Those that had something to do.
+    applied: usize,
+    /// The gateway's address.
+    vip: Option<Ipv4Addr>,
+    /// What the profile no longer asks for and is kept for what it holds.
+    kept: Vec<Holding>,
+}
+
 /// What there is now, and what can be done with it.
-fn arrived(context: &Context, session: &Session, steps: usize, applied: usize, vip: Option<Ipv4Addr>) -> Result<()> {
+fn arrived(context: &Context, session: &Session, arrival: Arrival) -> Result<()> {
+    let Arrival { steps, applied, vip, kept } = arrival;
     let (file, name) = (session.state.kubeconfig(), &session.profile.name);
+    let host = session.profile.components.workloads.as_ref().and_then(Workloads::host);
+    let kept: Vec<String> = kept.iter().map(ToString::to_string).collect();
     context.result(
-        &json!({"name": name, "changed": applied > 0, "steps": steps, "applied": applied, "vip": vip,
+        &json!({"name": name, "changed": applied > 0, "steps": steps, "applied": applied, "vip": vip, "host": host, "kept": kept,
             "kubeconfig": file, "context": kubeconfig::context(name)}),
         || {
             let mut text = match applied {
@@ -102,11 +122,25 @@ fn arrived(context: &Context, session: &Session, steps: usize, applied: usize, v
                 _ => format!("Cluster `{name}` is up\n"),
             };
             if let Some(vip) = vip {
-                text.push_str(&format!("  gateway     http://{vip}/\n"));
+                text.push_str(&format!("  gateway     {}\n", gateway(vip, host.as_deref())));
+            }
+            for (at, held) in kept.iter().enumerate() {
+                text.push_str(&format!("  {:<11} {held}\n", if at == 0 { "kept" } else { "" }));
+            }
+            if !kept.is_empty() {
+                text.push_str("              (the profile no longer asks for it; `hearth up --delete-data` removes it)\n");
             }
             text.push_str(&format!("  kubeconfig  export KUBECONFIG={}\n", file.display()));
             text.push_str("  next        hearth status · hearth test scenarios/pod-kill-retry.yaml · hearth down");
             text
         },
     )
+}
+
+/// Where the application answers: by name where it has one, with what leads there as long as no DNS does.
+pub fn gateway(vip: Ipv4Addr, host: Option<&str>) -> String {
+    match host {
+        Some(host) => format!("http://{host}/ at {vip} (curl --resolve {host}:80:{vip} http://{host}/)"),
+        None => format!("http://{vip}/"),
+    }
 }

@@ -47,6 +47,12 @@ pub enum ClusterError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// Pods would not come back.
+    #[error("nodes that leave hold what would be lost:\n  {pods}")]
+    PodsLost {
+        /// Each pod with its node and the reason, a line each.
+        pods: String,
+    },
     /// Something did not become ready.
     #[error("{what} did not become ready within {limit:?}: {state}")]
     NotReady {
@@ -78,7 +84,7 @@ impl Explain for ClusterError {
         match self {
             ClusterError::Node(error) => error.family(),
             ClusterError::NotReady { .. } => Family::NotReady,
-            ClusterError::Kubeconfig { .. } => Family::Preflight,
+            ClusterError::Kubeconfig { .. } | ClusterError::PodsLost { .. } => Family::Preflight,
             _ => Family::Kubeadm,
         }
     }
@@ -87,6 +93,9 @@ impl Explain for ClusterError {
         match self {
             ClusterError::NotReady { .. } => {
                 Some("`hearth status` tells what is wrong; `hearth logs NODE` shows a node's log".into())
+            }
+            ClusterError::PodsLost { .. } => {
+                Some("save what is in them and delete the pods, or pass --delete-data to lose them".into())
             }
             ClusterError::AuthorityIncomplete { .. } => {
                 Some("put the files back: without them nothing can be signed; `hearth down` removes the cluster instead".into())

@@ -4,10 +4,12 @@
 use std::time::Duration;
 
 use futures_util::future::try_join_all;
+use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet, StatefulSet};
 use k8s_openapi::api::core::v1::{Node as NodeObject, PersistentVolume, Pod};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::api::{Api, DeleteParams, EvictParams, ListParams, Patch, PatchParams};
 use kube::{Client, ResourceExt};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
 use super::ClusterError;
@@ -71,6 +73,72 @@ pub async fn volumes_on(client: &Client, nodes: &[String]) -> Result<Vec<String>
     Ok(list.iter().filter_map(place).collect())
 }
 
+/// Refuses to move pods off `nodes` that would be lost by it: those that nothing makes again, and those of others that keep
+/// something in an emptyDir, as `kubectl drain` does without `--force` and `--delete-emptydir-data`. A node that nobody
+/// hears of has lost its pods already.
+pub async fn refuse_loss(client: &Client, nodes: &[String]) -> Result<(), ClusterError> {
+    let mut lost = Vec::new();
+    for node in nodes {
+        let found = Api::<NodeObject>::all(client.clone()).get_opt(node).await;
+        match found.map_err(ClusterError::api(format!("read node {node}")))? {
+            Some(object) if !is_silent(&object) => {}
+            _gone => continue,
+        }
+        for pod in pods_of(client, node).await? {
+            if let Some(why) = loss(client, &pod).await? {
+                lost.push(format!("pod {}/{} on {node}: {why}", pod.namespace().unwrap_or_default(), pod.name_any()));
+            }
+        }
+    }
+    match lost.is_empty() {
+        true => Ok(()),
+        false => Err(ClusterError::PodsLost { pods: lost.join("\n  ") }),
+    }
+}
+
+/// What is lost when a pod is evicted.
+async fn loss(client: &Client, pod: &Pod) -> Result<Option<String>, ClusterError> {
+    let Some(owner) = controller(pod) else { return Ok(Some("nothing makes it again".to_owned())) };
+    let kept = kept_on_node(pod);
+    if kept.is_empty() || is_hearths(client, &pod.namespace().unwrap_or_default(), owner).await? {
+        return Ok(None);
+    }
+    Ok(Some(format!("what it keeps in emptyDir {} is lost", kept.join(", "))))
+}
+
+fn controller(object: &impl ResourceExt) -> Option<&OwnerReference> {
+    object.owner_references().iter().find(|owner| owner.controller == Some(true))
+}
+
+/// Volumes of a pod that live on its node and end with it; those that Istio's injection adds are nobody's.
+fn kept_on_node(pod: &Pod) -> Vec<String> {
+    let injected = pod.annotations().get("sidecar.istio.io/status").and_then(|text| serde_json::from_str::<Value>(text).ok());
+    let injected = injected.and_then(|status| status["volumes"].as_array().cloned()).unwrap_or_default();
+    let volumes = pod.spec.iter().flat_map(|spec| spec.volumes.iter().flatten());
+    let kept = volumes.filter(|volume| volume.empty_dir.is_some() && !injected.contains(&json!(volume.name)));
+    kept.map(|volume| volume.name.clone()).collect()
+}
+
+/// True when Hearth wrote what makes the pods: nothing that matters is in them.
+async fn is_hearths(client: &Client, namespace: &str, owner: &OwnerReference) -> Result<bool, ClusterError> {
+    let failed = || ClusterError::api(format!("read {} {namespace}/{}", owner.kind, owner.name));
+    let maker = match owner.kind.as_str() {
+        "ReplicaSet" => {
+            let set = Api::<ReplicaSet>::namespaced(client.clone(), namespace).get_metadata_opt(&owner.name).await;
+            let Some(deployment) = set.map_err(failed())?.and_then(|set| controller(&set).cloned()) else { return Ok(false) };
+            let deployments = Api::<Deployment>::namespaced(client.clone(), namespace);
+            deployments.get_metadata_opt(&deployment.name).await.map_err(failed())?.map(|found| found.metadata)
+        }
+        "StatefulSet" => {
+            let sets = Api::<StatefulSet>::namespaced(client.clone(), namespace);
+            sets.get_metadata_opt(&owner.name).await.map_err(failed())?.map(|found| found.metadata)
+        }
+        _ => None,
+    };
+    let label = maker.and_then(|meta| meta.labels?.remove("app.kubernetes.io/managed-by"));
+    Ok(label.as_deref() == Some("hearth"))
+}
+
 /// Pods that have to move.
 async fn pods_of(client: &Client, node: &str) -> Result<Vec<Pod>, ClusterError> {
     let parameters = ListParams::default().fields(&format!("spec.nodeName={node}"));
@@ -112,6 +180,17 @@ async fn evict(client: &Client, pod: &Pod, dead: bool) -> Result<(), ClusterErro
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_pod_keeps_on_its_node_is_told_from_what_injection_adds() {
+        let pod: Pod = serde_json::from_value(json!({
+            "metadata": {"name": "a", "annotations": {"sidecar.istio.io/status": "{\"volumes\":[\"istio-envoy\"]}"}},
+            "spec": {"containers": [], "volumes": [
+                {"name": "istio-envoy", "emptyDir": {}}, {"name": "cache", "emptyDir": {}}, {"name": "settings", "configMap": {}}]},
+        }))
+        .unwrap();
+        assert_eq!(kept_on_node(&pod), ["cache"]);
+    }
 
     #[test]
     fn a_node_that_nobody_hears_of_is_dead() {

@@ -1,6 +1,7 @@
 //! Whether the application answers through the gateway: the first 200 is what a bring-up is for.
 
-use std::net::Ipv4Addr;
+use std::fmt;
+use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::LazyLock;
 use std::time::Duration;
 
@@ -8,9 +9,12 @@ use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep};
 
 use super::ComponentError;
+use crate::profile::Profile;
 
 /// How long one answer may take.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// What is asked for: a path that web passes on to WAS.
+const PATH: &str = "/api/whoami";
 /// Pause between two questions.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -19,29 +23,79 @@ static CLIENT: LazyLock<ureq::Agent> = LazyLock::new(|| {
     ureq::Agent::config_builder().proxy(None).max_idle_connections(0).timeout_global(Some(PATIENCE)).build().new_agent()
 });
 
-/// True when the application answers 200 at the gateway's address.
-pub async fn is_given(vip: Ipv4Addr) -> bool {
-    // a status other than those of success is an error
-    let ask = move || CLIENT.get(url(vip)).call().is_ok_and(|answer| answer.status() == 200);
-    spawn_blocking(ask).await.unwrap_or(false)
+/// The question to the application: where it is asked, and by which name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Question {
+    /// Where its connection goes.
+    gateway: SocketAddrV4,
+    /// Host name that is asked for; none when any does.
+    host: Option<String>,
 }
 
-/// Waits for a 200. Nothing gives notice of the address's first answer, so it is asked, ten times a second.
-///
-/// # Errors
-/// [`ComponentError::NoAnswer`] when `limit` passes.
-pub async fn wait(vip: Ipv4Addr, limit: Duration) -> Result<(), ComponentError> {
-    let start = Instant::now();
-    while !is_given(vip).await {
-        if start.elapsed() > limit {
-            return Err(ComponentError::NoAnswer { url: url(vip), limit });
-        }
-        sleep(PAUSE).await;
+impl Question {
+    /// The question to a profile's application at the gateway's address.
+    pub fn of(profile: &Profile, vip: Ipv4Addr) -> Question {
+        let gateway = SocketAddrV4::new(vip, 80);
+        Question { gateway, host: profile.components.workloads.as_ref().and_then(|workloads| workloads.host()) }
     }
-    Ok(())
+
+    /// True when the application answers 200.
+    pub async fn is_answered(&self) -> bool {
+        let mut request = CLIENT.get(format!("http://{}{PATH}", self.gateway));
+        if let Some(host) = &self.host {
+            request = request.header("host", host);
+        }
+        // a status other than those of success is an error
+        spawn_blocking(move || request.call().is_ok_and(|answer| answer.status() == 200)).await.unwrap_or(false)
+    }
+
+    /// Waits for a 200. Nothing gives notice of the address's first answer, so it is asked, ten times a second.
+    ///
+    /// # Errors
+    /// [`ComponentError::NoAnswer`] when `limit` passes.
+    pub async fn wait(&self, limit: Duration) -> Result<(), ComponentError> {
+        let start = Instant::now();
+        while !self.is_answered().await {
+            if start.elapsed() > limit {
+                return Err(ComponentError::NoAnswer { url: self.to_string(), limit });
+            }
+            sleep(PAUSE).await;
+        }
+        Ok(())
+    }
 }
 
-/// What is asked: a path that web passes on to WAS.
-pub fn url(vip: Ipv4Addr) -> String {
-    format!("http://{vip}/api/whoami")
+impl fmt::Display for Question {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.host {
+            Some(host) => write!(f, "http://{host}{PATH} at {}", self.gateway.ip()),
+            None => write!(f, "http://{}{PATH}", self.gateway.ip()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn the_application_is_asked_by_its_host_name() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let port = listener.local_addr().expect("bound").port();
+        let server = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().expect("a connection");
+            let mut head = [0; 1024];
+            let read = stream.read(&mut head).expect("a request");
+            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").expect("written");
+            String::from_utf8_lossy(&head[..read]).to_lowercase()
+        });
+        let question = Question { gateway: SocketAddrV4::new(Ipv4Addr::LOCALHOST, port), host: Some("blog.example.test".into()) };
+        assert_eq!(question.to_string(), "http://blog.example.test/api/whoami at 127.0.0.1");
+        assert!(question.is_answered().await);
+        let head = server.join().expect("served");
+        assert!(head.contains("host: blog.example.test\r\n"), "{head}");
+    }
 }

@@ -124,8 +124,8 @@ async fn remove(api: &Api<DynamicObject>, name: &str) -> kube::Result<()> {
     }
 }
 
-/// Everything that carries the profile's label, in no particular order. Objects that others own are left out: their owners
-/// see to them.
+/// Everything that carries the profile's label and that Hearth wrote, in no particular order. Objects that others own are left
+/// out: their owners see to them. So are copies that somebody made with the label on them.
 ///
 /// # Errors
 /// [`ComponentError::Api`] when the cluster cannot be asked.
@@ -137,7 +137,7 @@ pub async fn written(client: &Client, profile: &str) -> Result<Vec<ObjectRef>, C
             Err(error) if not_found(&error) => return Ok(Vec::new()),
             list => list.map_err(api_error("list", &ObjectRef::new(kind.api_version, kind.kind, None, "*")))?,
         };
-        let ours = list.items.into_iter().filter(|object| object.owner_references().is_empty());
+        let ours = list.items.into_iter().filter(|object| object.owner_references().is_empty() && is_written_by_us(object));
         let refer = |object: kube::core::PartialObjectMeta<DynamicObject>| {
             ObjectRef::new(kind.api_version, kind.kind, object.namespace().as_deref(), &object.name_any())
         };
@@ -148,25 +148,14 @@ pub async fn written(client: &Client, profile: &str) -> Result<Vec<ObjectRef>, C
     Ok(found.into_iter().flatten().collect())
 }
 
+fn is_written_by_us(object: &impl ResourceExt) -> bool {
+    object.managed_fields().iter().any(|entry| entry.manager.as_deref() == Some(FIELD_MANAGER))
+}
+
 /// The objects in `written` that are not in `keep`.
 pub fn stale(mut written: Vec<ObjectRef>, keep: &[ObjectRef]) -> Vec<ObjectRef> {
     written.retain(|object| !keep.contains(object));
     written
-}
-
-/// Deletes what is [`stale`]; tells what that was.
-///
-/// # Errors
-/// As [`written`] and [`delete`].
-pub async fn prune(
-    client: &Client,
-    profile: &str,
-    keep: &[ObjectRef],
-    deadline: Instant,
-) -> Result<Vec<ObjectRef>, ComponentError> {
-    let stale = stale(written(client, profile).await?, keep);
-    delete(client, &stale, deadline).await?;
-    Ok(stale)
 }
 
 /// Objects by turn, in the order of turns.

@@ -54,6 +54,15 @@ pub enum ComponentError {
         #[source]
         source: Box<kube::Error>,
     },
+    /// What an object holds could not be listed.
+    #[error("cannot tell what {of} holds")]
+    Contents {
+        /// Of what.
+        of: String,
+        /// Why.
+        #[source]
+        source: Box<kube::Error>,
+    },
     /// Objects did not become ready.
     #[error("not ready after {waited:.0?}:\n{diagnosis}")]
     NotReady {

@@ -76,6 +76,14 @@ impl ObjectRef {
         })
     }
 
+    /// `namespace/name`, or the name alone where there is no namespace.
+    pub fn path(&self) -> String {
+        match &self.namespace {
+            Some(namespace) => format!("{namespace}/{}", self.name),
+            None => self.name.clone(),
+        }
+    }
+
     fn known(&self) -> Result<&'static Kind, ComponentError> {
         let found = Kind::find(&self.api_version, &self.kind);
         found.ok_or_else(|| ComponentError::UnknownKind { api_version: self.api_version.clone(), kind: self.kind.clone() })
@@ -92,10 +100,7 @@ impl ObjectRef {
 
 impl fmt::Display for ObjectRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.namespace {
-            Some(namespace) => write!(f, "{} {namespace}/{}", self.kind, self.name),
-            None => write!(f, "{} {}", self.kind, self.name),
-        }
+        write!(f, "{} {}", self.kind, self.path())
     }
 }
 

@@ -6,7 +6,7 @@
 //! 1. [`Component`] is what one is: parts, needs, images, secrets, readiness, all plain data that the plan is built from;
 //!    [`catalogue`] asks all of them.
 //! 2. [`render`] turns a part into objects; [`Secrets`] are what it cannot make up anew each time.
-//! 3. [`apply`] writes objects, compares, prunes and deletes them.
+//! 3. [`apply`] writes objects, compares and deletes them; [`removal`] tells what would be lost with them.
 //! 4. [`health`] waits until they work, and [`Diagnosis`] tells why they do not.
 //!
 //! To add one: its file, its templates, its settings in `profile/components.rs`, its images in `artifact/pins.rs`, and
@@ -26,6 +26,7 @@ pub mod manifest;
 pub mod metallb;
 pub mod metrics_server;
 pub mod probe;
+pub mod removal;
 pub mod render;
 mod secrets;
 pub mod storage;

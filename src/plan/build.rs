@@ -29,7 +29,11 @@ pub fn up(profile: &Profile, leaving: &[NodeSpec], decisions: &Decisions) -> Res
     let configuration = plan.add("cluster-configuration", ClusterConfiguration, [&services]);
     let mut left = Vec::new();
     for NodeSpec { name, role } in leaving {
-        left.push(plan.add(format!("leave/{name}"), Leave { node: name.clone(), role: *role }, [&api]));
+        left.push(plan.add(
+            format!("leave/{name}"),
+            Leave { node: name.clone(), role: *role, delete_data: decisions.delete_data },
+            [&api],
+        ));
     }
     let mut started = left.clone();
     for NodeSpec { name, role } in &nodes {
@@ -70,7 +74,7 @@ pub fn up(profile: &Profile, leaving: &[NodeSpec], decisions: &Decisions) -> Res
     finished.extend(loaded);
     finished.extend([ready, kubeconfig, configuration]);
     let proven = plan.add("connectivity", Connectivity, &finished);
-    let pruned = plan.add("prune", Prune, &finished);
+    let pruned = plan.add("prune", Prune { delete_data: decisions.delete_data }, &finished);
     plan.add("settled", Settled, [proven, pruned].iter().chain(&late.kept));
     plan.build()
 }

@@ -44,6 +44,10 @@ pub struct Decisions {
     /// The addresses for load balancers, for the step that reserves them.
     #[serde(skip)]
     pub pool: Option<AddressRange>,
+    /// Whether what a shorter profile no longer asks for goes with the data in it and with what others put there. The user's
+    /// to say.
+    #[serde(skip)]
+    pub delete_data: bool,
 }
 
 impl Seen {
@@ -98,7 +102,7 @@ pub fn decide(profile: &Profile, seen: Option<&Seen>) -> Decisions {
         lines.push(line("addresses for load balancers", pool));
         lines.extend(profile.components.istio.as_ref().map(|_| line("address of the gateway", vip(profile, decided))));
     }
-    Decisions { lines, pool: decided }
+    Decisions { lines, pool: decided, delete_data: false }
 }
 
 /// The port of the API server, and the addresses that lead to it.

@@ -129,6 +129,13 @@ pub struct Workloads {
     pub mysql: Mysql,
 }
 
+impl Workloads {
+    /// The host name that the application answers to; none when it answers to any.
+    pub fn host(&self) -> Option<String> {
+        self.domain.as_ref().map(|domain| format!("blog.{domain}"))
+    }
+}
+
 /// nginx in front.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]

@@ -51,6 +51,8 @@ pub struct Context {
     pub client: kube::Client,
     /// Where requests go: the gateway's address and port.
     pub gateway: SocketAddr,
+    /// Host header of requests that say nothing of it.
+    pub host: String,
     /// The nodes, for faults that the API cannot make; none: scenarios that need them are skipped.
     pub nodes: Option<Arc<dyn Nodes>>,
     /// The profile's name, for the report.

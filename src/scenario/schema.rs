@@ -124,7 +124,7 @@ pub struct Target {
     /// Path and query, sent with GET.
     #[schemars(regex(pattern = r"^/[!-~]*$"))]
     pub path: String,
-    /// Host header; default: the gateway's address.
+    /// Host header; default: the application's host name, the gateway's address where it has none.
     pub host: Option<String>,
     /// The status of a good answer; any other is a failure.
     #[serde(default = "Target::status")]

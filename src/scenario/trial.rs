@@ -15,7 +15,7 @@ use crate::load::{Arrivals, Ledger, LoadPlan, Order, Running, Target, micros, st
 /// Where requests go.
 pub(super) fn target(context: &Context, scenario: &Scenario) -> Target {
     let target = &scenario.spec.target;
-    let host = target.host.clone().unwrap_or_else(|| context.gateway.ip().to_string());
+    let host = target.host.clone().unwrap_or_else(|| context.host.clone());
     Target { accept: vec![target.status], ..Target::get(context.gateway, host, target.path.clone()) }
 }
 

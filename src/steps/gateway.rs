@@ -3,7 +3,6 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Act, Session, Stage, goes_with_its_nodes, patience, there};
-use crate::components::answer;
 use crate::error::Result;
 use crate::graph::{Check, Class, StepLimits};
 use crate::progress::Progress;
@@ -28,11 +27,11 @@ impl Act for Gateway {
     }
 
     async fn check(&self, session: &Session) -> Result<Check> {
-        Ok(there(answer::is_given(session.vip().await?).await))
+        Ok(there(session.question().await?.is_answered().await))
     }
 
     async fn apply(&self, session: &Session, _: &Progress) -> Result<()> {
-        Ok(answer::wait(session.vip().await?, patience::<Self>()).await?)
+        Ok(session.question().await?.wait(patience::<Self>()).await?)
     }
 
     goes_with_its_nodes!();

@@ -18,6 +18,9 @@ pub struct Leave {
     pub node: String,
     /// Its part in the cluster.
     pub role: Role,
+    /// Whether pods go that nothing makes again, and what pods keep on the node.
+    #[serde(rename = "deleteData")]
+    pub delete_data: bool,
 }
 
 impl Act for Leave {
@@ -47,6 +50,9 @@ impl Act for Leave {
 
     async fn apply(&self, session: &Session, progress: &Progress) -> Result<()> {
         let client = session.client().await?;
+        if !self.delete_data {
+            leaving::refuse_loss(client, std::slice::from_ref(&self.node)).await?;
+        }
         leaving::drain(client, &self.node, Instant::now() + patience::<Self>(), progress).await?;
         // the node itself goes last: as long as it is there, the next run knows that it has to leave
         leaving::forget(client, &self.node).await?;

@@ -4,14 +4,19 @@ use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 use super::{Act, Session, Stage, docker, goes_with_its_nodes, needs, patience};
+use crate::components::removal::Removal;
 use crate::components::{ObjectRef, apply, catalogue, probe};
 use crate::error::{BoxError, Result};
 use crate::graph::{Check, Class, StepLimits};
 use crate::progress::Progress;
 
-/// They are gone.
+/// They are gone, but for those that hold data or what others made.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Prune;
+pub struct Prune {
+    /// Whether those go too.
+    #[serde(rename = "deleteData")]
+    pub delete_data: bool,
+}
 
 impl Act for Prune {
     const STAGE: Stage = Stage::Components;
@@ -28,20 +33,38 @@ impl Act for Prune {
     }
 
     async fn check(&self, session: &Session) -> Result<Check> {
-        let written = async { Ok::<_, BoxError>(apply::written(session.client().await?, &session.profile.name).await?) };
-        let (written, wanted) = tokio::try_join!(written, wanted(session))?;
-        Ok(needs(&apply::stale(written, &wanted), "", ", "))
+        let removed = self.removed(session).await?;
+        let what: Vec<String> = (!removed.is_empty()).then(|| format!("{} objects", removed.len())).into_iter().collect();
+        Ok(needs(&what, "", ", "))
     }
 
     async fn apply(&self, session: &Session, progress: &Progress) -> Result<()> {
         let (client, deadline) = (session.client().await?, Instant::now() + patience::<Self>());
-        for object in apply::prune(client, &session.profile.name, &wanted(session).await?, deadline).await? {
+        let objects = self.removed(session).await?;
+        apply::delete(client, &objects, deadline).await?;
+        for object in objects {
             progress.say(format!("removed {object}"));
         }
         Ok(())
     }
 
     goes_with_its_nodes!();
+}
+
+impl Prune {
+    /// What is to be removed. What was found is left in the session for whoever asks or tells the user.
+    async fn removed(&self, session: &Session) -> Result<Vec<ObjectRef>> {
+        let client = session.client().await?;
+        let written = async { Ok::<_, BoxError>(apply::written(client, &session.profile.name).await?) };
+        let (written, wanted) = tokio::try_join!(written, wanted(session))?;
+        let removal = Removal::of(client, apply::stale(written, &wanted)).await?;
+        let mut removed = removal.goes.clone();
+        if self.delete_data {
+            removed.extend(removal.holds.iter().map(|holding| holding.object.clone()));
+        }
+        *session.removal.lock().await = removal;
+        Ok(removed)
+    }
 }
 
 /// Everything that the profile asks for, and what the storage step applies.

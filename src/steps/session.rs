@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use kube::Client;
 use serde_json::Value;
-use tokio::sync::OnceCell;
+use tokio::sync::{Mutex, OnceCell};
 use tokio::task::spawn_blocking;
 
 use super::error::SessionError;
@@ -15,6 +15,8 @@ use crate::artifact::{FilePin, Store, download, store};
 use crate::cluster::made::{self, Made};
 use crate::cluster::pki::Pki;
 use crate::cluster::{self, ClusterError, kubelet, leaving, registration, routed};
+use crate::components::answer::Question;
+use crate::components::removal::Removal;
 use crate::components::{Decided, Owner, Part, PartId, Secrets, catalogue, render};
 use crate::decision::Choice;
 use crate::error::{BoxError, Result};
@@ -40,6 +42,7 @@ pub struct Session {
     decided: OnceCell<Decided>,
     segments: OnceCell<Vec<routed::Segment>>,
     pub(super) images_seen: ImagesSeen,
+    pub(super) removal: Mutex<Removal>,
 }
 
 impl Session {
@@ -57,6 +60,7 @@ impl Session {
             decided: OnceCell::new(),
             segments: OnceCell::new(),
             images_seen: ImagesSeen::default(),
+            removal: Mutex::default(),
         }
     }
 
@@ -65,6 +69,11 @@ impl Session {
     pub(super) fn knowing(self, client: Client, decided: Decided) -> Self {
         let _first = (self.client.set(client), self.decided.set(decided));
         self
+    }
+
+    /// What the profile no longer asks for, as the last look at it found.
+    pub async fn removal(&self) -> Removal {
+        self.removal.lock().await.clone()
     }
 
     /// The control plane's name.
@@ -85,8 +94,9 @@ impl Session {
     /// Nodes of the cluster that the profile no longer asks for.
     ///
     /// # Errors
-    /// One of them holds a volume that would be lost with it, or the profile asks for what this cluster can never be.
-    pub async fn leaving(&self) -> Result<Vec<NodeSpec>> {
+    /// One of them holds a volume that would be lost with it, or pods that would be, unless `delete_data`; or the profile asks
+    /// for what this cluster can never be.
+    pub async fn leaving(&self, delete_data: bool) -> Result<Vec<NodeSpec>> {
         let wanted = self.profile.nodes();
         let existing = self.provider.existing().await?;
         self.refuse_impossible(&existing).await?;
@@ -100,6 +110,9 @@ impl Session {
             let volumes = leaving::volumes_on(self.client().await?, &names).await?;
             if !volumes.is_empty() {
                 return Err(SessionError::VolumeLost { volumes: volumes.join(", ") }.into());
+            }
+            if !delete_data {
+                leaving::refuse_loss(self.client().await?, &names).await?;
             }
         }
         Ok(leaving)
@@ -278,6 +291,11 @@ impl Session {
     /// The gateway's address.
     pub async fn vip(&self) -> Result<Ipv4Addr> {
         Ok(pool::vip(&self.profile, self.pool().await?)?.value)
+    }
+
+    /// The question that shows whether the application answers.
+    pub async fn question(&self) -> Result<Question> {
+        Ok(Question::of(&self.profile, self.vip().await?))
     }
 
     /// What the components are rendered with.

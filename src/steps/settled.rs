@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep};
 
 use super::{Act, Session, Stage, goes_with_its_nodes, needs, patience};
 use crate::cluster::{ClusterError, ready, routed};
-use crate::components::{PartId, answer, catalogue, health};
+use crate::components::{PartId, catalogue, health};
 use crate::error::{BoxError, Result, chain};
 use crate::graph::{Check, Class, StepLimits};
 use crate::profile::Cni;
@@ -77,9 +77,9 @@ impl Look {
         }
         look.problems.extend(pod_network_problems(session, nodes).await?);
         if session.profile.components.workloads.is_some() {
-            let vip = session.vip().await?;
-            if !answer::is_given(vip).await {
-                look.problems.push(format!("gateway: {} does not answer 200", answer::url(vip)));
+            let question = session.question().await?;
+            if !question.is_answered().await {
+                look.problems.push(format!("gateway: {question} does not answer 200"));
             }
         }
         Ok(look)

@@ -1,0 +1,228 @@
+//! What goes with objects that the profile no longer asks for: a namespace takes with it what others put there, a definition
+//! every object of its kind, a claim its data. What others lose by it is told by name, and stays unless it was asked for.
+
+use std::fmt;
+
+use futures_util::FutureExt;
+use futures_util::stream::{StreamExt, TryStreamExt, iter};
+use kube::api::ListParams;
+use kube::core::{ApiResource, DynamicObject, ObjectMeta};
+use kube::discovery::{Discovery, Scope, verbs};
+use kube::{Api, Client};
+
+use super::apply::FIELD_MANAGER;
+use super::{ComponentError, ObjectRef};
+
+/// Requests under way at once.
+const PARALLEL: usize = 8;
+/// Names listed of what an object holds; the rest is counted.
+const NAMES: usize = 12;
+/// Who writes objects by itself, as field managers: what only they wrote is nobody's work and comes back when it is needed.
+const MACHINERY: &[&str] = &[
+    "kube-apiserver",
+    "kube-controller-manager",
+    "kube-scheduler",
+    "kubelet",
+    "pilot-discovery",
+    // MetalLB's programs
+    "controller",
+    "speaker",
+];
+/// What every namespace has from the start, as kind and name.
+const IN_EVERY_NAMESPACE: &[(&str, &str)] = &[("ServiceAccount", "default"), ("ConfigMap", "kube-root-ca.crt")];
+/// Kinds that only tell of others.
+const NOTES: &[&str] = &["Event", "Lease", "PodMetrics", "NodeMetrics"];
+
+/// What becomes of objects that the profile no longer asks for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Removal {
+    /// Those by which nobody loses anything.
+    pub goes: Vec<ObjectRef>,
+    /// Those that hold data or what others made.
+    pub holds: Vec<Holding>,
+}
+
+/// An object, and what would be lost with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holding {
+    /// The object.
+    pub object: ObjectRef,
+    /// What it holds, by name.
+    pub what: Vec<String>,
+}
+
+impl fmt::Display for Holding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let named = self.what.iter().take(NAMES).cloned().collect::<Vec<_>>().join(", ");
+        match self.what.len().saturating_sub(NAMES) {
+            0 => write!(f, "{} ({named})", self.object),
+            more => write!(f, "{} ({named}, and {more} more)", self.object),
+        }
+    }
+}
+
+impl Removal {
+    /// Looks at what each of `stale` holds. Asks for no more than there is to find out.
+    ///
+    /// # Errors
+    /// [`ComponentError::Contents`]: what cannot be listed is not taken for empty.
+    pub async fn of(client: &Client, stale: Vec<ObjectRef>) -> Result<Removal, ComponentError> {
+        let holds_others = |object: &ObjectRef| ["Namespace", "CustomResourceDefinition"].contains(&object.kind.as_str());
+        let served = match stale.iter().any(holds_others) {
+            true => served(client).await?,
+            false => Vec::new(),
+        };
+        let looks = stale.into_iter().map(|object| {
+            let served = &served;
+            async move {
+                let what = held(client, served, &object).await?;
+                Ok::<_, ComponentError>(Holding { object, what })
+            }
+            .boxed()
+        });
+        let looks: Vec<_> = looks.collect();
+        let found: Vec<Holding> = iter(looks).buffered(2).try_collect().await?;
+        Ok(Removal::sorted(found))
+    }
+
+    /// Sorts out what holds something. What opens a volume, or names it, stays with it.
+    fn sorted(found: Vec<Holding>) -> Removal {
+        let (mut holds, goes): (Vec<_>, Vec<_>) = found.into_iter().partition(|holding| !holding.what.is_empty());
+        let claims: Vec<Option<String>> = holds
+            .iter()
+            .filter(|holding| holding.object.kind == "PersistentVolumeClaim")
+            .map(|claim| claim.object.namespace.clone())
+            .collect();
+        let (keys, goes): (Vec<_>, Vec<_>) =
+            goes.into_iter().partition(|one| one.object.kind == "Secret" && claims.contains(&one.object.namespace));
+        let keys = keys.into_iter().map(|key| Holding { what: vec!["opens what claims beside it hold".to_owned()], ..key });
+        holds.extend(keys);
+        holds.sort_by(|one, other| one.object.cmp(&other.object));
+        Removal { goes: goes.into_iter().map(|one| one.object).collect(), holds }
+    }
+}
+
+/// Kinds that can be listed, with whether they live in namespaces.
+async fn served(client: &Client) -> Result<Vec<(ApiResource, Scope)>, ComponentError> {
+    let failed = |source| ComponentError::Contents { of: "the cluster".to_owned(), source: Box::new(source) };
+    // measurements are nobody's objects, and their server comes and goes
+    let all = Discovery::new(client.clone()).exclude(&["metrics.k8s.io"]).run_aggregated().await.map_err(failed)?;
+    let resources = all.groups().flat_map(|group| group.recommended_resources());
+    let listed = resources.filter(|(_, can)| can.supports_operation(verbs::LIST));
+    Ok(listed.map(|(resource, can)| (resource, can.scope)).filter(|(resource, _)| !NOTES.contains(&&*resource.kind)).collect())
+}
+
+/// What one object holds, by name.
+async fn held(client: &Client, served: &[(ApiResource, Scope)], object: &ObjectRef) -> Result<Vec<String>, ComponentError> {
+    match object.kind.as_str() {
+        "PersistentVolume" | "PersistentVolumeClaim" => Ok(vec!["data".to_owned()]),
+        "Namespace" => {
+            let inside: Vec<&ApiResource> =
+                served.iter().filter(|(_, scope)| *scope == Scope::Namespaced).map(|(resource, _)| resource).collect();
+            let looks: Vec<_> =
+                inside.into_iter().map(|resource| contents(client, resource, Some(&object.name), object).boxed()).collect();
+            let found: Vec<Vec<String>> = iter(looks).buffered(PARALLEL).try_collect().await?;
+            Ok(found.into_iter().flatten().collect())
+        }
+        "CustomResourceDefinition" => {
+            let (plural, group) = object.name.split_once('.').unwrap_or((&object.name, ""));
+            match served.iter().find(|(resource, _)| resource.plural == plural && resource.group == group) {
+                Some((resource, _)) => contents(client, resource, None, object).await,
+                None => Ok(Vec::new()),
+            }
+        }
+        _ => Ok(Vec::new()),
+    }
+}
+
+/// Objects of a kind that somebody would miss, by name.
+async fn contents(
+    client: &Client,
+    resource: &ApiResource,
+    namespace: Option<&str>,
+    of: &ObjectRef,
+) -> Result<Vec<String>, ComponentError> {
+    let api: Api<DynamicObject> = match namespace {
+        Some(namespace) => Api::namespaced_with(client.clone(), namespace, resource),
+        None => Api::all_with(client.clone(), resource),
+    };
+    let list = match api.list_metadata(&ListParams::default()).await {
+        // some kinds are listed only for show
+        Err(kube::Error::Api(status)) if [404, 405].contains(&status.code) => return Ok(Vec::new()),
+        list => list.map_err(|source| ComponentError::Contents { of: of.to_string(), source: Box::new(source) })?,
+    };
+    let missed = list.items.into_iter().filter(|object| is_missed(&resource.kind, &object.metadata));
+    let name = |meta: ObjectMeta| match (namespace, meta.namespace) {
+        (None, Some(namespace)) => format!("{} {namespace}/{}", resource.kind, meta.name.unwrap_or_default()),
+        _ => format!("{} {}", resource.kind, meta.name.unwrap_or_default()),
+    };
+    Ok(missed.map(|object| name(object.metadata)).collect())
+}
+
+/// True when somebody loses something with the object: it is a claim, or neither Hearth nor the cluster's own machinery wrote it.
+fn is_missed(kind: &str, meta: &ObjectMeta) -> bool {
+    if kind == "PersistentVolumeClaim" {
+        return true;
+    }
+    if IN_EVERY_NAMESPACE.contains(&(kind, meta.name.as_deref().unwrap_or_default())) {
+        return false;
+    }
+    let managers: Vec<&str> = meta.managed_fields.iter().flatten().filter_map(|entry| entry.manager.as_deref()).collect();
+    let by_machinery = !managers.is_empty() && managers.iter().all(|manager| MACHINERY.contains(manager));
+    // what an owner made goes and comes with its owner, which is listed itself
+    !(by_machinery || managers.contains(&FIELD_MANAGER) || meta.owner_references.iter().flatten().next().is_some())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn meta(managers: &[&str], owned: bool) -> ObjectMeta {
+        let fields: Vec<_> = managers.iter().map(|manager| json!({"manager": manager})).collect();
+        let owners = match owned {
+            true => json!([{"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "a", "uid": "1"}]),
+            false => json!([]),
+        };
+        serde_json::from_value(json!({"name": "a", "managedFields": fields, "ownerReferences": owners})).expect("metadata")
+    }
+
+    #[test]
+    fn what_users_made_is_missed_and_what_runs_by_itself_is_not() {
+        assert!(is_missed("ConfigMap", &meta(&["kubectl-create"], false)));
+        assert!(is_missed("ConfigMap", &meta(&[], false)), "nobody knows whose it is");
+        assert!(is_missed("Deployment", &meta(&["helm", "kube-controller-manager"], false)));
+        assert!(!is_missed("ConfigMap", &meta(&["kube-controller-manager"], false)), "kube-root-ca.crt");
+        assert!(!is_missed("Deployment", &meta(&["hearth", "kube-controller-manager"], false)));
+        let default = ObjectMeta { name: Some("default".into()), ..ObjectMeta::default() };
+        assert!(!is_missed("ServiceAccount", &default) && is_missed("ConfigMap", &default));
+        assert!(!is_missed("Pod", &meta(&["kubectl-run"], true)), "its owner is");
+        assert!(is_missed("PersistentVolumeClaim", &meta(&["hearth"], false)), "it holds data, whoever made it");
+    }
+
+    #[test]
+    fn a_claims_secrets_stay_with_it() {
+        let holding = |kind: &str, namespace: Option<&str>, what: &[&str]| Holding {
+            object: ObjectRef::new("v1", kind, namespace, "a"),
+            what: what.iter().map(|what| what.to_string()).collect(),
+        };
+        let removal = Removal::sorted(vec![
+            holding("Namespace", None, &["ConfigMap mine"]),
+            holding("PersistentVolumeClaim", Some("blog-system"), &["data"]),
+            holding("Secret", Some("blog-system"), &[]),
+            holding("Secret", Some("istio-system"), &[]),
+            holding("Service", Some("blog-system"), &[]),
+        ]);
+        let goes: Vec<String> = removal.goes.iter().map(ToString::to_string).collect();
+        assert_eq!(goes, ["Secret istio-system/a", "Service blog-system/a"]);
+        let holds: Vec<String> = removal.holds.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            holds,
+            [
+                "Namespace a (ConfigMap mine)",
+                "PersistentVolumeClaim blog-system/a (data)",
+                "Secret blog-system/a (opens what claims beside it hold)",
+            ]
+        );
+    }
+}
