@@ -72,13 +72,38 @@ impl<E: Explain + Send + Sync + 'static> From<E> for BoxError {
     }
 }
 
+/// A message without what the Kubernetes client puts around an answer of the API: its own name for it, and the whole answer
+/// once more as Rust writes it for debugging.
+pub fn plain(text: &str) -> String {
+    const DEBUG: &str = " (Status {";
+    let mut text = text.replace("ApiError: ", "");
+    while let Some(at) = text.find(DEBUG) {
+        let (mut open, mut quoted, mut escaped) = (0, false, false);
+        let end = text[at + 1..].char_indices().find(|(_, letter)| {
+            match letter {
+                _ if escaped => escaped = false,
+                '\\' => escaped = quoted,
+                '"' => quoted = !quoted,
+                '(' if !quoted => open += 1,
+                ')' if !quoted => open -= 1,
+                _ => {}
+            }
+            open == 0
+        });
+        // one that was cut off has no end
+        let end = end.map_or(text.len(), |(end, letter)| at + 1 + end + letter.len_utf8());
+        text.replace_range(at..end, "");
+    }
+    text
+}
+
 /// The message with its chain of causes, one line each, without repeats.
 pub fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
+    let mut text = plain(&error.to_string());
     let mut cause = error.source();
     while let Some(inner) = cause {
         let refusal = refusal(inner);
-        let line = refusal.map_or_else(|| inner.to_string(), str::to_owned);
+        let line = refusal.map_or_else(|| plain(&inner.to_string()), str::to_owned);
         if !text.contains(&line) {
             let _ = write!(text, "\n  caused by: {line}");
         }
@@ -117,5 +142,21 @@ mod tests {
         for text in [chain(&Boxed(Box::new(refused()))), chain(&Plain(refused()))] {
             assert_eq!(text, "cannot apply it\n  caused by: pods is forbidden");
         }
+    }
+
+    #[test]
+    fn an_answer_of_the_api_is_one_sentence() {
+        let status = kube::core::Status {
+            message: "Service \"istiod\" is invalid: (spec.clusterIPs[0]): may not change".into(),
+            reason: "Invalid".into(),
+            code: 422,
+            ..Default::default()
+        };
+        // where it stands within a message of others
+        let text = chain(&std::io::Error::other(format!("cannot list: {}", kube::Error::Api(Box::new(status)))));
+        assert!(text.starts_with("cannot list: Service \"istiod\" is invalid: (spec.clusterIPs[0]): may not change"), "{text}");
+        assert!(!text.contains("Status {") && !text.contains("ApiError"), "{text}");
+        assert_eq!(plain("a (Status { message: \"x) y\", more: Some(1) }) b"), "a b");
+        assert_eq!(plain("cut (Status { message: \"x"), "cut");
     }
 }

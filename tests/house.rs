@@ -23,7 +23,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("load", &["error"]),
     ("provider", &["artifact", "decision", "error", "file", "look", "profile", "progress"]),
     ("cluster", &["error", "file", "look", "profile", "progress", "provider", "yaml"]),
-    ("components", &["artifact", "decision", "error", "profile", "yaml"]),
+    ("components", &["artifact", "decision", "error", "profile", "progress", "yaml"]),
     ("graph", &["error"]),
     ("event", &["graph", "progress"]),
     ("journal", &["error", "file", "graph"]),

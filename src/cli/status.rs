@@ -13,7 +13,7 @@ use crate::profile::{NodeSpec, Workloads};
 use crate::provider::{NodeView, Provider};
 use crate::scenario::undo;
 use crate::steps::Session;
-use crate::steps::settled::Look;
+use crate::steps::settled::{self, Look};
 use std::sync::Arc;
 
 /// What `status` prints; the JSON form is this very value.
@@ -149,6 +149,7 @@ async fn components(session: &Arc<Session>, existing: &[NodeView], status: &mut 
         state: if works { "works" } else { "does not work" }.into(),
     }));
     status.problems.extend(look.problems);
+    status.problems.extend(settled::edited(session).await?);
     Ok(())
 }
 

@@ -6,6 +6,7 @@ use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 
 use super::{ClusterError, pki::Pki};
+use crate::progress::Progress;
 
 /// A client of the API server at `server`, a URL, with full rights: its certificate is signed here, so it works from the
 /// API server's first second.
@@ -24,26 +25,43 @@ pub async fn client(pki: &Pki, server: &str) -> Result<Client, ClusterError> {
     Client::try_from(config).map_err(|error| connect(&error))
 }
 
-/// True when the API server says it is ready to serve.
-pub async fn is_ready(client: &Client) -> bool {
-    let request = http::Request::get("/readyz").body(Vec::new());
-    match request {
-        Ok(request) => client.request_text(request).await.is_ok_and(|text| text == "ok"),
-        Err(_) => false,
+/// What keeps the API server from being ready to serve; none when it is.
+pub async fn trouble(client: &Client) -> Option<String> {
+    let request = http::Request::get("/readyz").body(Vec::new()).ok()?;
+    match client.request_text(request).await {
+        Ok(text) if text == "ok" => None,
+        Ok(text) => Some(format!("its /readyz says {text}")),
+        Err(kube::Error::Api(status)) => Some(format!("its /readyz says {}", status.message)),
+        Err(error) => Some(match innermost(&error).as_str() {
+            elapsed if elapsed.contains("elapsed") || elapsed.contains("timed out") => {
+                "nothing comes back: it hangs, or a firewall is in the way".to_owned()
+            }
+            other => other.to_owned(),
+        }),
     }
 }
 
+/// The last cause, which says what happened; those around it say who noticed.
+fn innermost(error: &dyn std::error::Error) -> String {
+    let mut cause = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    cause.to_string()
+}
+
 /// Waits until the API server is ready to serve. There is nothing to watch before it answers, so it is asked
-/// every 50 ms; a refused connection costs next to nothing.
-pub async fn wait_ready(client: &Client, limit: Duration) -> Result<(), ClusterError> {
+/// every 50 ms; a refused connection costs next to nothing. What keeps it is told.
+pub async fn wait_ready(client: &Client, limit: Duration, progress: &Progress) -> Result<(), ClusterError> {
     let ready = async {
-        while !is_ready(client).await {
+        while let Some(trouble) = trouble(client).await {
+            progress.say(trouble);
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
     tokio::time::timeout(limit, ready).await.map_err(|_| ClusterError::NotReady {
         what: "the API server".into(),
         limit,
-        state: "its /readyz does not say ok".into(),
+        state: progress.last().unwrap_or_else(|| "its /readyz does not say ok".into()),
     })
 }

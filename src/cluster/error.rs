@@ -47,6 +47,16 @@ pub enum ClusterError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// A kubelet does not stay.
+    #[error("the kubelet of {node} starts again and again, {restarts} times so far: {said}")]
+    KubeletFails {
+        /// The node.
+        node: String,
+        /// How often it started again.
+        restarts: u32,
+        /// What it said last of what is wrong.
+        said: String,
+    },
     /// Pods would not come back.
     #[error("nodes that leave hold what would be lost:\n  {pods}")]
     PodsLost {
@@ -54,7 +64,7 @@ pub enum ClusterError {
         pods: String,
     },
     /// Something did not become ready.
-    #[error("{what} did not become ready within {limit:?}: {state}")]
+    #[error("{what} did not become ready within {limit:.0?}: {state}")]
     NotReady {
         /// What was waited for.
         what: String,
@@ -83,7 +93,7 @@ impl Explain for ClusterError {
     fn family(&self) -> Family {
         match self {
             ClusterError::Node(error) => error.family(),
-            ClusterError::NotReady { .. } => Family::NotReady,
+            ClusterError::NotReady { .. } | ClusterError::KubeletFails { .. } => Family::NotReady,
             ClusterError::Kubeconfig { .. } | ClusterError::PodsLost { .. } => Family::Preflight,
             _ => Family::Kubeadm,
         }
@@ -91,7 +101,7 @@ impl Explain for ClusterError {
 
     fn hint(&self) -> Option<String> {
         match self {
-            ClusterError::NotReady { .. } => {
+            ClusterError::NotReady { .. } | ClusterError::KubeletFails { .. } => {
                 Some("`hearth status` tells what is wrong; `hearth logs NODE` shows a node's log".into())
             }
             ClusterError::PodsLost { .. } => {

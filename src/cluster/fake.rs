@@ -162,7 +162,13 @@ impl Kept {
             }
             ("PATCH", _) => {
                 if let Some(manager) = query.get("fieldManager") {
-                    body["metadata"]["managedFields"] = json!([{"manager": manager, "operation": "Apply"}]);
+                    let fields = fields(&body);
+                    body["metadata"]["managedFields"] = json!([{"manager": manager, "operation": "Apply", "fieldsV1": fields}]);
+                    if query.contains_key("dryRun") {
+                        let mut trial = self.objects.get(&place).cloned().unwrap_or_default();
+                        merge(&mut trial, body);
+                        return (StatusCode::OK, trial);
+                    }
                 } else if !self.objects.contains_key(&place) {
                     return absent();
                 }
@@ -320,6 +326,14 @@ impl Kept {
             "endpoints": [{"addresses": ["10.244.0.7"]}], "ports": []});
         let (group, plural) = ("discovery.k8s.io/v1".to_owned(), "endpointslices".to_owned());
         self.objects.insert(Place { group, namespace, plural, name: service.to_owned() }, slice);
+    }
+}
+
+/// Fields that an applied object sets, as the API server records them; here lists are all owned as one.
+fn fields(value: &Value) -> Value {
+    match value {
+        Value::Object(map) => map.iter().map(|(key, value)| (format!("f:{key}"), fields(value))).collect(),
+        _ => json!({}),
     }
 }
 

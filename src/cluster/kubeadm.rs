@@ -136,7 +136,8 @@ pub async fn files_missing(node: &impl Node, paths: &[&str]) -> Result<Vec<Strin
 }
 
 /// Everything up to the start of the kubelet; the API answers some seconds later.
-pub async fn start(node: &impl Node) -> Result<(), ClusterError> {
+pub async fn start(node: &impl Node, in_container: bool) -> Result<(), ClusterError> {
+    node.run(Command::shell(kubelet::slices(in_container)).timeout(Duration::from_secs(30))).await?;
     init(node, &[NEVER, FOR_PODS, FOR_LATER], Duration::from_secs(120)).await
 }
 
@@ -275,9 +276,10 @@ mod tests {
         assert!(!text.contains("oken"), "{text}");
         assert_eq!(file.mode, 0o600, "it is nobody else's to read");
         let node = InMemory::new("n1");
-        start(&node).await.unwrap();
+        start(&node, true).await.unwrap();
         install_services(&node).await.unwrap();
         let asked = node.asked.lock().unwrap().clone();
-        assert!(asked.iter().all(|command| command.contains("bootstrap-token")), "a phase that is skipped: {asked:?}");
+        assert!(asked[0].contains("kubelet-kubepods.slice"), "what static pods live in is there first: {asked:?}");
+        assert!(asked[1..].iter().all(|command| command.contains("bootstrap-token")), "a phase that is skipped: {asked:?}");
     }
 }

@@ -144,6 +144,58 @@ pub async fn problems(node: &impl Node, pki: &Pki, arguments: &[(&str, String)])
     Ok(problems)
 }
 
+/// What a node says of its kubelet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct State {
+    /// How often it was started again.
+    pub restarts: u32,
+    /// The last error that it wrote.
+    pub said: Option<String>,
+}
+
+/// Asks a node for its kubelet's state; none where it does not answer.
+pub async fn state(node: &impl Node) -> Option<State> {
+    let script = "systemctl show kubelet --property=NRestarts --value
+        journalctl --unit=kubelet --output=cat --lines=60 --no-pager | grep -E '^(E[0-9]|Error|.*err=)' | tail -n 1";
+    let output = node.exec(Command::shell(script).timeout(Duration::from_secs(10))).await.ok()?;
+    let text = output.text();
+    let mut lines = text.lines();
+    let restarts = lines.next()?.trim().parse().ok()?;
+    Some(State { restarts, said: lines.next().map(said) })
+}
+
+/// A line of the kubelet's log as a sentence: its message and its error. (Format: Kubernetes' structured logging, klog.)
+fn said(line: &str) -> String {
+    let message = line.split_once("] ").map_or(line, |(_, message)| message);
+    let error = line.split_once("err=").map(|(_, error)| error.trim_matches('"').replace("\\\"", "\""));
+    let mut text = error.unwrap_or_else(|| message.trim_matches('"').to_owned());
+    if let Some((at, _)) = text.char_indices().nth(300) {
+        text.truncate(at);
+    }
+    text
+}
+
+/// What makes the cgroups that a kubelet's pods live in, before it starts. It makes them itself, but may look for a static
+/// pod's before: then it leaves that pod alone for ten seconds and more. systemd makes slices where it has them at all; under
+/// cgroup v1 the kubelet looks in every hierarchy.
+pub fn slices(in_container: bool) -> String {
+    let top = if in_container { "kubelet-kubepods" } else { "kubepods" };
+    let above = if in_container { "kubelet.slice/" } else { "" };
+    format!(
+        "systemctl start {top}-burstable.slice {top}-besteffort.slice 2>/dev/null || true
+        for root in /sys/fs/cgroup/*; do
+          [ -f \"$root/cgroup.procs\" ] && [ ! -L \"$root\" ] && [ ! -f /sys/fs/cgroup/cgroup.controllers ] || continue
+          for slice in {above} {above}{top}.slice {above}{top}.slice/{top}-burstable.slice {above}{top}.slice/{top}-besteffort.slice; do
+            mkdir -p \"$root/$slice\" 2>/dev/null || continue
+            for file in cpuset.cpus cpuset.mems; do
+              [ -f \"$root/$slice/$file\" ] && [ -z \"$(cat \"$root/$slice/$file\")\" ] || continue
+              cat \"$(dirname \"$root/$slice\")/$file\" >\"$root/$slice/$file\" || true
+            done
+          done
+        done"
+    )
+}
+
 /// Starts the kubelet, with whatever configuration the node has now.
 pub async fn start(node: &impl Node) -> Result<(), ClusterError> {
     node.run(Command::new(["systemctl", "restart", "kubelet"]).timeout(Duration::from_secs(60))).await?;
@@ -193,6 +245,21 @@ mod tests {
         // one that cannot be read is no answer
         let (node, _) = worker(&pki).await;
         assert!(worker_problems(&node.broken(CLIENT, "Input/output error"), &pki, &files).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_kubelet_that_fails_says_why() {
+        let log = "12\nE1127 11:34:04.622048     489 run.go:72] \"command failed\" err=\"failed to run Kubelet: open /dev/kmsg: no such file\"\n";
+        let node = InMemory::new("n2").answers("NRestarts", 0, log);
+        let state = state(&node).await.unwrap();
+        assert_eq!((state.restarts, state.said.as_deref()), (12, Some("failed to run Kubelet: open /dev/kmsg: no such file")));
+        assert_eq!(super::state(&InMemory::new("n3")).await, None, "no answer is no state");
+    }
+
+    #[test]
+    fn the_cgroups_of_pods_are_named_as_the_kubelet_names_them() {
+        assert!(slices(true).contains("kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-burstable.slice"));
+        assert!(slices(false).contains(" kubepods.slice/kubepods-besteffort.slice"));
     }
 
     #[tokio::test]

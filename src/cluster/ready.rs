@@ -13,6 +13,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::ClusterError;
+use crate::progress::Progress;
 use crate::provider::{Command, Node};
 
 /// What keeps a node from being Ready; `None` when it is.
@@ -26,13 +27,21 @@ pub fn node_problem(node: &NodeObject) -> Option<String> {
     }
 }
 
-/// Waits by a watch until every node in `names` is Ready.
-pub async fn wait_nodes(client: &Client, names: &[String], limit: Duration) -> Result<(), ClusterError> {
+/// Waits by a watch until every node in `names` is Ready; tells what keeps them.
+pub async fn wait_nodes(client: &Client, names: &[String], limit: Duration, progress: &Progress) -> Result<(), ClusterError> {
     let nodes = Api::<NodeObject>::all(client.clone());
-    wait_all(nodes, watcher::Config::default(), "nodes", limit, node_problem, |seen| {
+    let complete = |seen: &BTreeMap<String, Option<String>>| {
+        let problems: Vec<String> = problems(seen);
+        if !problems.is_empty() {
+            progress.say(problems.join("; "));
+        }
         names.iter().all(|name| seen.contains_key(name))
-    })
-    .await
+    };
+    wait_all(nodes, watcher::Config::default(), "nodes", limit, node_problem, complete).await
+}
+
+fn problems(seen: &BTreeMap<String, Option<String>>) -> Vec<String> {
+    seen.iter().filter_map(|(name, problem)| Some(format!("{name}: {}", problem.as_ref()?))).collect()
 }
 
 /// What keeps the nodes in `names` from being Ready, one line each.
@@ -108,8 +117,7 @@ where
     if tokio::time::timeout(limit, watch).await.is_ok() {
         return Ok(());
     }
-    let problems: Vec<String> =
-        seen.iter().filter_map(|(name, problem)| Some(format!("{name}: {}", problem.as_ref()?))).collect();
+    let problems = problems(&seen);
     let state = if problems.is_empty() { format!("saw only {:?}", seen.keys()) } else { problems.join("; ") };
     Err(ClusterError::NotReady { what: what.to_owned(), limit, state })
 }

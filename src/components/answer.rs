@@ -10,6 +10,7 @@ use tokio::time::{Instant, sleep};
 
 use super::ComponentError;
 use crate::profile::Profile;
+use crate::progress::Progress;
 
 /// How long one answer may take.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -39,26 +40,38 @@ impl Question {
         Question { gateway, host: profile.components.workloads.as_ref().and_then(|workloads| workloads.host()) }
     }
 
-    /// True when the application answers 200.
-    pub async fn is_answered(&self) -> bool {
+    /// What comes instead of a 200 from the application; none when it answers so.
+    pub async fn trouble(&self) -> Option<String> {
         let mut request = CLIENT.get(format!("http://{}{PATH}", self.gateway));
         if let Some(host) = &self.host {
             request = request.header("host", host);
         }
-        // a status other than those of success is an error
-        spawn_blocking(move || request.call().is_ok_and(|answer| answer.status() == 200)).await.unwrap_or(false)
+        let ask = move || match request.call() {
+            Ok(answer) if answer.status() == 200 => None,
+            Ok(answer) => Some(format!("it answers {}", answer.status().as_u16())),
+            Err(ureq::Error::StatusCode(404)) => Some("it answers 404: no route leads on".to_owned()),
+            Err(ureq::Error::StatusCode(503)) => Some("it answers 503: nothing behind the gateway is ready".to_owned()),
+            Err(ureq::Error::StatusCode(code)) => Some(format!("it answers {code}")),
+            Err(ureq::Error::Timeout(_)) => {
+                Some(format!("nothing comes back within {PATIENCE:?}: nobody has the address, or a firewall is in the way"))
+            }
+            Err(error) => Some(error.to_string()),
+        };
+        spawn_blocking(ask).await.unwrap_or_else(|error| Some(error.to_string()))
     }
 
-    /// Waits for a 200. Nothing gives notice of the address's first answer, so it is asked, ten times a second.
+    /// Waits for a 200. Nothing gives notice of the address's first answer, so it is asked, ten times a second. What comes
+    /// instead is told.
     ///
     /// # Errors
     /// [`ComponentError::NoAnswer`] when `limit` passes.
-    pub async fn wait(&self, limit: Duration) -> Result<(), ComponentError> {
+    pub async fn wait(&self, limit: Duration, progress: &Progress) -> Result<(), ComponentError> {
         let start = Instant::now();
-        while !self.is_answered().await {
+        while let Some(last) = self.trouble().await {
             if start.elapsed() > limit {
-                return Err(ComponentError::NoAnswer { url: self.to_string(), limit });
+                return Err(ComponentError::NoAnswer { url: self.to_string(), last, limit });
             }
+            progress.say(last);
             sleep(PAUSE).await;
         }
         Ok(())
@@ -94,7 +107,7 @@ mod tests {
         });
         let question = Question { gateway: SocketAddrV4::new(Ipv4Addr::LOCALHOST, port), host: Some("blog.example.test".into()) };
         assert_eq!(question.to_string(), "http://blog.example.test/api/whoami at 127.0.0.1");
-        assert!(question.is_answered().await);
+        assert_eq!(question.trouble().await, None);
         let head = server.join().expect("served");
         assert!(head.contains("host: blog.example.test\r\n"), "{head}");
     }

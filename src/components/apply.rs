@@ -12,7 +12,7 @@ use serde_json::Value;
 use tokio::time::{Instant, sleep};
 
 use super::manifest::{self, CONTENT, PROFILE, Turn, kinds};
-use super::{ComponentError, ObjectRef, Owner};
+use super::{ComponentError, ObjectRef, Owner, fields};
 
 /// The field manager of everything Hearth writes.
 pub const FIELD_MANAGER: &str = "hearth";
@@ -56,37 +56,74 @@ pub struct Difference {
 }
 
 /// What a write would do to an object.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
     /// There is none yet.
     Create,
     /// Its content was written from other inputs.
     Update,
+    /// Somebody else changed it, in this field first.
+    PutBack(String),
 }
 
-/// Compares objects with the cluster by the digests that [`apply`] left. Reads only metadata; an empty list means
-/// that nothing would change.
+impl std::fmt::Display for Difference {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.change {
+            Change::PutBack(field) => write!(f, "{} ({field} was changed)", self.object),
+            Change::Create | Change::Update => write!(f, "{}", self.object),
+        }
+    }
+}
+
+/// Compares objects with the cluster: whether they were written from the same inputs, and whether every field is still as it
+/// was written (see [`fields`]). Reads only metadata, unless it finds a field in other hands: whether its value is another,
+/// a trial write tells. An empty list means that nothing would change.
 ///
 /// # Errors
 /// [`ComponentError::Api`] when the cluster cannot be asked, [`ComponentError::UnknownKind`].
-pub async fn check(client: &Client, objects: &[Value]) -> Result<Vec<Difference>, ComponentError> {
+pub async fn check(client: &Client, owner: &Owner, objects: &[Value]) -> Result<Vec<Difference>, ComponentError> {
     let look_at = async |object: &Value| {
         let reference = ObjectRef::of(object);
-        let live = match reference.api(client)?.get_metadata_opt(&reference.name).await {
+        let api = reference.api(client)?;
+        let live = match api.get_metadata_opt(&reference.name).await {
             Err(error) if not_found(&error) => None,
             live => live.map_err(api_error("read", &reference))?,
         };
+        let object = manifest::marked(object, owner);
         let change = match live {
             None => Some(Change::Create),
-            Some(live) if live.annotations().get(CONTENT) != Some(&manifest::content_digest(object)) => Some(Change::Update),
-            Some(_) => None,
+            Some(live)
+                if live.annotations().get(CONTENT).map(String::as_str) != object["metadata"]["annotations"][CONTENT].as_str() =>
+            {
+                Some(Change::Update)
+            }
+            Some(live) => match fields::first_lost(&object, &live.metadata) {
+                Some(field) if differs(&api, &reference, &object).await? => Some(Change::PutBack(field)),
+                _ => None,
+            },
         };
         Ok(change.map(|change| Difference { object: reference, change }))
     };
     let looks: Vec<_> = objects.iter().map(|object| look_at(object).boxed()).collect();
     let differences: Vec<Option<Difference>> = iter(looks).buffered(PARALLEL).try_collect().await?;
     Ok(differences.into_iter().flatten().collect())
+}
+
+/// True when a write would change the object: it is written as a trial, and stored nowhere.
+async fn differs(api: &Api<DynamicObject>, reference: &ObjectRef, object: &Value) -> Result<bool, ComponentError> {
+    let params = PatchParams::apply(FIELD_MANAGER).force().dry_run();
+    let patch = Patch::Apply(object);
+    let (live, written) = tokio::try_join!(api.get(&reference.name), api.patch(&reference.name, &params, &patch))
+        .map_err(api_error("compare", reference))?;
+    Ok(content(live) != content(written))
+}
+
+/// An object without what every write changes.
+fn content(mut object: DynamicObject) -> DynamicObject {
+    object.metadata.managed_fields = None;
+    object.metadata.resource_version = None;
+    object.metadata.generation = None;
+    object
 }
 
 /// Deletes objects in the reverse of the order they were written in, and waits until they are gone. What is not there

@@ -106,5 +106,7 @@ mod tests {
         assert_eq!(on(pins::METALLB_SPEAKER.reference).len(), 3);
         assert_eq!(on(WAS_REPOSITORY).len(), 3, "the probe runs everywhere");
         assert!(on("docker.io/library/nginx:0").is_empty());
+        let everywhere = crate::profile::Profile { schedulable: Some(true), ..profile.clone() };
+        assert!(everywhere.nodes().iter().all(|node| may_run(&everywhere, node, pins::NGINX.reference)));
     }
 }

@@ -150,7 +150,7 @@ pub struct Image {
 /// Which nodes may have to run an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum On {
-    /// Workers; a control plane when there are none.
+    /// Workers, and the control plane where it runs pods.
     Workers,
     /// Every node, as for pods of daemon sets that tolerate everything.
     EveryNode,
@@ -176,11 +176,10 @@ impl Image {
 
     /// True when a node of the profile may have to run it.
     pub fn runs_on(&self, node: &NodeSpec, profile: &Profile) -> bool {
-        let nodes = profile.nodes();
         match self.on {
             On::EveryNode => true,
-            On::Workers => node.role == Role::Worker || nodes.workers().next().is_none(),
-            On::VolumeNode => node.name == nodes.holds_volumes().name,
+            On::Workers => node.role == Role::Worker || profile.control_plane_runs_pods(),
+            On::VolumeNode => node.name == profile.nodes().holds_volumes().name,
         }
     }
 }

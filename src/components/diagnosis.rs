@@ -49,8 +49,11 @@ impl Diagnosis {
         if seen(&["ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull"]) {
             return Some("an image is missing on a node: `hearth bundle` fetches images where a registry can be reached".into());
         }
-        if seen(&["Insufficient", "Unschedulable"]) {
+        if seen(&["Insufficient"]) {
             return Some("no node has room for a pod: ask for fewer replicas, or add a node".into());
+        }
+        if seen(&["Unschedulable"]) {
+            return Some("no node takes a pod: `kubectl describe node` shows taints and labels".into());
         }
         (!self.pods.is_empty()).then(|| "`hearth logs` shows all that these pods wrote".into())
     }
@@ -100,7 +103,7 @@ pub(super) async fn diagnose(client: &Client, objects: &[Value], unhealthy: Vec<
     Diagnosis { objects: unhealthy, pods, more_pods }
 }
 
-async fn pods_of(client: &Client, object: &Value) -> Vec<Pod> {
+pub(super) async fn pods_of(client: &Client, object: &Value) -> Vec<Pod> {
     let namespace = object.pointer("/metadata/namespace").and_then(Value::as_str);
     let labels = object.pointer("/spec/selector/matchLabels").and_then(Value::as_object);
     let (Some(namespace), Some(labels)) = (namespace, labels) else { return Vec::new() };
@@ -110,13 +113,13 @@ async fn pods_of(client: &Client, object: &Value) -> Vec<Pod> {
     Api::<Pod>::namespaced(client.clone(), namespace).list(&params).await.map(|list| list.items).unwrap_or_default()
 }
 
-fn is_ready(pod: &Pod) -> bool {
+pub(super) fn is_ready(pod: &Pod) -> bool {
     let conditions = pod.status.as_ref().and_then(|status| status.conditions.as_ref());
     conditions.into_iter().flatten().any(|condition| condition.type_ == "Ready" && condition.status == "True")
 }
 
 /// Containers of a pod, those that prepare it included, that are neither ready nor done.
-fn waiting(pod: &Pod) -> Vec<&ContainerStatus> {
+pub(super) fn waiting(pod: &Pod) -> Vec<&ContainerStatus> {
     let Some(status) = &pod.status else { return Vec::new() };
     let all = status.init_container_statuses.iter().flatten().chain(status.container_statuses.iter().flatten());
     all.filter(|container| {
@@ -150,7 +153,7 @@ fn states(pod: &Pod) -> Vec<String> {
     states
 }
 
-fn join(reason: Option<String>, message: Option<String>) -> String {
+pub(super) fn join(reason: Option<String>, message: Option<String>) -> String {
     [reason, message].into_iter().flatten().filter(|text| !text.is_empty()).collect::<Vec<_>>().join(": ")
 }
 

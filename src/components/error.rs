@@ -71,9 +71,19 @@ pub enum ComponentError {
         /// What is wrong, as far as the cluster tells.
         diagnosis: Box<Diagnosis>,
     },
+    /// Objects will not become ready, however long it is waited for.
+    #[error("{cause}\nnot waited for any longer than {waited:.0?}:\n{diagnosis}")]
+    Hopeless {
+        /// What the cluster says of the pod that is to blame.
+        cause: String,
+        /// How long it was waited for.
+        waited: Duration,
+        /// What is wrong, as far as the cluster tells.
+        diagnosis: Box<Diagnosis>,
+    },
     /// The application did not answer.
-    #[error("{url} did not answer 200 within {limit:?}")]
-    NoAnswer { url: String, limit: Duration },
+    #[error("{url} did not answer 200 within {limit:.0?}: {last}")]
+    NoAnswer { url: String, last: String, limit: Duration },
     /// The cluster could not be asked.
     #[error("cannot watch {object}")]
     Watch {
@@ -86,7 +96,9 @@ pub enum ComponentError {
 impl Explain for ComponentError {
     fn family(&self) -> Family {
         match self {
-            ComponentError::NotReady { .. } | ComponentError::NoAnswer { .. } => Family::NotReady,
+            ComponentError::NotReady { .. } | ComponentError::Hopeless { .. } | ComponentError::NoAnswer { .. } => {
+                Family::NotReady
+            }
             _ => Family::Component,
         }
     }
@@ -94,7 +106,7 @@ impl Explain for ComponentError {
     fn hint(&self) -> Option<String> {
         match self {
             ComponentError::Refused { .. } => Some("`hearth up` again continues where this ended".into()),
-            ComponentError::NotReady { diagnosis, .. } => diagnosis.hint(),
+            ComponentError::NotReady { diagnosis, .. } | ComponentError::Hopeless { diagnosis, .. } => diagnosis.hint(),
             ComponentError::NoAnswer { .. } => {
                 Some("`hearth status` tells what is wrong; `hearth logs NODE` shows a node's log".into())
             }

@@ -19,7 +19,9 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::diagnosis::diagnose;
-use super::{ComponentError, ObjectRef};
+use super::{ComponentError, ObjectRef, waiting};
+use crate::error::plain;
+use crate::progress::Progress;
 
 /// What shows that a part works, beyond its objects being there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,23 +71,35 @@ pub struct Unhealthy {
     pub why: String,
 }
 
-/// Waits until objects are all that `ready` asks of them.
+/// Waits until objects are all that `ready` asks of them; tells meanwhile what the cluster says of them.
 ///
 /// # Errors
-/// [`ComponentError::NotReady`] with a diagnosis when `deadline` passes, [`ComponentError::Watch`] when the cluster
-/// cannot be watched.
-pub async fn wait(client: &Client, ready: &[Ready], objects: &[Value], deadline: Instant) -> Result<(), ComponentError> {
+/// [`ComponentError::Hopeless`] as soon as the cluster says that waiting is in vain, [`ComponentError::NotReady`] with a
+/// diagnosis when `deadline` passes, [`ComponentError::Watch`] when the cluster cannot be watched.
+pub async fn wait(
+    client: &Client,
+    ready: &[Ready],
+    objects: &[Value],
+    deadline: Instant,
+    progress: &Progress,
+) -> Result<(), ComponentError> {
     let start = Instant::now();
     let waits = questions(ready, objects).map(|(ready, object)| wait_one(client, ready, object));
     let all = waits.collect::<FuturesUnordered<_>>().try_collect::<()>();
-    match timeout_at(deadline, all).await {
-        Ok(result) => result,
-        Err(_) => {
-            let unhealthy = unhealthy(client, ready, objects).await.unwrap_or_default();
-            let diagnosis = Box::new(diagnose(client, objects, unhealthy).await);
-            Err(ComponentError::NotReady { waited: start.elapsed(), diagnosis })
-        }
-    }
+    let hopeless = tokio::select! {
+        biased;
+        done = timeout_at(deadline, all) => match done {
+            Ok(result) => return result,
+            Err(_) => None,
+        },
+        sign = waiting::until_hopeless(client, ready, objects, |said| progress.say(said)) => Some(sign),
+    };
+    let unhealthy = unhealthy(client, ready, objects).await.unwrap_or_default();
+    let diagnosis = Box::new(diagnose(client, objects, unhealthy).await);
+    Err(match hopeless {
+        Some(sign) => ComponentError::Hopeless { cause: sign.to_string(), waited: start.elapsed(), diagnosis },
+        None => ComponentError::NotReady { waited: start.elapsed(), diagnosis },
+    })
 }
 
 /// What is asked, and of which object.
@@ -281,7 +295,7 @@ async fn injects(client: &Client, label: (&str, &str), container: &str) -> Optio
             let injected = all.into_iter().any(|one| one.name == container);
             (!injected).then(|| format!("pods get no container {container}"))
         }
-        Err(error) => Some(error.to_string()),
+        Err(error) => Some(plain(&error.to_string())),
     }
 }
 

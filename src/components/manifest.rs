@@ -17,7 +17,7 @@ pub const MANAGED_BY: (&str, &str) = ("app.kubernetes.io/managed-by", "hearth");
 pub const PROFILE: &str = "hearth.dev/profile";
 /// Label with the component's name.
 pub const COMPONENT: &str = "hearth.dev/component";
-/// Annotation with the digest of what was written, so that a look at metadata tells whether anything changed.
+/// Annotation with the digest of what was written, so that a look at metadata tells whether it would be another today.
 pub const CONTENT: &str = "hearth.dev/content-sha256";
 
 /// On whose behalf objects are written.

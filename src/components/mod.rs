@@ -7,7 +7,7 @@
 //!    [`catalogue`] asks all of them.
 //! 2. [`render`] turns a part into objects; [`Secrets`] are what it cannot make up anew each time.
 //! 3. [`apply`] writes objects, compares and deletes them; [`removal`] tells what would be lost with them.
-//! 4. [`health`] waits until they work, and [`Diagnosis`] tells why they do not.
+//! 4. [`health`] waits until they work and tells meanwhile what they wait for; [`Diagnosis`] tells why they do not.
 //!
 //! To add one: its file, its templates, its settings in `profile/components.rs`, its images in `artifact/pins.rs`, and
 //! its line in [`ALL`].
@@ -19,6 +19,7 @@ pub mod catalogue;
 mod component;
 mod diagnosis;
 mod error;
+pub mod fields;
 pub mod health;
 pub mod ingress_nginx;
 pub mod istio;
@@ -32,6 +33,7 @@ mod secrets;
 pub mod storage;
 #[cfg(test)]
 pub mod testing;
+mod waiting;
 pub mod workloads;
 
 pub use component::{Component, Image, Need, On, Part, PartId, Source, Which};

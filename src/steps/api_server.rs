@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Act, Session, Stage, goes_with_its_nodes, patience, there};
+use super::{Act, Session, Stage, goes_with_its_nodes, needs, patience};
 use crate::cluster::api;
 use crate::error::Result;
 use crate::graph::{Check, Class, StepLimits};
@@ -27,11 +27,11 @@ impl Act for ApiServer {
     }
 
     async fn check(&self, session: &Session) -> Result<Check> {
-        Ok(there(api::is_ready(session.client().await?).await))
+        Ok(needs(api::trouble(session.client().await?).await.as_slice(), "", ""))
     }
 
-    async fn apply(&self, session: &Session, _: &Progress) -> Result<()> {
-        Ok(api::wait_ready(session.client().await?, patience::<Self>()).await?)
+    async fn apply(&self, session: &Session, progress: &Progress) -> Result<()> {
+        Ok(api::wait_ready(session.client().await?, patience::<Self>(), progress).await?)
     }
 
     goes_with_its_nodes!();

@@ -36,12 +36,12 @@ impl Act for Connectivity {
         let client = session.client().await?;
         let deadline = Instant::now() + patience::<Self>();
         progress.say("system pods");
-        health::wait(client, &[Ready::Rollout], &[system::coredns(), system::kube_proxy()], deadline).await?;
+        health::wait(client, &[Ready::Rollout], &[system::coredns(), system::kube_proxy()], deadline, progress).await?;
         progress.say("probe pods");
         let part = probe::part();
         let objects = session.objects(&part).await?;
         apply::apply(client, &session.owner(part.id.component()), &objects, deadline).await?;
-        health::wait(client, &part.ready, &objects, deadline).await?;
+        health::wait(client, &part.ready, &objects, deadline, progress).await?;
         progress.say("from every pod to every pod");
         let made = ready::prove_connectivity(client, "hearth-system", "app=probe").await?;
         progress.say(format!("{made} connections made"));

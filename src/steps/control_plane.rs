@@ -59,7 +59,7 @@ impl Act for ControlPlane {
         let mut files = vec![kubelet::kubeconfig(&endpoint)?, kubelet::client(&node, pki)?, kubeadm::config_file(&settings)?];
         files.extend(quirks.files());
         node.put(files).await?;
-        Ok(kubeadm::start(&node).await?)
+        Ok(kubeadm::start(&node, quirks.in_container).await?)
     }
 
     goes_with_its_nodes!();

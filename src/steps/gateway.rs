@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Act, Session, Stage, goes_with_its_nodes, patience, there};
+use super::{Act, Session, Stage, goes_with_its_nodes, needs, patience};
 use crate::error::Result;
 use crate::graph::{Check, Class, StepLimits};
 use crate::progress::Progress;
@@ -27,11 +27,11 @@ impl Act for Gateway {
     }
 
     async fn check(&self, session: &Session) -> Result<Check> {
-        Ok(there(session.question().await?.is_answered().await))
+        Ok(needs(session.question().await?.trouble().await.as_slice(), "", ""))
     }
 
-    async fn apply(&self, session: &Session, _: &Progress) -> Result<()> {
-        Ok(session.question().await?.wait(patience::<Self>()).await?)
+    async fn apply(&self, session: &Session, progress: &Progress) -> Result<()> {
+        Ok(session.question().await?.wait(patience::<Self>(), progress).await?)
     }
 
     goes_with_its_nodes!();

@@ -19,7 +19,7 @@ pub struct Leave {
     /// Its part in the cluster.
     pub role: Role,
     /// Whether pods go that nothing makes again, and what pods keep on the node.
-    #[serde(rename = "deleteData")]
+    #[serde(rename = "deleteData", default)]
     pub delete_data: bool,
 }
 

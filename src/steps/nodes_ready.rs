@@ -1,12 +1,17 @@
 //! The wait for nodes.
 
+use std::collections::BTreeMap;
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
+use tokio::time::sleep;
 
 use super::{Act, Session, Stage, goes_with_its_nodes, needs, patience};
-use crate::cluster::ready;
+use crate::cluster::{ClusterError, kubelet, ready};
 use crate::error::Result;
 use crate::graph::{Check, Class, StepLimits};
 use crate::progress::Progress;
+use crate::provider::Provider;
 
 /// All nodes are Ready.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -33,9 +38,44 @@ impl Act for NodesReady {
         Ok(needs(&ready::node_problems(session.client().await?, &self.nodes).await?, "", "; "))
     }
 
-    async fn apply(&self, session: &Session, _: &Progress) -> Result<()> {
-        Ok(ready::wait_nodes(session.client().await?, &self.nodes, patience::<Self>()).await?)
+    async fn apply(&self, session: &Session, progress: &Progress) -> Result<()> {
+        let client = session.client().await?;
+        tokio::select! {
+            ready = ready::wait_nodes(client, &self.nodes, patience::<Self>(), progress) => Ok(ready?),
+            hopeless = kubelet_that_fails(session, &self.nodes, progress) => Err(hopeless.into()),
+        }
     }
 
     goes_with_its_nodes!();
+}
+
+/// A node is asked why only when it has taken its time.
+const ASK_AFTER: Duration = Duration::from_secs(15);
+/// Pause between two looks at nodes.
+const PAUSE: Duration = Duration::from_secs(5);
+/// A kubelet that started so often more while it was waited for is not going to stay.
+const STARTS: u32 = 10;
+
+/// Looks on those nodes that are not Ready at what their kubelets say, and tells. Ends only with a kubelet that starts again and
+/// again.
+async fn kubelet_that_fails(session: &Session, nodes: &[String], progress: &Progress) -> ClusterError {
+    let mut before = BTreeMap::new();
+    sleep(ASK_AFTER).await;
+    loop {
+        let problems = match session.client().await {
+            Ok(client) => ready::node_problems(client, nodes).await.unwrap_or_default(),
+            Err(_) => Vec::new(),
+        };
+        for (name, problem) in problems.iter().filter_map(|line| line.split_once(": ")) {
+            let Ok(node) = session.provider.node(name).await else { continue };
+            let Some(state) = kubelet::state(&node).await else { continue };
+            let first = *before.entry(name.to_owned()).or_insert(state.restarts);
+            let said = state.said.unwrap_or_else(|| problem.to_owned());
+            if state.restarts >= first + STARTS {
+                return ClusterError::KubeletFails { node: name.to_owned(), restarts: state.restarts, said };
+            }
+            progress.say(format!("{name}: its kubelet says: {said}"));
+        }
+        sleep(PAUSE).await;
+    }
 }

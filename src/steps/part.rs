@@ -32,9 +32,9 @@ impl Act for Apply {
 
     async fn check(&self, session: &Session) -> Result<Check> {
         let part = session.part(self.part)?;
-        let differences = apply::check(session.client().await?, &session.objects(&part).await?).await?;
-        let objects: Vec<_> = differences.into_iter().map(|difference| difference.object).collect();
-        Ok(needs(&objects, "", ", "))
+        let owner = session.owner(self.part.component());
+        let differences = apply::check(session.client().await?, &owner, &session.objects(&part).await?).await?;
+        Ok(needs(&differences, "", ", "))
     }
 
     async fn apply(&self, session: &Session, _: &Progress) -> Result<()> {
@@ -74,9 +74,9 @@ impl Act for Healthy {
         Ok(needs(&lines, "", ", "))
     }
 
-    async fn apply(&self, session: &Session, _: &Progress) -> Result<()> {
+    async fn apply(&self, session: &Session, progress: &Progress) -> Result<()> {
         let (part, deadline) = (session.part(self.part)?, Instant::now() + patience::<Self>());
-        Ok(health::wait(session.client().await?, &part.ready, &session.objects(&part).await?, deadline).await?)
+        Ok(health::wait(session.client().await?, &part.ready, &session.objects(&part).await?, deadline, progress).await?)
     }
 
     goes_with_its_nodes!();

@@ -14,7 +14,7 @@ use crate::progress::Progress;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Prune {
     /// Whether those go too.
-    #[serde(rename = "deleteData")]
+    #[serde(rename = "deleteData", default)]
     pub delete_data: bool,
 }
 

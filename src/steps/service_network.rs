@@ -33,9 +33,9 @@ impl Act for ServiceNetwork {
         Ok(there(unhealthy.is_empty()))
     }
 
-    async fn apply(&self, session: &Session, _: &Progress) -> Result<()> {
+    async fn apply(&self, session: &Session, progress: &Progress) -> Result<()> {
         let deadline = Instant::now() + patience::<Self>();
-        Ok(health::wait(session.client().await?, &[Ready::Rollout], &[system::kube_proxy()], deadline).await?)
+        Ok(health::wait(session.client().await?, &[Ready::Rollout], &[system::kube_proxy()], deadline, progress).await?)
     }
 
     goes_with_its_nodes!();

@@ -187,7 +187,7 @@ impl Session {
     /// What a node is for.
     pub fn purpose(&self, node: &str) -> registration::Purpose {
         match self.profile.nodes().control_planes().any(|spec| spec.name == node) {
-            true => registration::Purpose::ControlPlane { schedulable: self.profile.nodes().workers().next().is_none() },
+            true => registration::Purpose::ControlPlane { schedulable: self.profile.control_plane_runs_pods() },
             false => registration::Purpose::Worker,
         }
     }

@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep};
 
 use super::{Act, Session, Stage, goes_with_its_nodes, needs, patience};
 use crate::cluster::{ClusterError, ready, routed};
-use crate::components::{PartId, catalogue, health};
+use crate::components::{PartId, apply, catalogue, health};
 use crate::error::{BoxError, Result, chain};
 use crate::graph::{Check, Class, StepLimits};
 use crate::profile::Cni;
@@ -40,7 +40,7 @@ impl Act for Settled {
         Ok(needs(&unsettled(session).await, "", "; "))
     }
 
-    async fn apply(&self, session: &Session, _: &Progress) -> Result<()> {
+    async fn apply(&self, session: &Session, progress: &Progress) -> Result<()> {
         let (start, limit) = (Instant::now(), patience::<Self>());
         loop {
             let found = unsettled(session).await;
@@ -50,6 +50,7 @@ impl Act for Settled {
             if start.elapsed() > limit {
                 return Err(ClusterError::NotReady { what: "the cluster".into(), limit, state: found.join("; ") }.into());
             }
+            progress.say(found.join("; "));
             sleep(LOOK).await;
         }
     }
@@ -78,12 +79,24 @@ impl Look {
         look.problems.extend(pod_network_problems(session, nodes).await?);
         if session.profile.components.workloads.is_some() {
             let question = session.question().await?;
-            if !question.is_answered().await {
-                look.problems.push(format!("gateway: {question} does not answer 200"));
+            if let Some(why) = question.trouble().await {
+                look.problems.push(format!("gateway: {question} does not answer 200: {why}"));
             }
         }
         Ok(look)
     }
+}
+
+/// Objects that somebody else changed since Hearth wrote them, one line each.
+pub async fn edited(session: &Session) -> Result<Vec<String>> {
+    let client = session.client().await?;
+    let mut edited = Vec::new();
+    for part in catalogue::parts(&session.profile).into_iter().filter(|part| part.file().is_none()) {
+        let differences = apply::check(client, &session.owner(part.id.component()), &session.objects(&part).await?).await?;
+        let told = differences.iter().filter(|one| matches!(one.change, apply::Change::PutBack(_)));
+        edited.extend(told.map(|difference| format!("{}: {difference}; `hearth up` puts it back", part.id)));
+    }
+    Ok(edited)
 }
 
 /// What of the pod network is missing on these nodes, one line each.

@@ -1,0 +1,279 @@
+//! While something is waited for: what the cluster itself says of the pods behind it, and when that makes waiting hopeless.
+//!
+//! What a pod says changes from moment to moment (an image is pulled, refused, pulled again), so a sign is known by its pod
+//! and its kind; one that lasts as long as its kind allows ends the wait.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::{Event, Node, Pod};
+use kube::api::ListParams;
+use kube::{Api, Client, ResourceExt};
+use serde_json::Value;
+use tokio::time::{Instant, sleep};
+
+use super::Ready;
+use super::diagnosis::{is_ready, join, pods_of, waiting};
+use super::health::unhealthy;
+
+/// Most waits are over before.
+const FIRST_LOOK: Duration = Duration::from_secs(3);
+/// Pause between two looks.
+const PAUSE: Duration = Duration::from_secs(2);
+/// Ends after which a container that ends again and again is not taken for one that waits for something.
+const RESTARTS: i32 = 3;
+
+/// What keeps a pod from being ready.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Kind {
+    Image,
+    Configuration,
+    Crash,
+    Scheduling,
+    Sandbox,
+    Other,
+}
+
+/// What the cluster says of one pod.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Sign {
+    kind: Kind,
+    /// `namespace/name`.
+    pod: String,
+    /// In the cluster's words, cut to a sentence.
+    pub(super) what: String,
+    /// After so long there is nothing more to wait for; none where it may pass at any time.
+    lasts: Option<Duration>,
+}
+
+impl std::fmt::Display for Sign {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "pod {}: {}", self.pod, self.what)
+    }
+}
+
+/// Looks again and again at the pods behind `objects`, and tells `say`. Ends only when waiting for them is hopeless, with the
+/// reason.
+pub(super) async fn until_hopeless(client: &Client, ready: &[Ready], objects: &[Value], say: impl Fn(String)) -> Sign {
+    let mut since: BTreeMap<(String, Kind), Instant> = BTreeMap::new();
+    sleep(FIRST_LOOK).await;
+    loop {
+        let signs = signs(client, objects).await;
+        since.retain(|(pod, kind), _| signs.iter().any(|sign| sign.pod == *pod && sign.kind == *kind));
+        for sign in &signs {
+            let first = since.entry((sign.pod.clone(), sign.kind)).or_insert_with(Instant::now);
+            if sign.lasts.is_some_and(|limit| first.elapsed() >= limit) {
+                return sign.clone();
+            }
+        }
+        match signs.as_slice() {
+            // no pod is to blame: it is the object itself
+            [] => {
+                let unhealthy = unhealthy(client, ready, objects).await.unwrap_or_default();
+                if let Some(first) = unhealthy.first() {
+                    say(format!("{}: {}", first.object, first.why));
+                }
+            }
+            [only] => say(only.to_string()),
+            [first, rest @ ..] => say(format!("{first} (and {} more)", rest.len())),
+        }
+        sleep(PAUSE).await;
+    }
+}
+
+/// What the cluster says now. What cannot be asked says nothing: the wait itself goes on.
+async fn signs(client: &Client, objects: &[Value]) -> Vec<Sign> {
+    let mut pods = Vec::new();
+    for object in objects {
+        pods.extend(newest(pods_of(client, object).await));
+    }
+    pods.retain(|pod| !is_ready(pod) && pod.metadata.deletion_timestamp.is_none());
+    if pods.is_empty() {
+        return Vec::new();
+    }
+    let nodes = Api::<Node>::all(client.clone()).list(&ListParams::default()).await.map(|list| list.items).unwrap_or_default();
+    let mut signs = Vec::new();
+    for pod in &pods {
+        let events = warnings(client, pod).await;
+        signs.extend(sign(pod, &events, &nodes));
+    }
+    // what is hopeless is what the reader wants to know
+    signs.sort_by_key(|sign| (sign.lasts.is_none(), sign.kind));
+    signs
+}
+
+/// Pods of the latest revision: those of an earlier one are on their way out.
+fn newest(pods: Vec<Pod>) -> Vec<Pod> {
+    let revision = |pod: &Pod| {
+        let labels = pod.labels();
+        ["pod-template-hash", "controller-revision-hash"].iter().find_map(|label| labels.get(*label).cloned())
+    };
+    let latest = pods.iter().max_by_key(|pod| pod.creation_timestamp().map(|time| time.0)).and_then(revision);
+    pods.into_iter().filter(|pod| revision(pod) == latest).collect()
+}
+
+/// A pod's warnings, oldest first.
+async fn warnings(client: &Client, pod: &Pod) -> Vec<Event> {
+    let params = ListParams::default().fields(&format!("involvedObject.uid={},type=Warning", pod.uid().unwrap_or_default()));
+    let events = Api::<Event>::namespaced(client.clone(), &pod.namespace().unwrap_or_default()).list(&params).await;
+    let mut events = events.map(|list| list.items).unwrap_or_default();
+    events.sort_by_key(|event| event.last_timestamp.as_ref().map(|time| time.0).or(event.event_time.as_ref().map(|time| time.0)));
+    events
+}
+
+/// The most telling sign of a pod that is not ready.
+fn sign(pod: &Pod, events: &[Event], nodes: &[Node]) -> Option<Sign> {
+    let name = format!("{}/{}", pod.namespace().unwrap_or_default(), pod.name_any());
+    let sign = |kind, what: String, lasts: Option<u64>| {
+        Some(Sign { kind, pod: name.clone(), what, lasts: lasts.map(Duration::from_secs) })
+    };
+    let unready: Vec<String> = nodes.iter().filter(|node| !is_node_ready(node)).map(ResourceExt::name_any).collect();
+    if let Some(why) = unscheduled(pod) {
+        // nodes that are still to come may take it, and so may a volume
+        let passes =
+            !unready.is_empty() || ["not-ready", "unreachable", "uninitialized", "unbound"].iter().any(|word| why.contains(word));
+        return sign(Kind::Scheduling, format!("cannot be scheduled: {why}"), (!passes).then_some(30));
+    }
+    let node = pod.spec.as_ref().and_then(|spec| spec.node_name.clone());
+    if let Some(node) = node.filter(|node| unready.contains(node)) {
+        return sign(Kind::Other, format!("its node {node} is not Ready"), None);
+    }
+    for container in waiting(pod) {
+        let state = container.state.clone().unwrap_or_default();
+        let (reason, text) = match state.waiting {
+            Some(waiting) => (waiting.reason.clone().unwrap_or_default(), join(waiting.reason, waiting.message)),
+            None => (String::new(), String::new()),
+        };
+        let found = match reason.as_str() {
+            "InvalidImageName" | "ErrImageNeverPull" => sign(Kind::Image, text, Some(10)),
+            "ErrImagePull" | "ImagePullBackOff" => {
+                let pull = last(events, &["Failed"]).filter(|said| said.contains("ailed to pull")).unwrap_or(text);
+                sign(Kind::Image, format!("image {} cannot be had: {}", container.image, sentence(&pull)), Some(20))
+            }
+            "CreateContainerConfigError" | "CreateContainerError" | "RunContainerError" => {
+                sign(Kind::Configuration, text, Some(60))
+            }
+            _ if container.restart_count > 0 => {
+                let ended = container.last_state.clone().and_then(|state| state.terminated).or(state.terminated);
+                let how =
+                    ended.map(|ended| format!(", last with exit code {} {}", ended.exit_code, join(ended.reason, ended.message)));
+                let times = container.restart_count;
+                let what = format!("container {} ended {times} times{}", container.name, how.unwrap_or_default().trim_end());
+                sign(Kind::Crash, what, (times >= RESTARTS).then_some(60))
+            }
+            _ => None,
+        };
+        if found.is_some() {
+            return found;
+        }
+    }
+    if let Some(said) = last(events, &["FailedCreatePodSandBox"]).filter(|_| has_no_sandbox(pod)) {
+        return sign(Kind::Sandbox, format!("it gets no network or sandbox: {}", sentence(&said)), Some(60));
+    }
+    last(events, &["FailedMount", "FailedAttachVolume", "Unhealthy"]).and_then(|said| sign(Kind::Other, sentence(&said), None))
+}
+
+fn is_node_ready(node: &Node) -> bool {
+    let conditions = node.status.as_ref().and_then(|status| status.conditions.as_ref());
+    conditions.into_iter().flatten().any(|condition| condition.type_ == "Ready" && condition.status == "True")
+}
+
+fn unscheduled(pod: &Pod) -> Option<String> {
+    let conditions = pod.status.as_ref()?.conditions.as_ref()?;
+    let found = conditions.iter().find(|condition| condition.type_ == "PodScheduled" && condition.status == "False")?;
+    let message = found.message.clone().unwrap_or_default();
+    // what would have to be evicted for it is a matter of its own
+    Some(message.split(". preemption:").next().unwrap_or_default().to_owned())
+}
+
+/// True while a pod has neither an address nor a container that ever ran.
+fn has_no_sandbox(pod: &Pod) -> bool {
+    pod.status.as_ref().is_none_or(|status| status.pod_ip.is_none())
+}
+
+/// The latest warning with one of these reasons.
+fn last(events: &[Event], reasons: &[&str]) -> Option<String> {
+    let found = events.iter().rev().find(|event| event.reason.as_deref().is_some_and(|reason| reasons.contains(&reason)))?;
+    found.message.clone()
+}
+
+/// What a program says behind the layers that it went through.
+fn sentence(text: &str) -> String {
+    let said = text.rsplit("desc = ").next().unwrap_or(text).trim();
+    // ids of sandboxes are nobody's concern
+    let words: Vec<&str> = said.split(' ').filter(|word| word.trim_matches(['"', ':', '\\']).len() != 64).collect();
+    words.join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn pod(status: Value) -> Pod {
+        let pod =
+            json!({"metadata": {"name": "a", "namespace": "x"}, "spec": {"containers": [], "nodeName": "n1"}, "status": status});
+        serde_json::from_value(pod).expect("a pod")
+    }
+
+    fn event(reason: &str, message: &str) -> Event {
+        serde_json::from_value(json!({"metadata": {}, "involvedObject": {}, "reason": reason, "message": message}))
+            .expect("an event")
+    }
+
+    fn node(ready: &str) -> Node {
+        let status = json!({"conditions": [{"type": "Ready", "status": ready}]});
+        serde_json::from_value(json!({"metadata": {"name": "n1"}, "status": status})).expect("a node")
+    }
+
+    fn container(restarts: i32, state: Value) -> Value {
+        json!({"containerStatuses": [{"name": "c", "ready": false, "restartCount": restarts, "image": "r/none:1", "imageID": "",
+            "state": state, "lastState": {"terminated": {"exitCode": 3, "reason": "Error"}}}]})
+    }
+
+    #[test]
+    fn what_does_not_pass_is_hopeless_after_a_while_and_says_why() {
+        let seen = |status: Value, events: &[Event]| sign(&pod(status), events, &[node("True")]).expect("a sign");
+        let waiting = |reason: &str| json!({"waiting": {"reason": reason, "message": "m"}});
+
+        let pull = event("Failed", "Failed to pull image \"r/none:1\": rpc error: code = NotFound desc = r/none:1: not found");
+        let image = seen(container(0, waiting("ImagePullBackOff")), &[pull]);
+        assert_eq!(image.what, "image r/none:1 cannot be had: r/none:1: not found");
+        assert_eq!(image.lasts, Some(Duration::from_secs(20)));
+
+        let crash = seen(container(3, waiting("CrashLoopBackOff")), &[]);
+        assert_eq!(crash.what, "container c ended 3 times, last with exit code 3 Error");
+        assert!(crash.lasts.is_some() && seen(container(2, json!({"running": {}})), &[]).lasts.is_none());
+
+        let id = "0123456789abcdef".repeat(4);
+        let said = format!(
+            "Failed to create pod sandbox: rpc error: code = Unknown desc = failed to setup network for sandbox \
+             \"{id}\": plugin type=\"calico\" failed (add): failed to find plugin \"calico\" in path [/opt/cni/bin]"
+        );
+        let sandbox = seen(json!({"phase": "Pending"}), &[event("FailedCreatePodSandBox", &said)]);
+        assert!(sandbox.what.ends_with("failed to find plugin \"calico\" in path [/opt/cni/bin]"), "{}", sandbox.what);
+        assert!(!sandbox.what.contains(&id) && sandbox.lasts.is_some());
+    }
+
+    #[test]
+    fn a_pod_that_no_node_takes_may_wait_for_nodes_that_are_still_to_come() {
+        let status = json!({"conditions": [{"type": "PodScheduled", "status": "False", "reason": "Unschedulable",
+            "message": "0/3 nodes are available: 3 Insufficient cpu. preemption: 0/3 nodes are available"}]});
+        let ready = sign(&pod(status.clone()), &[], &[node("True")]).expect("a sign");
+        assert_eq!(ready.what, "cannot be scheduled: 0/3 nodes are available: 3 Insufficient cpu");
+        assert!(ready.lasts.is_some());
+        assert!(sign(&pod(status), &[], &[node("Unknown")]).expect("a sign").lasts.is_none());
+    }
+
+    #[test]
+    fn pods_of_an_earlier_revision_are_on_their_way_out() {
+        let of = |name: &str, hash: &str, made: &str| -> Pod {
+            serde_json::from_value(
+                json!({"metadata": {"name": name, "creationTimestamp": made, "labels": {"pod-template-hash": hash}}}),
+            )
+            .expect("a pod")
+        };
+        let left = newest(vec![of("old", "1", "2026-01-01T00:00:00Z"), of("new", "2", "2026-01-01T00:00:09Z")]);
+        assert_eq!(left.iter().map(ResourceExt::name_any).collect::<Vec<_>>(), ["new"]);
+    }
+}
