@@ -125,6 +125,9 @@ fn the_full_stack_comes_up_proves_itself_and_goes() {
     assert!(refused.err.contains("hearth-mysql on e2e-worker"), "{}", refused.err);
     world.hearth(&["status", "--name", "e2e"]).expect(0);
 
+    what_others_change_is_put_back(&world, &kubectl);
+    waiting_says_why_and_ends_when_it_is_hopeless(&world, &kubectl);
+    stock_tools_find_nothing_bad(&world);
     a_shorter_profile_keeps_data(&world, &kubectl, &vip);
 
     world.hearth(&["down", "--name", "e2e", "--yes"]).expect(0).seen("e2e_down");
@@ -204,6 +207,88 @@ spec:
   validity: {releaseErrorP99: 500ms}
 ";
 
+/// Fields of ours that somebody edits are seen and put back; fields of others are left alone.
+fn what_others_change_is_put_back(world: &World, kubectl: &dyn Fn(&str) -> String) {
+    let up = ["up", "-f", "profiles/quick.yaml", "--name", "e2e", "--yes", "-o", "json"];
+    kubectl("-n blog-system scale deployment was --replicas=1");
+    kubectl("-n blog-system annotate deployment web theirs=kept");
+    let route = r#"[{"op": "replace", "path": "/spec/http/0/retries/attempts", "value": 0}]"#;
+    kubectl(&format!("-n blog-system patch virtualservice blog-routes --type=json -p '{route}'"));
+    let status = world.hearth(&["status", "--name", "e2e"]).expect(70);
+    for field in ["Deployment blog-system/was (spec.replicas was changed)", "VirtualService blog-system/blog-routes (spec.http"] {
+        assert!(status.out.contains(field), "{field}: {}", status.out);
+    }
+    assert_eq!(world.hearth(&up).expect(0).json()["changed"], true);
+    assert!(kubectl("-n blog-system get deployment was").contains("2/2"));
+    assert_eq!(kubectl("-n blog-system get virtualservice blog-routes -o jsonpath={.spec.http[0].retries.attempts}"), "3");
+    assert_eq!(kubectl("-n blog-system get deployment web -o jsonpath={.metadata.annotations.theirs}"), "kept");
+    let started = Instant::now();
+    assert_eq!(world.hearth(&up).expect(0).json()["changed"], false);
+    assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
+}
+
+/// An image that does not exist, a pod that no node takes, a container that ends again and again: each is named while it is
+/// waited for, and ends the wait long before its time.
+fn waiting_says_why_and_ends_when_it_is_hopeless(world: &World, kubectl: &dyn Fn(&str) -> String) {
+    let up = ["up", "-f", "profiles/quick.yaml", "--name", "e2e", "--yes"];
+    let hopeless = |says: &[&str]| {
+        let started = Instant::now();
+        let ran = world.hearth(&up).expect(70);
+        for word in says {
+            assert!(ran.err.contains(word), "{word}: {}", ran.err);
+        }
+        assert!(!ran.err.contains("Status {"), "{}", ran.err);
+        assert!(started.elapsed() < Duration::from_secs(180), "{:?}", started.elapsed());
+    };
+    let pod = kubectl("-n blog-system get pods -l app=was -o jsonpath={.items[0].metadata.name}");
+    kubectl(&format!("-n blog-system set image pod/{pod} was=127.0.0.1:1/nobody/none:1"));
+    eventually("the pod's container is another", Duration::from_secs(60), || {
+        kubectl(&format!("-n blog-system get pod {pod}")).contains("ImagePull")
+    });
+    hopeless(&["image 127.0.0.1:1/nobody/none:1 cannot be had", "connection refused"]);
+    kubectl(&format!("-n blog-system delete pod {pod} --wait=false"));
+    world.hearth(&up).expect(0);
+
+    kubectl("taint node e2e-worker e2e-worker2 busy=yes:NoSchedule");
+    kubectl("-n blog-system delete pods -l app=web --wait=false");
+    hopeless(&["cannot be scheduled: 0/3 nodes are available", "taint"]);
+    kubectl("taint node e2e-worker e2e-worker2 busy-");
+    world.hearth(&up).expect(0);
+
+    let data = "/var/local-path-provisioner/blog-system_data-mysql-0";
+    sh(&format!("docker exec e2e-worker sh -c 'mv {data}/data/mysql.ibd {data}/saved'"));
+    kubectl("-n blog-system delete pod mysql-0 --wait=true");
+    hopeless(&["container mysql ended", "exit code 1"]);
+    sh(&format!("docker exec e2e-worker sh -c 'mv {data}/saved {data}/data/mysql.ibd'"));
+    kubectl("-n blog-system delete pod mysql-0 --wait=true");
+    world.hearth(&up).expect(0);
+}
+
+/// What people use today works on our cluster and says nothing bad: kubectl, and istioctl where the machine has it.
+fn stock_tools_find_nothing_bad(world: &World) {
+    let bundle = std::env::var("HEARTH_BUNDLE").unwrap_or_default();
+    let config = world.folder.path().join("hearth/e2e/kubeconfig");
+    let run = |command: &str| {
+        sh(&format!("export KUBECONFIG={} PATH=$PATH:{bundle}/bin; {command} 2>&1; echo rc=$?", config.display()))
+    };
+    let ready = run("kubectl get nodes --no-headers");
+    assert!(ready.ends_with("rc=0") && ready.matches(" Ready ").count() == 3, "{ready}");
+    assert!(run("kubectl -n blog-system rollout status deployment was").ends_with("rc=0"));
+    if !run("command -v istioctl").ends_with("rc=0") {
+        eprintln!("istioctl is not there: scripts/lab tools");
+        return;
+    }
+    let version = run("istioctl version");
+    assert!(version.ends_with("rc=0") && version.contains("control plane version"), "{version}");
+    let status = run("istioctl proxy-status");
+    assert!(status.ends_with("rc=0") && status.contains("istio-ingressgateway") && !status.contains("STALE"), "{status}");
+    let analysis = run("istioctl analyze --all-namespaces");
+    assert!(analysis.ends_with("rc=0") && !analysis.contains("panic"), "{analysis}");
+    assert!(!analysis.contains("Error [") && !analysis.contains("Warning ["), "{analysis}");
+    let routes = run("istioctl proxy-config routes deployment/istio-ingressgateway -n istio-system");
+    assert!(routes.ends_with("rc=0") && routes.contains("/api*"), "{routes}");
+}
+
 /// The workloads of cluster `e2e` are no longer asked for: what holds data, or what others put beside it, is named and stays, and
 /// works again when they are; it goes when that is asked for.
 fn a_shorter_profile_keeps_data(world: &World, kubectl: &dyn Fn(&str) -> String, vip: &str) {
@@ -264,6 +349,37 @@ spec:
 /// Applies objects to cluster `e2e` with kubectl.
 fn apply(objects: &str) {
     sh(&format!("docker exec -i e2e-control-plane kubectl apply -f - <<'END'\n{objects}\nEND"));
+}
+
+/// One node is a cluster too; and the application has a name of its own, which everything asks for.
+#[test]
+fn one_node_runs_the_whole_stack_under_a_name_of_its_own() {
+    let world = World::new();
+    let one = ["--name", "e2e-one", "--set", "spec.provider.docker.nodes.workers=0"];
+    let domain = ["--set", "spec.components.workloads.domain=example.test"];
+    let up =
+        world.hearth(&[&["up", "-f", "profiles/quick.yaml", "--yes", "-o", "json"], &one[..], &domain].concat()).expect(0).json();
+    let vip = up["vip"].as_str().unwrap();
+    assert_eq!(get(&format!("-H 'Host: blog.example.test' http://{vip}/api/whoami")).0, 200);
+    assert_eq!(get(&format!("--resolve blog.example.test:80:{vip} http://blog.example.test/")).0, 200);
+    assert_eq!(get(&format!("http://{vip}/api/whoami")).0, 404, "no other name leads there");
+    let kubectl = |args: &str| sh(&format!("docker exec e2e-one-control-plane kubectl {args} 2>&1"));
+    assert_eq!(kubectl("get nodes -o jsonpath={.items[*].spec.taints}"), "");
+    assert!(!kubectl("get nodes --show-labels").contains("exclude-from-external-load-balancers"));
+    world.hearth(&["status", "--name", "e2e-one"]).expect(0);
+    assert!(!sh("docker exec e2e-one-control-plane journalctl -u kubelet").contains("failed to ensure that the pod"));
+    let test =
+        world.hearth(&["test", "scenarios/pod-kill-retry.yaml", "--name", "e2e-one", "--report-dir", "/tmp/e2e-one-report"]);
+    assert!(test.expect(0).out.contains("PASS pod-kill-retry"));
+    sh("rm -r /tmp/e2e-one-report");
+
+    // a container that others start from the image kept for the next start is not ours
+    let image = sh("docker images --format '{{.Repository}}:{{.Tag}}' hearth.dev/node | head -1");
+    assert!(!sh(&format!("docker inspect {image} --format '{{{{json .Config.Labels}}}}'")).contains("hearth.dev/profile"));
+    world.hearth(&["down", "--name", "e2e-one", "--yes"]).expect(0);
+    world.nothing_is_left();
+    // it is named as one that no cluster uses; what others keep on this engine is not ours to remove
+    assert!(world.hearth(&["gc"]).expect(2).err.contains(&image));
 }
 
 #[test]

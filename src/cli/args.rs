@@ -123,6 +123,8 @@ pub enum Verb {
     /// Remove the cluster and prove that nothing is left
     #[command(visible_alias = "reset")]
     Down(DownArgs),
+    /// Remove node images that are kept for the next start and that no cluster uses
+    Gc(GcArgs),
     /// Look for trouble on this machine, with the fix for each
     Doctor(ProfileArgs),
     /// Print the JSON schema of profiles or scenarios
@@ -375,6 +377,14 @@ pub struct UnlockArgs {
     #[command(flatten)]
     pub profile: ProfileArgs,
     /// Take the leases away without asking
+    #[arg(short, long)]
+    pub yes: bool,
+}
+
+/// `hearth gc`
+#[derive(Debug, Args)]
+pub struct GcArgs {
+    /// Do not ask
     #[arg(short, long)]
     pub yes: bool,
 }

@@ -10,6 +10,7 @@ mod completions;
 mod context;
 mod doctor;
 mod down;
+mod gc;
 mod init;
 mod kubeconfig;
 mod logs;
@@ -85,6 +86,7 @@ async fn dispatch(verb: Verb, context: &Context) -> Result<u8> {
         Verb::Recover(args) => recover::run(context, args).await,
         Verb::Unlock(args) => unlock::run(context, args).await,
         Verb::Down(args) => down::run(context, args).await,
+        Verb::Gc(args) => gc::run(context, args).await,
         Verb::Doctor(args) => doctor::run(context, args).await,
         Verb::Schema(args) => schema::run(context, &args),
         Verb::Completions { shell } => completions::run(context, shell),

@@ -72,7 +72,16 @@ pub async fn open<T>(
     run.events.emit(Event::RunFinished { outcome: outcome(&done), seconds: run.events.elapsed() });
     sinks.finish().await;
     summary(context, &collector);
-    Ok((done?, lock))
+    match done {
+        Ok(done) => Ok((done, lock)),
+        Err(refused) => {
+            // a run that was refused before its first change leaves no trace where there was nothing before
+            if !session.state.profile().exists() && Journal::<StepEntry>::read(&session.state.journal())?.is_empty() {
+                session.state.remove(lock)?;
+            }
+            Err(refused)
+        }
+    }
 }
 
 /// What shows events as the user wants them.

@@ -1,5 +1,7 @@
 //! The Docker engine, and whether this cluster can be had from it.
 
+use ipnet::Ipv4Net;
+
 use super::facts::{Engine, Facts};
 use super::finding::Finding;
 use crate::components::address_pool;
@@ -47,12 +49,14 @@ pub(super) fn unsupported(engine: &Engine) -> Option<Finding> {
 
 /// The engine runs somewhere else: what it publishes on its own loopback and bridge is not here. With an API port of
 /// the profile's own a tunnel can exist, and a local socket of a virtual machine forwards published ports.
-pub(super) fn elsewhere(facts: &Facts, engine: &Engine, docker: Option<&DockerNodes>) -> Option<Finding> {
+/// Where workloads are asked for, an `up` waits for their answer at the gateway's address, and would wait in vain.
+pub(super) fn elsewhere(facts: &Facts, engine: &Engine, asked: Option<(&Profile, &DockerNodes)>) -> Option<Finding> {
     if facts.engine_is_here() {
         return None;
     }
     let far = !facts.engine_is_near();
-    let hopeless = far && docker.is_some_and(|docker| docker.api_port.is_none());
+    let hopeless =
+        asked.is_some_and(|(profile, docker)| profile.components.workloads.is_some() || (far && docker.api_port.is_none()));
     let title = match far {
         true => "The engine is on another machine: its API server and gateway address are not reachable from here",
         false => "The engine is in a virtual machine or on another host: the gateway's address is not reachable from here",
@@ -90,6 +94,15 @@ pub(super) fn pool(profile: &Profile, engine: &Engine) -> Option<Finding> {
     let pool = profile.components.metallb.as_ref()?.pool;
     let view = &engine.network.as_ref()?.view;
     let error = address_pool::fits(pool, view.subnet, &view.used, &view.taken, view.own).err()?;
+    let finding = Finding::error("address-pool", "The load balancer's addresses do not fit the network").family(error.family());
+    Some(finding.evidence(error.to_string()).fix(error.hint().unwrap_or_default()))
+}
+
+/// The pool is not on the hosts' network, as far as that is known.
+pub(super) fn pool_on_hosts(profile: &Profile, network: Option<Ipv4Net>) -> Option<Finding> {
+    let range = profile.components.metallb.as_ref()?.pool.given()?;
+    let network = network.filter(|network| !network.contains(&range.first) || !network.contains(&range.last))?;
+    let error = address_pool::PoolError::Outside { range, network };
     let finding = Finding::error("address-pool", "The load balancer's addresses do not fit the network").family(error.family());
     Some(finding.evidence(error.to_string()).fix(error.hint().unwrap_or_default()))
 }

@@ -92,6 +92,9 @@ fn on_machines(
 ) -> Vec<Finding> {
     let mut findings: Vec<Finding> = unreached.iter().map(|(host, error)| machines::unreached(host, error)).collect();
     findings.extend(machines::all(facts, profile, hosts));
+    let first = profile.nodes().first_control_plane().name.clone();
+    let network = facts.iter().find(|facts| facts.node == first).and_then(|facts| facts.network());
+    findings.extend(engine::pool_on_hosts(profile, network));
     findings.extend(local::unwritable(&facts::Host::of_places(&profile.name, merge_into)));
     findings.extend(engine::missing(missing));
     findings
@@ -115,7 +118,7 @@ fn found(facts: &Facts, docker: OnEngine<'_>, missing: &[String]) -> Vec<Finding
         Err(error) => findings.push(engine::unreachable(error)),
         Ok(engine) => {
             findings.extend(engine::unsupported(engine));
-            findings.extend(engine::elsewhere(facts, engine, docker.map(|(_, docker)| docker)));
+            findings.extend(engine::elsewhere(facts, engine, docker));
             if facts.engine_is_here() {
                 findings.extend(local::route_taken(&facts.host, engine));
             }

@@ -181,13 +181,17 @@ fn engines_elsewhere() {
         fix:  run hearth on the engine's machine
     exit 20
     ");
-    assert_snapshot!(told(&far("tcp://192.168.1.5:2375"), &quick(&["spec.provider.docker.apiPort=6443"])), @r"
+    // what waits for the application's answer would wait in vain
+    assert!(told(&far("tcp://192.168.1.5:2375"), &quick(&["spec.provider.docker.apiPort=6443"])).ends_with("exit 20"));
+    assert!(told(&far("unix:///home/me/.docker/desktop/docker.sock"), &quick(&[])).ends_with("exit 20"));
+    let bare = |more: &[&str]| quick(&[&["spec.components.workloads=null"][..], more].concat());
+    assert_snapshot!(told(&far("tcp://192.168.1.5:2375"), &bare(&["spec.provider.docker.apiPort=6443"])), @r"
     ! engine-elsewhere  The engine is on another machine: its API server and gateway address are not reachable from here
         seen: engine at tcp://192.168.1.5:2375 on `rack`, this is `home`
         fix:  run hearth on the engine's machine
     exit 0
     ");
-    assert_snapshot!(told(&far("unix:///home/me/.docker/desktop/docker.sock"), &quick(&[])), @r"
+    assert_snapshot!(told(&far("unix:///home/me/.docker/desktop/docker.sock"), &bare(&[])), @r"
     ! engine-elsewhere  The engine is in a virtual machine or on another host: the gateway's address is not reachable from here
         seen: engine at unix:///home/me/.docker/desktop/docker.sock on `rack`, this is `home`
         fix:  run hearth on the engine's machine

@@ -7,7 +7,7 @@ use super::check::check;
 use super::path::{Segment, child, find, mend, segments};
 use super::problem::{Location, Problem, Problems, SourceText};
 use super::schema::schema_of;
-use super::tree::{Entry, Finding, Kind, Mend, Node, Span, parse};
+use super::tree::{Entry, Finding, Kind, Mend, Node, Span, UNFILLED, parse, without_helpers};
 
 /// One text to read; later layers win.
 #[derive(Debug, Clone)]
@@ -77,8 +77,12 @@ pub fn load_with<T: DeserializeOwned + JsonSchema, U>(
         }
         deserialize::<T>(root, &mut findings)
     });
+    // what is said of a text that stands for another helps nobody
+    let open: Vec<String> = findings.iter().filter(|one| one.message.contains(UNFILLED)).map(|one| one.path.clone()).collect();
+    findings.retain(|one| one.message.contains(UNFILLED) || !open.contains(&one.path));
     let mut problems: Vec<Problem> = findings.into_iter().map(|finding| Problem::new(finding, &sources)).collect();
     let meaning = value.zip(root).map(|(value, root)| judge(Located { value, root, sources }, &mut problems));
+    problems.retain(|one| one.message.contains(UNFILLED) || !open.contains(&one.path));
     match meaning {
         Some(meaning) if problems.is_empty() => Ok(meaning),
         _ => Err(Problems::new(problems)),
@@ -95,6 +99,7 @@ fn read(layers: &[Layer], overrides: &[String], findings: &mut Vec<Finding>) -> 
     for (source, layer) in layers.iter().enumerate() {
         let start = Span { source, line: 1, column: 1, width: 1 };
         let node = parse(source, &layer.text, findings)
+            .map(|node| node.map(without_helpers))
             .and_then(|node| node.ok_or_else(|| Finding::new(start, "", "there is nothing in this file").into()));
         match (node, &mut root) {
             (Ok(node), Some(root)) => merge(root, node),

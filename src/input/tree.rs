@@ -8,6 +8,9 @@ use serde_json::Value;
 use super::path::child;
 use super::scalar::resolve;
 
+/// What is wrong with a text that holds a variable.
+pub(super) const UNFILLED: &str = "is not filled in: files have no variables";
+
 /// Aliases may multiply nodes; a hand-written file stays far below this.
 const MAX_NODES: usize = 100_000;
 
@@ -181,6 +184,10 @@ impl<'text> Reader<'text, '_> {
             Event::Scalar(text, style, ..) => {
                 let value = if style == ScalarStyle::Plain { resolve(&text) } else { Value::String(text.clone().into_owned()) };
                 let span = if style == ScalarStyle::Plain && text.is_empty() { holder.unwrap_or(span) } else { span };
+                if let Some(variable) = variable(&text) {
+                    let finding = Finding::new(span, path, format!("`{variable}` {UNFILLED}"));
+                    self.findings.push(finding.hint(format!("give the value with --set {path}=...")));
+                }
                 Node { span, kind: Kind::Scalar { text: text.into_owned(), value } }
             }
             Event::SequenceStart(..) => Node { span: holder.unwrap_or(span), kind: Kind::List(self.items(path)?) },
@@ -218,16 +225,24 @@ impl<'text> Reader<'text, '_> {
 
     fn entries(&mut self, path: &str) -> Result<Vec<Entry>, Box<Finding>> {
         let mut entries: Vec<Entry> = Vec::new();
+        let mut merged = Vec::new();
         loop {
             let (event, span) = self.next()?;
             let key = match event {
-                Event::MappingEnd => return Ok(entries),
+                Event::MappingEnd => {
+                    fill_up(&mut entries, merged);
+                    return Ok(entries);
+                }
                 Event::Scalar(text, ..) => text.into_owned(),
                 _ => return Err(Finding::new(span, path, "a key has to be a plain word").into()),
             };
             let path = child(path, &key);
             let (event, value_span) = self.next()?;
             let value = self.node(event, value_span, Some(span), &path)?;
+            if key == MERGE {
+                merged.push(value);
+                continue;
+            }
             match entries.iter().find(|entry| entry.key == key) {
                 Some(first) => self.findings.push(
                     Finding::new(span, path, "duplicate key").hint(format!("it stands on line {} already", first.span.line)),
@@ -236,6 +251,42 @@ impl<'text> Reader<'text, '_> {
             }
         }
     }
+}
+
+/// The key whose value's entries stand in for those that are not written. (YAML's language-independent type `merge`.)
+const MERGE: &str = "<<";
+
+/// Adds the entries of merged mappings that are not there yet: what is written wins, then what was merged first.
+fn fill_up(entries: &mut Vec<Entry>, merged: Vec<Node>) {
+    for node in merged {
+        match node.kind {
+            Kind::Map(more) => {
+                for entry in more {
+                    if entries.iter().all(|known| known.key != entry.key) {
+                        entries.push(entry);
+                    }
+                }
+            }
+            Kind::List(nodes) => fill_up(entries, nodes),
+            Kind::Scalar { .. } => entries.push(Entry { key: MERGE.to_owned(), span: node.span, value: node }),
+        }
+    }
+}
+
+/// Keys at the top that are there for their anchors: `x-` as in Compose, or a dot as in GitLab's files.
+pub(super) fn without_helpers(mut root: Node) -> Node {
+    if let Kind::Map(entries) = &mut root.kind {
+        entries.retain(|entry| !entry.key.starts_with("x-") && !entry.key.starts_with('.'));
+    }
+    root
+}
+
+/// The first `${NAME}` of a text, as other programs fill in.
+fn variable(text: &str) -> Option<&str> {
+    let (_, rest) = text.split_once("${")?;
+    let name = rest.split('}').next().filter(|name| name.len() < rest.len())?;
+    let from = text.len() - rest.len() - 2;
+    name.starts_with(|letter: char| letter.is_ascii_alphabetic() || letter == '_').then(|| &text[from..from + name.len() + 3])
 }
 
 #[cfg(test)]

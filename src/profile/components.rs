@@ -36,8 +36,8 @@ pub struct Components {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Metallb {
-    /// Addresses it hands out: `auto`, or first and last as in `192.168.1.200-192.168.1.220`.
-    #[schemars(regex(pattern = r"^(auto|[0-9.]+ *- *[0-9.]+)$"))]
+    /// Addresses it hands out: `auto`, first and last as in `192.168.1.200-192.168.1.220`, or a subnet as in `192.168.1.192/27`.
+    #[schemars(regex(pattern = r"^(auto|[0-9.]+ *- *[0-9.]+|[0-9.]+/[0-9]+)$"))]
     pub pool: Pool,
 }
 

@@ -78,6 +78,7 @@ impl Profile {
                 api_port: None,
                 keep_node_image: true,
             }),
+            schedulable: None,
             cni: Cni::Routed,
             components: Components::default(),
         })

@@ -4,6 +4,7 @@
 //! problem with its place. Nothing is touched but the copy that is kept for later verbs.
 
 pub mod components;
+mod foreign;
 mod kept;
 mod nodes;
 mod provider;
@@ -55,6 +56,16 @@ pub enum ProfileError {
     /// No source was named.
     #[error("no profile was given")]
     NoSource,
+    /// A file of another program's.
+    #[error("{file} is a configuration of {program}, not a profile of Hearth")]
+    Foreign {
+        /// The file.
+        file: String,
+        /// Whose it is.
+        program: &'static str,
+        /// How the same is written for Hearth.
+        hint: String,
+    },
     /// A file could not be read.
     #[error("cannot read profile {}", path.display())]
     Unreadable {
@@ -72,6 +83,7 @@ impl Explain for ProfileError {
     fn hint(&self) -> Option<String> {
         match self {
             ProfileError::Name { hint, .. } => hint.clone(),
+            ProfileError::Foreign { hint, .. } => Some(hint.clone()),
             _ => Some("name one with --file, or write one with `hearth init`".to_owned()),
         }
     }
@@ -87,6 +99,7 @@ pub fn load(sources: &[Source], overrides: &[String]) -> Result<Profile> {
         return Err(ProfileError::NoSource.into());
     }
     let layers = sources.iter().map(read).collect::<Result<Vec<_>, ProfileError>>()?;
+    layers.iter().try_for_each(foreign::refuse)?;
     Ok(load_with(&layers, overrides, resolve::resolve)?)
 }
 
@@ -115,6 +128,9 @@ pub struct Profile {
     pub kubernetes: Kubernetes,
     /// Where nodes come from.
     pub provider: Provider,
+    /// Whether the control plane runs pods, where the profile says so; see [`Profile::control_plane_runs_pods`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schedulable: Option<bool>,
     /// Pod network.
     pub cni: Cni,
     /// What gets installed.

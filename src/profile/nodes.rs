@@ -20,6 +20,11 @@ impl Profile {
     pub fn nodes(&self) -> Nodes {
         self.provider.nodes(&self.name)
     }
+
+    /// Whether pods run on the control plane: where the profile says so, and where there is nothing else to run them on.
+    pub fn control_plane_runs_pods(&self) -> bool {
+        self.schedulable.unwrap_or_else(|| self.nodes().workers().next().is_none())
+    }
 }
 
 impl Nodes {

@@ -58,6 +58,7 @@ pub(super) fn resolve(file: Located<ClusterProfile>, problems: &mut Vec<Problem>
             schema::Provider::Ssh(ssh) => Provider::Ssh(ssh_hosts(&mut findings, ssh)),
         },
         kubernetes,
+        schedulable: spec.control_plane.as_ref().and_then(|control_plane| control_plane.schedulable),
         cni: spec.network.as_ref().and_then(|network| network.cni).unwrap_or(Cni::Routed),
         components: spec.components.clone().unwrap_or_default(),
     };

@@ -59,6 +59,8 @@ pub struct Spec {
     pub kubernetes: Option<Kubernetes>,
     /// Where nodes come from: `docker` or `ssh`.
     pub provider: Provider,
+    /// The node that runs etcd and the API server.
+    pub control_plane: Option<ControlPlane>,
     /// How pods of different nodes reach each other.
     pub network: Option<Network>,
     /// What gets installed; a component that is not mentioned is not installed, `{}` installs it with its defaults.
@@ -172,6 +174,14 @@ pub struct Host {
     /// Fingerprint as `ssh-keygen -l` prints it; needed with `hostKeys: pinned`.
     #[schemars(regex(pattern = r"^SHA256:[A-Za-z0-9+/]{43}$"))]
     pub host_key: Option<String>,
+}
+
+/// The node that runs etcd and the API server.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ControlPlane {
+    /// Whether it runs pods too; default: only where there is no worker.
+    pub schedulable: Option<bool>,
 }
 
 /// How pods of different nodes reach each other.

@@ -74,6 +74,15 @@ fn a_jump_host_takes_the_machines_login_and_the_usual_port() {
     assert_eq!(ssh.jump, Some(Jump { address: [10, 0, 0, 1].into(), port: 22, user, host_key: None }));
 }
 
+#[test]
+fn a_control_plane_runs_pods_where_it_is_alone_or_may() {
+    let runs = |overrides: &[&str]| of(QUICK, overrides).expect("valid").control_plane_runs_pods();
+    assert!(!runs(&[]) && runs(&["spec.controlPlane.schedulable=true"]));
+    assert!(runs(&["spec.provider.docker.nodes.workers=0"]));
+    let nowhere = ["spec.provider.docker.nodes.workers=0", "spec.controlPlane.schedulable=false"];
+    assert!(of(QUICK, &nowhere).expect_err("refused").to_string().contains("there is no worker"));
+}
+
 fn without_fingerprints(text: &str) -> String {
     text.lines().filter(|line| !line.trim_start().starts_with("hostKey: ")).collect::<Vec<_>>().join("\n")
 }
@@ -101,6 +110,56 @@ fn files_merge_in_order_and_overrides_win() {
 
     let error = load(&sources, &["spec.components.istio.gateway.vip=10.96.0.1".to_owned(), "metadata.name=X".to_owned()]);
     assert!(error.is_err_and(|error| error.to_string().starts_with("--set metadata.name=X: metadata.name: ")));
+}
+
+#[test]
+fn pools_are_read_as_ranges_and_as_subnets() {
+    let pool = |text: &str| of(QUICK, &[&format!("spec.components.metallb.pool={text}")]).expect("valid").components.metallb;
+    assert_eq!(pool("172.18.255.192/28"), pool("172.18.255.192-172.18.255.207"));
+    assert_eq!(pool("172.18.255.200/32"), pool("172.18.255.200-172.18.255.200"));
+    let several = of(QUICK, &["spec.components.metallb.pool=10.0.0.1-10.0.0.9, 10.0.0.20/32"]).expect_err("refused");
+    assert!(several.to_string().contains("IPAddressPool"), "{several}");
+}
+
+#[test]
+fn a_pool_may_be_anywhere_in_a_network_of_the_hosts_that_may_be_wide() {
+    let hosts = |pool: &str| {
+        let text = without_fingerprints(HOMELAB).replace("172.30.0.1", "10.20.1.1");
+        let pool = format!("spec.components.metallb.pool={pool}");
+        of(&text, &["spec.provider.ssh.hostKeys=tofu", "spec.components.istio.gateway.vip=auto", &pool])
+    };
+    assert!(hosts("10.20.200.10-10.20.200.50").is_ok(), "another /24 of a /16: which network it is only the hosts know");
+    assert!(hosts("192.168.1.10-192.168.1.50").is_err());
+}
+
+#[test]
+fn anchors_merge_and_what_they_stand_in_has_a_place() {
+    let text = MINIMAL.replace("spec:", "x-nodes: &nodes {workers: 3, controlPlanes: 1}\n.more: 1\nspec:");
+    let (head, _) = text.split_once("      nodes:").expect("minimal says how many");
+    let profile = of(&format!("{head}      nodes: {{<<: *nodes, workers: 2}}\n"), &[]).expect("valid");
+    assert!(matches!(&profile.provider, Provider::Docker(docker) if docker.workers == 2), "what is written wins");
+    let profile = of(&format!("{head}      nodes: {{<<: [*nodes]}}\n"), &[]).expect("valid");
+    assert!(matches!(&profile.provider, Provider::Docker(docker) if docker.workers == 3));
+}
+
+#[test]
+fn other_programs_files_are_recognised() {
+    let kind = "kind: Cluster\napiVersion: kind.x-k8s.io/v1alpha4\nname: k\nnodes:\n- role: control-plane\n- role: worker\n- role: worker\n";
+    let error = of(kind, &[]).expect_err("refused");
+    assert_eq!(error.to_string(), "<stdin> is a configuration of kind, not a profile of Hearth");
+    assert!(error.hint().is_some_and(|hint| hint.contains("workers: 2")), "{:?}", error.hint());
+    let k0sctl = "apiVersion: k0sctl.k0sproject.io/v1beta1\nkind: Cluster\nspec: {hosts: [{role: controller}]}\n";
+    let error = of(k0sctl, &[]).expect_err("refused");
+    assert!(error.to_string().contains("a configuration of k0sctl"), "{error}");
+    assert!(error.hint().is_some_and(|hint| hint.contains("homelab")), "{:?}", error.hint());
+}
+
+#[test]
+fn variables_are_not_filled_in_and_that_is_said_once() {
+    let text = MINIMAL.replace("name: minimal", "name: \"${CLUSTER:-fr}\"");
+    let error = of(&text, &[]).expect_err("refused").to_string();
+    assert!(error.contains("`${CLUSTER:-fr}` is not filled in") && error.contains("--set metadata.name="), "{error}");
+    assert!(!error.contains("cluster-fr"), "{error}");
 }
 
 #[test]

@@ -22,7 +22,19 @@ pub(super) fn validate(profile: &Profile, findings: &mut Findings) {
         Provider::Ssh(ssh) => ssh_hosts(ssh, findings),
     }
     components(profile, findings);
+    somewhere_to_run(profile, findings);
     pool(profile, findings);
+}
+
+/// Pods need a node.
+fn somewhere_to_run(profile: &Profile, findings: &mut Findings) {
+    if profile.schedulable == Some(false) && profile.nodes().workers().next().is_none() {
+        findings.conflict(
+            &["spec.controlPlane.schedulable", "spec.provider"],
+            "there is no worker, and the control plane may run no pods either",
+            Some("leave it out: a control plane without workers runs pods"),
+        );
+    }
 }
 
 fn host_path(index: usize, field: &str) -> String {
@@ -171,7 +183,8 @@ fn pool(profile: &Profile, findings: &mut Findings) {
     on_hosts_network(profile, POOL, range, findings);
 }
 
-/// Layer 2 only works for addresses of the network that the hosts are on: the /24 around one of them.
+/// Layer 2 only works for addresses of the network that the hosts are on. How wide that is only the hosts can tell, so it is held
+/// against the widest that it may be; the preflight holds it against the network itself.
 fn on_hosts_network(profile: &Profile, path: &str, range: AddressRange, findings: &mut Findings) {
     let Provider::Ssh(ssh) = &profile.provider else { return };
     let paths: Vec<String> = (0..ssh.hosts.len()).map(|at| host_path(at, "address")).collect();
@@ -189,6 +202,12 @@ fn on_hosts_network(profile: &Profile, path: &str, range: AddressRange, findings
     }
 }
 
+/// The widest network that an address may be on: the block of private addresses that it is of (RFC 1918), else a /16.
 fn around(address: Ipv4Addr) -> Ipv4Net {
-    Ipv4Net::new_assert(address, 24).trunc()
+    let prefix = match address.octets() {
+        [10, ..] => 8,
+        [172, 16..=31, ..] => 12,
+        _ => 16,
+    };
+    Ipv4Net::new_assert(address, prefix).trunc()
 }

@@ -174,11 +174,24 @@ pub(super) fn pool(text: &str) -> Parsed<Pool> {
     if text == "auto" {
         return Ok(Pool::Auto);
     }
+    if text.contains(',') {
+        return complaint(
+            format!("`{text}` are several ranges, and the pool is one"),
+            "give the largest; the others can be an IPAddressPool of your own in namespace metallb-system".to_owned(),
+        );
+    }
+    if let Ok(net) = text.parse::<Ipv4Net>() {
+        return match net.trunc() == net {
+            true => Ok(Pool::Range(net.into())),
+            false => complaint(format!("{text} has bits set behind its prefix"), format!("write {}", net.trunc())),
+        };
+    }
     match text.parse::<AddressRange>() {
         Ok(range) => Ok(Pool::Range(range)),
-        Err(error @ RangeError::Form { .. }) => {
-            complaint(error.to_string(), "write auto, or a range as in 192.168.1.200-192.168.1.220".to_owned())
-        }
+        Err(error @ RangeError::Form { .. }) => complaint(
+            error.to_string(),
+            "write auto, a range as in 192.168.1.200-192.168.1.220, or a subnet as in 192.168.1.192/27".to_owned(),
+        ),
         Err(error @ RangeError::Reversed(range)) => complaint(error.to_string(), format!("write {range}")),
     }
 }
@@ -342,7 +355,7 @@ mod tests {
         }
         assert_eq!(pool("auto"), Ok(Pool::Auto));
         assert_eq!(hint(pool("10.0.0.9-10.0.0.1")), "write 10.0.0.1-10.0.0.9");
-        assert!(pool("10.0.0.0/24").is_err() && pool("Auto").is_err());
+        assert!(pool("10.0.0.0/24").is_ok() && pool("10.0.0.1/24").is_err() && pool("Auto").is_err());
         assert!(address("0.0.0.0").is_err() && address("127.0.0.1").is_err() && address("10.0.0.256").is_err());
         assert_eq!(vip("auto"), Ok(Vip::Auto));
     }

@@ -198,7 +198,8 @@ fn summarize(summary: ContainerSummary) -> Option<Container> {
         role,
         running: summary.state.is_some_and(|state| state.to_string() == "running"),
         status: summary.status.unwrap_or_default(),
-        ours: labels.contains_key(OWNER_LABEL),
+        // one that others started from a derived image of an earlier Hearth inherited the label from it
+        ours: labels.contains_key(OWNER_LABEL) && labels.get(OWNER_LABEL) == labels.get(CLUSTER_LABEL),
         address,
         api_port: ports.iter().find(|port| port.private_port == 6443).and_then(|port| port.public_port),
     })

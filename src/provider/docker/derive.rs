@@ -17,7 +17,7 @@ use bollard::query_parameters::{
 use futures_util::StreamExt;
 use tokio::sync::mpsc;
 
-use super::{DockerError, DockerNode, DockerProvider, OWNER_LABEL, call};
+use super::{DockerError, DockerNode, DockerProvider, LONG, call};
 use crate::artifact::short_digest;
 use crate::decision::Choice;
 use crate::error::Result;
@@ -29,6 +29,9 @@ use crate::provider::{Command, Node, NodeError};
 const REPOSITORY: &str = "hearth.dev/node";
 /// Beginning of the names of containers in which derived images are built.
 const BUILDER: &str = "hearth-build-";
+/// Label of the container in which one is built; its value is the cluster's name. The image inherits it, and with it every
+/// container that anybody starts from the image, so it says nothing of whose a container is.
+pub(super) const BUILDER_LABEL: &str = "hearth.dev/builder";
 /// Label of derived images: a digest over the names of the images they come from.
 const RECIPE_LABEL: &str = "hearth.dev/node-recipe";
 /// What happens inside.
@@ -114,7 +117,7 @@ impl DockerProvider {
         let body = ContainerCreateBody {
             image: Some(self.nodes.image.clone()),
             entrypoint: Some(vec!["sleep".into(), "infinity".into()]),
-            labels: Some(HashMap::from([(OWNER_LABEL.to_owned(), self.cluster.clone())])),
+            labels: Some(HashMap::from([(BUILDER_LABEL.to_owned(), self.cluster.clone())])),
             volumes: Some(vec!["/build".to_owned()]),
             host_config: Some(HostConfig {
                 network_mode: Some("none".to_owned()),
@@ -149,7 +152,7 @@ impl DockerProvider {
         let changes = format!("ENTRYPOINT [\"/usr/local/bin/entrypoint\",\"/sbin/init\"]\nLABEL {label}");
         let options = CommitContainerOptionsBuilder::new().container(builder).repo(repository).tag(tag).changes(&changes).build();
         self.engine
-            .docker
+            .patient(LONG)
             .commit_container(options, ContainerConfig::default())
             .await
             .map_err(call("keep the derived node image"))?;
@@ -159,7 +162,8 @@ impl DockerProvider {
     /// Copies all images out of the engine in one stream: layers they share travel once.
     async fn import_into(&self, node: &DockerNode, images: &[String], form: Form) -> Result<(), BuildError> {
         let references: Vec<&str> = images.iter().map(String::as_str).collect();
-        let mut export = Box::pin(self.engine.docker.export_images(&references));
+        let engine = self.engine.patient(LONG);
+        let mut export = Box::pin(engine.export_images(&references));
         let (sender, receiver) = mpsc::channel(8);
         let feed = async move {
             while let Some(chunk) = export.next().await {
@@ -178,7 +182,7 @@ impl DockerProvider {
 
     /// Builders that killed runs of this cluster left behind.
     pub async fn builders(&self) -> Result<Vec<String>, DockerError> {
-        let listed = self.engine.containers_labelled(&format!("{OWNER_LABEL}={}", self.cluster)).await?;
+        let listed = self.engine.containers_labelled(&format!("{BUILDER_LABEL}={}", self.cluster)).await?;
         let names = listed.into_iter().flat_map(|container| container.names.unwrap_or_default());
         Ok(names.map(|name| name.trim_start_matches('/').to_owned()).filter(|name| name.starts_with(BUILDER)).collect())
     }
@@ -205,6 +209,41 @@ impl DockerProvider {
         for tag in listed.into_iter().flat_map(|image| image.repo_tags).filter(|tag| tag != current) {
             // in use: the engine refuses, and that is right
             let _refused = self.engine.docker.remove_image(&tag, None::<RemoveImageOptions>, None).await;
+        }
+    }
+}
+
+/// A derived image on the engine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptImage {
+    /// Its name and tag.
+    pub reference: String,
+    /// What it takes on the disk, layers that it shares with others included.
+    pub bytes: u64,
+}
+
+impl super::Engine {
+    /// All derived images, by name.
+    pub async fn kept_images(&self) -> Result<Vec<KeptImage>, DockerError> {
+        let filters = HashMap::from([("label", vec![RECIPE_LABEL])]);
+        let options = ListImagesOptionsBuilder::new().filters(&filters).build();
+        let listed = self.docker.list_images(Some(options)).await.map_err(call("list images"))?;
+        let kept = listed.into_iter().flat_map(|image| {
+            let bytes = u64::try_from(image.size).unwrap_or_default();
+            image.repo_tags.into_iter().map(move |reference| KeptImage { reference, bytes })
+        });
+        let mut kept: Vec<KeptImage> = kept.filter(|image| image.reference.starts_with(REPOSITORY)).collect();
+        kept.sort_by(|one, other| one.reference.cmp(&other.reference));
+        Ok(kept)
+    }
+
+    /// Removes a derived image; false when a container uses it.
+    pub async fn remove_kept(&self, reference: &str) -> Result<bool, DockerError> {
+        match self.docker.remove_image(reference, None::<RemoveImageOptions>, None).await {
+            Ok(_) => Ok(true),
+            Err(bollard::errors::Error::DockerResponseServerError { status_code: 404, .. }) => Ok(true),
+            Err(bollard::errors::Error::DockerResponseServerError { status_code: 409, .. }) => Ok(false),
+            Err(error) => Err(call(format!("remove image {reference}"))(error)),
         }
     }
 }

@@ -1,4 +1,5 @@
 # Runs in the container that becomes a derived node image, in three calls: begin, (images are imported), finish.
+# Nothing of the cluster that builds it goes into it.
 # $1 is the call, $2 the form: `unpacked` keeps every image layer unpacked in the image's own file system, `packed` as blobs.
 set -eu
 export CONTAINERD_NAMESPACE=k8s.io

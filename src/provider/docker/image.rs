@@ -5,7 +5,7 @@ use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt};
 use tokio::sync::mpsc;
 
-use super::{DockerError, DockerNode, DockerProvider, call, is_absent};
+use super::{DockerError, DockerNode, DockerProvider, LONG, call, is_absent};
 use crate::artifact::Store;
 use crate::error::{Family, Result};
 use crate::progress::Progress;
@@ -53,7 +53,8 @@ impl DockerProvider {
             options = options.tag("latest");
         }
         let options = options.build();
-        let pull = self.engine.docker.create_image(Some(options), None, None);
+        let engine = self.engine.patient(LONG);
+        let pull = engine.create_image(Some(options), None, None);
         pull.try_for_each(|_| async { Ok(()) }).await.map_err(call(format!("pull image {reference}")))
     }
 
@@ -63,13 +64,15 @@ impl DockerProvider {
         let file = tokio::fs::File::open(path).await.map_err(|error| call(action())(error.into()))?;
         let options = ImportImageOptionsBuilder::new().quiet(true).build();
         let body = bollard::body_try_stream(chunks(file));
-        let load = self.engine.docker.import_image(options, body, None);
+        let engine = self.engine.patient(LONG);
+        let load = engine.import_image(options, body, None);
         load.try_for_each(|_| async { Ok(()) }).await.map_err(call(action()))
     }
 
     /// Streams an image out of the engine once, into all `nodes` at the same time.
     pub async fn copy_image(&self, reference: &str, nodes: &[DockerNode]) -> Result<()> {
-        let mut export = Box::pin(self.engine.docker.export_image(reference));
+        let engine = self.engine.patient(LONG);
+        let mut export = Box::pin(engine.export_image(reference));
         let (senders, imports) = fan_out(nodes);
         let feed = async move {
             while let Some(chunk) = export.next().await {

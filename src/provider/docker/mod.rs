@@ -22,6 +22,8 @@ use bollard::errors::Error as EngineError;
 use tokio::sync::{Mutex, OnceCell};
 
 pub use container::Container;
+use derive::BUILDER_LABEL;
+pub use derive::KeptImage;
 pub use exec::DockerNode;
 pub use image::copy_archive;
 pub use network::NodeNetwork;
@@ -42,6 +44,9 @@ pub const ROLE_LABEL: &str = "io.x-k8s.kind.role";
 pub const OWNER_LABEL: &str = "hearth.dev/profile";
 /// Our label on a control plane: the address pool planned for its cluster.
 const POOL_LABEL: &str = "hearth.dev/pool";
+/// How long the engine may take over what it answers only when it is done: to load an archive, to commit a container. Its client
+/// gives up after two minutes otherwise; the limits of the steps are shorter than this.
+const LONG: Duration = Duration::from_secs(900);
 /// The port on which API servers listen.
 const API_PORT: u16 = 6443;
 /// The oldest engine API that has private cgroup namespaces (Docker 20.10).
@@ -249,6 +254,11 @@ impl Engine {
     /// The engine that `DOCKER_HOST` or the platform's default names; talks to nobody yet.
     pub fn connect() -> Result<Self, DockerError> {
         Ok(Engine { docker: Docker::connect_with_defaults().map_err(absent)? })
+    }
+
+    /// The same engine, for requests that may take longer.
+    fn patient(&self, limit: Duration) -> Docker {
+        self.docker.clone().with_timeout(limit)
     }
 
     /// Asks the engine about itself, and refuses one that is absent or too old.
