@@ -212,7 +212,7 @@ fn what_others_change_is_put_back(world: &World, kubectl: &dyn Fn(&str) -> Strin
     let up = ["up", "-f", "profiles/quick.yaml", "--name", "e2e", "--yes", "-o", "json"];
     kubectl("-n blog-system scale deployment was --replicas=1");
     kubectl("-n blog-system annotate deployment web theirs=kept");
-    let route = r#"[{"op": "replace", "path": "/spec/http/0/retries/attempts", "value": 0}]"#;
+    let route = r#"[{"op": "replace", "path": "/spec/http/0/timeout", "value": "1s"}]"#;
     kubectl(&format!("-n blog-system patch virtualservice blog-routes --type=json -p '{route}'"));
     let status = world.hearth(&["status", "--name", "e2e"]).expect(70);
     for field in ["Deployment blog-system/was (spec.replicas was changed)", "VirtualService blog-system/blog-routes (spec.http"] {
@@ -220,7 +220,7 @@ fn what_others_change_is_put_back(world: &World, kubectl: &dyn Fn(&str) -> Strin
     }
     assert_eq!(world.hearth(&up).expect(0).json()["changed"], true);
     assert!(kubectl("-n blog-system get deployment was").contains("2/2"));
-    assert_eq!(kubectl("-n blog-system get virtualservice blog-routes -o jsonpath={.spec.http[0].retries.attempts}"), "3");
+    assert_eq!(kubectl("-n blog-system get virtualservice blog-routes -o jsonpath={.spec.http[0].timeout}"), "15s");
     assert_eq!(kubectl("-n blog-system get deployment web -o jsonpath={.metadata.annotations.theirs}"), "kept");
     let started = Instant::now();
     assert_eq!(world.hearth(&up).expect(0).json()["changed"], false);
@@ -240,8 +240,8 @@ fn waiting_says_why_and_ends_when_it_is_hopeless(world: &World, kubectl: &dyn Fn
         assert!(!ran.err.contains("Status {"), "{}", ran.err);
         assert!(started.elapsed() < Duration::from_secs(180), "{:?}", started.elapsed());
     };
-    let pod = kubectl("-n blog-system get pods -l app=was -o jsonpath={.items[0].metadata.name}");
-    kubectl(&format!("-n blog-system set image pod/{pod} was=127.0.0.1:1/nobody/none:1"));
+    let pod = kubectl("-n blog-system get pods -l app=web -o jsonpath={.items[0].metadata.name}");
+    kubectl(&format!("-n blog-system set image pod/{pod} nginx=127.0.0.1:1/nobody/none:1"));
     eventually("the pod's container is another", Duration::from_secs(60), || {
         kubectl(&format!("-n blog-system get pod {pod}")).contains("ImagePull")
     });

@@ -47,7 +47,7 @@ impl Diagnosis {
         let states: Vec<&str> = self.pods.iter().flat_map(|pod| &pod.states).map(String::as_str).collect();
         let seen = |words: &[&str]| states.iter().any(|state| words.iter().any(|word| state.contains(word)));
         if seen(&["ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull"]) {
-            return Some("an image is missing on a node: `hearth bundle` fetches images where a registry can be reached".into());
+            return Some("an image is missing on a node: is its name right, and does the node reach its registry?".into());
         }
         if seen(&["Insufficient"]) {
             return Some("no node has room for a pod: ask for fewer replicas, or add a node".into());

@@ -148,7 +148,7 @@ fn sign(pod: &Pod, events: &[Event], nodes: &[Node]) -> Option<Sign> {
             "InvalidImageName" | "ErrImageNeverPull" => sign(Kind::Image, text, Some(10)),
             "ErrImagePull" | "ImagePullBackOff" => {
                 let pull = last(events, &["Failed"]).filter(|said| said.contains("ailed to pull")).unwrap_or(text);
-                sign(Kind::Image, format!("image {} cannot be had: {}", container.image, sentence(&pull)), Some(20))
+                sign(Kind::Image, format!("image {} cannot be had: {}", image(pod, &container.name), sentence(&pull)), Some(20))
             }
             "CreateContainerConfigError" | "CreateContainerError" | "RunContainerError" => {
                 sign(Kind::Configuration, text, Some(60))
@@ -183,7 +183,14 @@ fn unscheduled(pod: &Pod) -> Option<String> {
     let found = conditions.iter().find(|condition| condition.type_ == "PodScheduled" && condition.status == "False")?;
     let message = found.message.clone().unwrap_or_default();
     // what would have to be evicted for it is a matter of its own
-    Some(message.split(". preemption:").next().unwrap_or_default().to_owned())
+    let ends = [". preemption:", ", preemption:", ". no new claims"].iter().filter_map(|words| message.find(words)).min();
+    Some(message[..ends.unwrap_or(message.len())].to_owned())
+}
+
+/// The image that a container is to run; its status names the one that ran before.
+fn image(pod: &Pod, container: &str) -> String {
+    let all = pod.spec.iter().flat_map(|spec| spec.containers.iter().chain(spec.init_containers.iter().flatten()));
+    all.into_iter().find(|one| one.name == container).and_then(|one| one.image.clone()).unwrap_or_default()
 }
 
 /// True while a pod has neither an address nor a container that ever ran.
@@ -211,8 +218,7 @@ mod tests {
     use serde_json::json;
 
     fn pod(status: Value) -> Pod {
-        let pod =
-            json!({"metadata": {"name": "a", "namespace": "x"}, "spec": {"containers": [], "nodeName": "n1"}, "status": status});
+        let pod = json!({"metadata": {"name": "a", "namespace": "x"}, "spec": {"containers": [{"name": "c", "image": "r/none:1"}], "nodeName": "n1"}, "status": status});
         serde_json::from_value(pod).expect("a pod")
     }
 
@@ -227,7 +233,7 @@ mod tests {
     }
 
     fn container(restarts: i32, state: Value) -> Value {
-        json!({"containerStatuses": [{"name": "c", "ready": false, "restartCount": restarts, "image": "r/none:1", "imageID": "",
+        json!({"containerStatuses": [{"name": "c", "ready": false, "restartCount": restarts, "image": "r/before:1", "imageID": "",
             "state": state, "lastState": {"terminated": {"exitCode": 3, "reason": "Error"}}}]})
     }
 

@@ -31,7 +31,7 @@ impl Act for Storage {
 
     async fn check(&self, session: &Session) -> Result<Check> {
         let objects = system::storage_objects(&session.control_plane().await?).await?;
-        let differences = apply::check(session.client().await?, &objects).await?;
+        let differences = apply::check(session.client().await?, &session.owner(storage::COMPONENT.name), &objects).await?;
         let objects: Vec<_> = differences.into_iter().map(|difference| difference.object).collect();
         Ok(needs(&objects, "", ", "))
     }
