@@ -15,6 +15,8 @@ conf=${0%/*}/routes.conf
 # pause between two looks when nothing is missing, in seconds
 steady=10
 names=/run/hearth-names
+# what routes of ours bear as their origin (ip-route(8), `proto`): others' in the pod subnet are not ours to take away
+origin=104
 
 address() {
   case $1 in
@@ -33,6 +35,11 @@ missing() {
 # True when a line of the table begins so.
 routed() {
   case $routes in *"
+$1 "*) ;; *) false ;; esac
+}
+# The same of routes of ours.
+led() {
+  case $ours in *"
 $1 "*) ;; *) false ;; esac
 }
 
@@ -74,6 +81,9 @@ look() {
   routes="
 $(ip -4 route show root "$subnet" | sed 's/$/ /')
 "
+  ours="
+$(ip -4 route show root "$subnet" proto $origin | sed 's/$/ /')
+"
   # what no pod has is refused at once, and never leaves by the default route
   routed "unreachable $subnet" || missing "route unreachable $subnet" ip route replace unreachable "$subnet"
   ! without_names || missing "rules of the engine's name server" remember_names
@@ -83,7 +93,7 @@ $(ip -4 route show root "$subnet" | sed 's/$/ /')
       known="$known $two"
       # while a name is not known, the address it had last is the best there is
       at=$(address "$one") || { missing "address of $one" true && continue; }
-      routed "$two via $at" || missing "route $two via $at" ip route replace "$two" via "$at"
+      led "$two via $at" || missing "route $two via $at" ip route replace "$two" via "$at" proto $origin
       ;;
     api)
       at=$(address "$two") || { missing "address of $two" true && continue; }
@@ -97,8 +107,8 @@ $(ip -4 route show root "$subnet" | sed 's/$/ /')
     esac
   done <"$conf"
   # nodes that have left the cluster
-  for old in $(echo "$routes" | awk '/ via / {print $1}'); do
-    case "$known " in *" $old "*) ;; *) missing "route $old leads to no node" ip route del "$old" ;; esac
+  for old in $(echo "$ours" | awk '/ via / {print $1}'); do
+    case "$known " in *" $old "*) ;; *) missing "route $old leads to no node" ip route del "$old" proto $origin ;; esac
   done
   set -- POSTROUTING -s "$subnet" ! -d "$subnet" -m addrtype ! --dst-type LOCAL -m comment --comment hearth -j MASQUERADE
   rule "$@" || missing "nat $*" iptables -w -t nat -A "$@"

@@ -3,7 +3,8 @@
 # made the host somebody else's. What is kept, and why, is printed, one a line.
 cluster=$1 subnet=$2
 shift 2
-peers=$*
+# by hand nobody knows them: then what is marked as ours is
+peers=${*:-unknown}
 home=/var/lib/hearth
 newline='
 '

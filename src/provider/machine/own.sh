@@ -1,12 +1,13 @@
 # What on a host is the cluster's, told by what it is and not by where it lies: clean-up removes it, a stock shows whether it is
 # there. $subnet is the pod subnet, $peers are the addresses of the cluster's nodes; without them every way into the pod subnet
-# counts as a node's. Files and folders stand in places.rs. Functions only; nothing is changed here.
+# counts as a node's. (Routes of ours are of origin 104, see routes.sh.) Files and folders stand in places.rs. Functions only; nothing is changed here.
 
 # Routes to pods, to other nodes' pods, and the refusals for addresses without a pod.
 own_routes() {
   ip -4 route show root "$subnet" 2>/dev/null | sed 's/ *$//' | while read -r route; do
     case $route in
       unreachable* | *' dev veth'*) echo "$route" ;;
+      *' proto 104'*) echo "$route" ;;
       *' via '*)
         way=${route#* via }
         case " ${peers:-${way%% *}} " in *" ${way%% *} "*) echo "$route" ;; esac ;;
