@@ -23,6 +23,7 @@ pub(super) fn unreachable(error: &DockerError) -> Finding {
         }
         DockerError::Absent { .. } => Finding::error("engine-absent", "No Docker engine answers")
             .fix("install Docker, start it (sudo systemctl start docker), or point DOCKER_HOST at an engine"),
+        DockerError::WantsTls { .. } => Finding::error("engine-tls", "The Docker engine is to be spoken to by TLS").fix(hint),
         DockerError::TooOld { .. } => Finding::error("engine-too-old", "The Docker engine is too old").fix(hint),
         DockerError::NoSubnet => Finding::error("network-without-ipv4", "Docker network `kind` has no IPv4 addresses")
             .fix("`docker network rm kind` once nothing uses it: Hearth makes it anew"),

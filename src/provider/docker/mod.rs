@@ -114,6 +114,12 @@ pub enum DockerError {
         #[source]
         source: Unreachable,
     },
+    /// TLS is demanded, which is not spoken here: keys would travel in plain text.
+    #[error("DOCKER_TLS_VERIFY asks for TLS, and Hearth speaks to {address} in plain text only")]
+    WantsTls {
+        /// Where the engine is.
+        address: String,
+    },
     /// The engine is older than the oldest that works.
     #[error("Docker engine {version} (API {api}) is too old: API 1.41 (Docker 20.10) or later is needed")]
     TooOld { version: String, api: String },
@@ -178,6 +184,10 @@ impl Explain for DockerError {
     fn hint(&self) -> Option<String> {
         Some(match self {
             DockerError::Absent { .. } => "start Docker, or point DOCKER_HOST at an engine; `hearth doctor` looks closer".into(),
+            DockerError::WantsTls { .. } => {
+                "reach it through SSH: `ssh -nNT -L /tmp/docker.sock:/var/run/docker.sock HOST`, then DOCKER_HOST=unix:///tmp/docker.sock \
+                 without DOCKER_TLS_VERIFY".into()
+            }
             DockerError::TooOld { .. } => "upgrade Docker".into(),
             DockerError::NoImage { .. } => {
                 "load it with `docker load`, or name a directory with --bundle DIR (HEARTH_BUNDLE)".into()
@@ -253,6 +263,10 @@ fn is_absent(error: &EngineError) -> bool {
 impl Engine {
     /// The engine that `DOCKER_HOST` or the platform's default names; talks to nobody yet.
     pub fn connect() -> Result<Self, DockerError> {
+        let (address, verify) = (engine_address(), std::env::var("DOCKER_TLS_VERIFY").unwrap_or_default());
+        if wants_tls(&address, &verify) {
+            return Err(DockerError::WantsTls { address });
+        }
         Ok(Engine { docker: Docker::connect_with_defaults().map_err(absent)? })
     }
 
@@ -319,6 +333,11 @@ fn absent(source: EngineError) -> DockerError {
     DockerError::Absent { address: engine_address(), source: Unreachable::of(source) }
 }
 
+/// Whether Docker's own client would insist on TLS: any value of DOCKER_TLS_VERIFY says so, and a socket has none.
+fn wants_tls(address: &str, verify: &str) -> bool {
+    !verify.is_empty() && !address.starts_with("unix://")
+}
+
 /// Where the engine is looked for.
 pub fn engine_address() -> String {
     std::env::var("DOCKER_HOST").unwrap_or_else(|_| "unix:///var/run/docker.sock".to_owned())
@@ -327,6 +346,12 @@ pub fn engine_address() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn plain_text_is_refused_where_tls_is_demanded() {
+        assert!(wants_tls("tcp://192.168.1.5:2376", "1") && wants_tls("tcp://127.0.0.1:2376", "0"));
+        assert!(!wants_tls("tcp://127.0.0.1:2375", "") && !wants_tls("unix:///var/run/docker.sock", "1"));
+    }
 
     #[test]
     fn why_no_engine_answers_is_known_by_its_cause() {
