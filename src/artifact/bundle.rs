@@ -21,6 +21,15 @@ pub struct Bundle {
     root: PathBuf,
 }
 
+/// What is in a bundle's archives.
+#[derive(Debug, Default)]
+pub struct Contents {
+    /// The archive that holds each image, by canonical reference.
+    pub images: BTreeMap<String, PathBuf>,
+    /// Archives that cannot be read, each with the reason.
+    pub unreadable: Vec<ArtifactError>,
+}
+
 impl Bundle {
     /// The bundle in `root`, which must be a directory.
     pub fn open(root: impl Into<PathBuf>) -> Result<Self, ArtifactError> {
@@ -33,22 +42,31 @@ impl Bundle {
         &self.root
     }
 
-    /// The archive that holds each image, by canonical reference. Only the archives' tables of contents are read,
-    /// by seeking over their layers: some 0.1 ms each, so nothing is kept between runs.
-    pub fn images(&self) -> Result<BTreeMap<String, PathBuf>, ArtifactError> {
-        let mut images = BTreeMap::new();
+    /// What is in its archives. Only their tables of contents are read, by seeking over their layers: some 0.1 ms each, so nothing
+    /// is kept between runs. One that cannot be read takes nothing from the others.
+    pub fn images(&self) -> Result<Contents, ArtifactError> {
+        let mut contents = Contents::default();
         for path in archives(&self.root.join("images"))? {
-            for reference in references(&path).map_err(|source| ArtifactError::Archive { path: path.clone(), source })? {
-                images.entry(canonical(&reference)).or_insert_with(|| path.clone());
+            match references(&path) {
+                Ok(references) => {
+                    for reference in references {
+                        contents.images.entry(canonical(&reference)).or_insert_with(|| path.clone());
+                    }
+                }
+                Err(source) => contents.unreadable.push(ArtifactError::Archive { path, source }),
             }
         }
-        Ok(images)
+        Ok(contents)
     }
 
     /// The archive that holds an image; `reference` may be short, as in `nginx:1.26`.
+    ///
+    /// # Errors
+    /// None does; or one that cannot be read may.
     pub fn image(&self, reference: &str) -> Result<PathBuf, ArtifactError> {
+        let Contents { mut images, unreadable } = self.images()?;
         let missing = || ArtifactError::NoImage { path: self.root.clone(), reference: reference.to_owned() };
-        self.images()?.remove(&canonical(reference)).ok_or_else(missing)
+        images.remove(&canonical(reference)).ok_or_else(|| unreadable.into_iter().next().unwrap_or_else(missing))
     }
 
     /// A program out of `bin/`, if it is there.
@@ -184,13 +202,18 @@ mod tests {
     }
 
     #[test]
-    fn an_archive_that_is_none_is_named() -> Outcome {
+    fn an_archive_that_is_none_is_named_and_the_others_serve() -> Outcome {
         let (folder, bundle) = bundle()?;
-        let path = folder.path().join("images/broken.tar");
+        let (path, whole) = (folder.path().join("images/broken.tar"), folder.path().join("images/whole.tar"));
+        archive(&whole, &[("manifest.json", br#"[{"Config":"c","RepoTags":["nginx:1.26"],"Layers":[]}]"#)])?;
         for write in [|path: &Path| std::fs::write(path, [1; 2000]), |path: &Path| archive(path, &[("readme", b"x")])] {
             write(&path)?;
-            let refused = bundle.images().map_err(|error| error.to_string());
-            assert_eq!(refused, Err(format!("{} is not an image archive", path.display())));
+            let named = format!("{} is not an image archive", path.display());
+            let contents = bundle.images()?;
+            assert_eq!(contents.unreadable.iter().map(ToString::to_string).collect::<Vec<_>>(), [named.clone()]);
+            assert_eq!(bundle.image("nginx:1.26")?, whole);
+            // it may be in the one that cannot be read
+            assert_eq!(bundle.image("nginx:1.27").map_err(|error| error.to_string()), Err(named));
         }
         Ok(())
     }
@@ -231,7 +254,7 @@ mod tests {
     #[ignore = "needs a bundle in HEARTH_BUNDLE; run with --ignored"]
     fn the_bundle_at_hand_has_every_pin() -> Outcome {
         let bundle = Bundle::open(std::env::var("HEARTH_BUNDLE")?)?;
-        let images = bundle.images()?;
+        let images = bundle.images()?.images;
         let missing: Vec<_> = pins::IMAGES.iter().filter(|pin| !images.contains_key(pin.reference)).collect();
         assert!(missing.is_empty(), "{missing:?}");
         for pin in pins::FILES {

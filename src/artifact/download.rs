@@ -59,9 +59,16 @@ pub fn address(url: &str) -> String {
     }
 }
 
-/// Host and port that are asked for a file published at `url`.
+/// Host and port that are connected to for a file published at `url`: the proxy's, where the environment names one for it.
 pub fn server(url: &str) -> String {
-    let address = address(url).parse::<http::Uri>().unwrap_or_default();
+    server_by(&address(url), ureq::Proxy::try_from_env())
+}
+
+fn server_by(address: &str, proxy: Option<ureq::Proxy>) -> String {
+    let address = address.parse::<http::Uri>().unwrap_or_default();
+    if let Some(proxy) = proxy.filter(|proxy| !proxy.is_no_proxy(&address)) {
+        return format!("{}:{}", proxy.host(), proxy.port());
+    }
     let port = address.port_u16().unwrap_or(if address.scheme_str() == Some("http") { 80 } else { 443 });
     format!("{}:{port}", address.host().unwrap_or_default())
 }
@@ -146,6 +153,15 @@ mod tests {
 
     fn taken(pin: &FilePin, https_only: bool, limit: u64) -> Result<Vec<u8>, ArtifactError> {
         fetch(pin, pin.url, https_only, limit)
+    }
+
+    #[test]
+    fn a_server_is_asked_the_way_it_will_be_fetched_from() {
+        let (url, mirror) = ("https://dl.k8s.io/x", "http://mirror.lan:8081/dl.k8s.io/x");
+        assert_eq!([server_by(url, None), server_by(mirror, None)], ["dl.k8s.io:443", "mirror.lan:8081"]);
+        let proxy = || ureq::Proxy::builder(ureq::ProxyProtocol::Http).host("proxy.lan").port(3128).no_proxy("mirror.lan");
+        assert_eq!(server_by(url, proxy().build().ok()), "proxy.lan:3128");
+        assert_eq!(server_by(mirror, proxy().build().ok()), "mirror.lan:8081");
     }
 
     #[test]

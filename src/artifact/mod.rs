@@ -182,6 +182,16 @@ fn verify(bytes: &[u8], expected: &str, from: impl FnOnce() -> String) -> Result
     Err(ArtifactError::Digest { from: from(), expected: expected.to_owned(), actual })
 }
 
+/// Notes beside a file of the cache what it is, for those who use it later.
+fn vouch(path: &Path, digest: &str) -> Result<(), ArtifactError> {
+    write_whole(&path.with_added_extension("sha256"), |file| std::io::Write::write_all(file, digest.as_bytes()))
+}
+
+/// What a file of the cache was when it was put there; none if that is not known.
+fn vouched(path: &Path) -> Option<String> {
+    std::fs::read_to_string(path.with_added_extension("sha256")).ok()
+}
+
 /// Writes a file so that others see all of it or nothing; missing folders are made.
 fn write_whole(path: &Path, write: impl FnOnce(&mut std::fs::File) -> std::io::Result<()>) -> Result<(), ArtifactError> {
     let failed = |source| ArtifactError::Io { action: "write", path: path.to_owned(), source };

@@ -13,7 +13,7 @@ use oci_spec::image::{
 use serde::Serialize;
 use serde_json::json;
 
-use super::{ArtifactError, cache_dir, sha256, short_digest, write_whole};
+use super::{ArtifactError, cache_dir, digest, sha256, short_digest, vouch, vouched, write_whole};
 
 /// Where the binary is in the image.
 const PROGRAM: &str = "/hearth";
@@ -47,10 +47,19 @@ fn was_image_in(cache: &Path, binary: &Path) -> Result<Packed, ArtifactError> {
     let program = read(binary)?;
     let reference = reference_of(&program);
     let path = cache.join("images").join(format!("{}.tar", reference.replace(['/', ':'], "_")));
-    if !path.exists() {
+    if !path.exists() || vouched(&path).is_none() {
         write_image(&program, &reference, &ENTRYPOINT, &path)?;
+        vouch(&path, &digest(&path)?)?;
     }
     Ok(Packed { reference, path })
+}
+
+/// The WAS image packed into the cache, where a damaged one may be.
+pub(super) fn pack_anew(binary: &Path) -> Result<(), ArtifactError> {
+    let cache = cache_dir()?;
+    let path = was_image_in(&cache, binary)?.path;
+    std::fs::remove_file(&path).map_err(|source| ArtifactError::Io { action: "replace", path, source })?;
+    was_image_in(&cache, binary).map(drop)
 }
 
 fn read(binary: &Path) -> Result<Vec<u8>, ArtifactError> {

@@ -1,58 +1,70 @@
-//! Programs that hosts run, where no bundle has them: out of the files that their projects publish. A release is pinned by
-//! version, and its bytes are held against the checksum that is published beside it; the cache keeps only what was.
+//! Programs that hosts run, where no bundle has them: out of the files that their projects publish. A release whose version is fixed
+//! is pinned by its digest, whoever serves it; Kubernetes' own programs, whose version profiles choose, are held against the
+//! checksum that is published beside them. The cache notes what each program was, and gives it out only as that.
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use flate2::read::GzDecoder;
 
-use super::{ArtifactError, download, sha256, write_whole};
+use super::{ArtifactError, digest, download, sha256, vouch, vouched, write_whole};
+use crate::file;
 
 /// A file that a project publishes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Release {
     /// Where it is published.
     pub url: String,
-    /// Where its checksum is: `sha256sum`'s lines, or the digest alone.
-    pub checksum: String,
+    /// What its bytes are held against.
+    proof: Proof,
     /// The programs in it; an archive where its name ends like one, else the file is the program.
     programs: Vec<&'static str>,
 }
 
-/// Programs of one release: their names, the release's folder, file and file of checksums.
-type Published = (&'static [&'static str], &'static str, &'static str, &'static str);
+/// What a release's bytes are held against.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Proof {
+    /// Its sha256.
+    Pinned(&'static str),
+    /// Where its checksum is published: `sha256sum`'s lines, or the digest alone.
+    Published(String),
+}
 
-const PUBLISHED: [Published; 4] = [
+/// Programs of one release: their names, where it is published, its sha256.
+type Pinned = (&'static [&'static str], &'static str, &'static str);
+
+const PINNED: [Pinned; 4] = [
     (
         &["containerd", "containerd-shim-runc-v2", "ctr"],
-        "https://github.com/containerd/containerd/releases/download/v2.3.4",
-        "containerd-2.3.4-linux-amd64.tar.gz",
-        "containerd-2.3.4-linux-amd64.tar.gz.sha256sum",
+        "https://github.com/containerd/containerd/releases/download/v2.3.4/containerd-2.3.4-linux-amd64.tar.gz",
+        "9d68969855fbf676cdb8ed758e420fb048d61f984f61de3e53eddfebe484d168",
     ),
-    (&["runc"], "https://github.com/opencontainers/runc/releases/download/v1.4.3", "runc.amd64", "runc.sha256sum"),
+    (
+        &["runc"],
+        "https://github.com/opencontainers/runc/releases/download/v1.4.3/runc.amd64",
+        "f6ae8efc0fa40079e1475e97cbe9d1bd3f106a28d6af78a11d9f1bd565515e60",
+    ),
     (
         &["ptp", "host-local", "portmap", "loopback"],
-        "https://github.com/containernetworking/plugins/releases/download/v1.9.1",
-        "cni-plugins-linux-amd64-v1.9.1.tgz",
-        "cni-plugins-linux-amd64-v1.9.1.tgz.sha256",
+        "https://github.com/containernetworking/plugins/releases/download/v1.9.1/cni-plugins-linux-amd64-v1.9.1.tgz",
+        "b98f74a0f8522f0a83867178729c1aa70f2158f90c45a2ca8fa791db1c76b303",
     ),
     (
         &["crictl"],
-        "https://github.com/kubernetes-sigs/cri-tools/releases/download/v1.36.0",
-        "crictl-v1.36.0-linux-amd64.tar.gz",
-        "crictl-v1.36.0-linux-amd64.tar.gz.sha256",
+        "https://github.com/kubernetes-sigs/cri-tools/releases/download/v1.36.0/crictl-v1.36.0-linux-amd64.tar.gz",
+        "83855e114566a8a8c44c548d515670f51de3a5e1da8b2effb59870e2f10c25a3",
     ),
 ];
 
 /// What a program is published in: Kubernetes' own have the cluster's version.
 pub fn release(program: &'static str, kubernetes: &str) -> Release {
-    match PUBLISHED.iter().find(|(programs, ..)| programs.contains(&program)) {
-        Some((programs, folder, file, checksum)) => {
-            Release { url: format!("{folder}/{file}"), checksum: format!("{folder}/{checksum}"), programs: programs.to_vec() }
+    match PINNED.iter().find(|(programs, ..)| programs.contains(&program)) {
+        Some((programs, url, digest)) => {
+            Release { url: (*url).to_owned(), proof: Proof::Pinned(digest), programs: programs.to_vec() }
         }
         None => {
             let url = format!("https://dl.k8s.io/release/{kubernetes}/bin/linux/amd64/{program}");
-            Release { checksum: format!("{url}.sha256"), url, programs: vec![program] }
+            Release { proof: Proof::Published(format!("{url}.sha256")), url, programs: vec![program] }
         }
     }
 }
@@ -63,9 +75,9 @@ impl Release {
         cache.join("programs").join(&sha256(self.url.as_bytes())[..16]).join(program)
     }
 
-    /// A program of it, if the cache has it.
+    /// A program of it, if the cache has it; whether it is whole is seen when it is used.
     pub fn cached(&self, program: &str, cache: &Path) -> Option<PathBuf> {
-        Some(self.place(program, cache)).filter(|path| path.is_file())
+        Some(self.place(program, cache)).filter(|path| path.is_file() && vouched(path).is_some())
     }
 
     /// Downloads it, verifies it, and keeps its programs in the cache.
@@ -74,25 +86,31 @@ impl Release {
     /// It cannot be had, or is not what its checksum says; the cache then has nothing of it.
     pub fn fetch(&self, cache: &Path) -> Result<(), ArtifactError> {
         let name = self.url.rsplit('/').next().unwrap_or_default();
-        let expected = listed(&download::text(&self.checksum)?, name);
-        let packed = self.place("release", cache);
+        let expected = match &self.proof {
+            Proof::Pinned(digest) => (*digest).to_owned(),
+            Proof::Published(checksum) => listed(&download::text(checksum)?, name),
+        };
+        let folder = self.place("", cache);
+        let failed = |source| ArtifactError::Io { action: "write", path: folder.clone(), source };
+        std::fs::create_dir_all(&folder).map_err(failed)?;
+        // another run may be at the same release: each unpacks what it has verified itself
+        let packed = tempfile::Builder::new().prefix(".release-").tempfile_in(&folder).map_err(failed)?.into_temp_path();
         let actual = download::save(&self.url, &packed)?;
-        let kept = match expected == actual {
+        match expected == actual {
             true => self.unpack(&packed, cache),
             false => Err(ArtifactError::Digest { from: download::address(&self.url), expected, actual }),
-        };
-        // a release that is its program has been moved away
-        let _ = std::fs::remove_file(&packed);
-        kept
+        }
     }
 
+    /// Puts the programs of a release that was verified into the cache, each with a note of what it is.
     fn unpack(&self, packed: &Path, cache: &Path) -> Result<(), ArtifactError> {
         let failed = |source| ArtifactError::Io { action: "unpack", path: packed.to_owned(), source };
         if !self.url.ends_with("gz") {
-            return self
-                .programs
-                .iter()
-                .try_for_each(|program| std::fs::rename(packed, self.place(program, cache)).map_err(failed));
+            return self.programs.iter().try_for_each(|program| {
+                let path = self.place(program, cache);
+                std::fs::rename(packed, &path).and_then(|()| file::sync_folder(&path)).map_err(failed)?;
+                vouch(&path, &digest(&path)?)
+            });
         }
         let mut archive = tar::Archive::new(GzDecoder::new(std::fs::File::open(packed).map_err(failed)?));
         for entry in archive.entries().map_err(failed)? {
@@ -100,7 +118,9 @@ impl Release {
             let path = entry.path().map_err(failed)?.into_owned();
             let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
             if self.programs.contains(&name) {
-                write_whole(&self.place(name, cache), |file| std::io::copy(&mut entry.by_ref(), file).map(drop))?;
+                let path = self.place(name, cache);
+                write_whole(&path, |file| std::io::copy(&mut entry.by_ref(), file).map(drop))?;
+                vouch(&path, &digest(&path)?)?;
             }
         }
         Ok(())
@@ -123,7 +143,39 @@ mod tests {
         let url = |program| release(program, "v1.36.4").url;
         assert_eq!(url("ctr"), url("containerd"));
         assert_eq!(url("kubelet"), "https://dl.k8s.io/release/v1.36.4/bin/linux/amd64/kubelet");
-        assert!(release("runc", "v1.36.4").checksum.ends_with("/v1.4.3/runc.sha256sum"));
+    }
+
+    /// Whoever serves a release whose version is fixed does not say what it is.
+    #[test]
+    fn what_has_a_fixed_version_is_pinned_in_the_source() {
+        for (programs, _, digest) in PINNED {
+            assert!(digest.len() == 64 && digest.bytes().all(|byte| byte.is_ascii_hexdigit()), "{programs:?}");
+            assert_eq!(release(programs[0], "v1.36.4").proof, Proof::Pinned(digest));
+        }
+        let checksum = "https://dl.k8s.io/release/v1.36.4/bin/linux/amd64/kubelet.sha256";
+        assert_eq!(release("kubelet", "v1.36.4").proof, Proof::Published(checksum.into()));
+    }
+
+    #[test]
+    fn programs_come_out_of_their_archive_with_a_note_of_what_they_are() {
+        let (cache, folder) = (tempfile::tempdir().expect("scratch"), tempfile::tempdir().expect("scratch"));
+        let packed = folder.path().join("release");
+        let gz = flate2::write::GzEncoder::new(std::fs::File::create(&packed).expect("scratch"), flate2::Compression::fast());
+        let mut archive = tar::Builder::new(gz);
+        for name in ["bin/ctr", "bin/containerd", "bin/containerd-stress", "bin/containerd-shim-runc-v2"] {
+            let mut header = tar::Header::new_gnu();
+            header.set_size(name.len() as u64);
+            archive.append_data(&mut header, name, name.as_bytes()).expect("written");
+        }
+        archive.into_inner().and_then(flate2::write::GzEncoder::finish).expect("written");
+        let release = release("ctr", "v1.36.4");
+        release.unpack(&packed, cache.path()).expect("unpacked");
+        let ctr = release.cached("ctr", cache.path()).expect("there");
+        assert_eq!((std::fs::read(&ctr).expect("there"), vouched(&ctr)), (b"bin/ctr".to_vec(), Some(sha256(b"bin/ctr"))));
+        assert_eq!(release.cached("containerd-stress", cache.path()), None);
+        // one that a power cut left, of a time when nothing was noted
+        std::fs::remove_file(ctr.with_added_extension("sha256")).expect("removed");
+        assert_eq!(release.cached("ctr", cache.path()), None);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use tokio::time::timeout;
 
 use super::oci::{self, Packed, WAS_REPOSITORY};
 use super::programs::{Release, release};
-use super::{ArtifactError, Bundle, FilePin, cache_dir, download, file, is_at_hand};
+use super::{ArtifactError, Bundle, FilePin, cache_dir, download, file, is_at_hand, vouched};
 use crate::progress::Progress;
 
 /// How long a server may take to accept a connection.
@@ -50,12 +50,24 @@ impl Store {
     /// The archive of an image on this machine; none if only its registry has it.
     pub async fn archive(&self, reference: &str) -> Result<Option<PathBuf>, ArtifactError> {
         let was = self.was().await?;
-        Ok(if reference == was.reference { Some(was.path.clone()) } else { self.bundled(reference) })
+        if reference != was.reference {
+            return Ok(self.bundled(reference));
+        }
+        if !self.is_whole(&was.path).await? {
+            let binary = std::env::current_exe().map_err(ArtifactError::OwnProgram)?;
+            blocking(move || oci::pack_anew(&binary)).await?;
+        }
+        Ok(Some(was.path.clone()))
     }
 
     /// The archive of an image in the bundle.
     pub fn bundled(&self, reference: &str) -> Option<PathBuf> {
         self.bundle.as_ref()?.image(reference).ok()
+    }
+
+    /// Archives of the bundle that cannot be read: the images in them are not known.
+    pub fn unreadable(&self) -> Vec<ArtifactError> {
+        self.bundle.as_ref().and_then(|bundle| bundle.images().ok()).map(|contents| contents.unreadable).unwrap_or_default()
     }
 
     /// A pinned file's bytes, verified.
@@ -77,12 +89,26 @@ impl Store {
 
     /// A program's file on this machine; what it is published in is downloaded if need be.
     pub async fn program(&self, name: &'static str, kubernetes: &str, progress: &Progress) -> Result<PathBuf, ArtifactError> {
-        if let Some(path) = self.program_at_hand(name, kubernetes) {
+        if let Some(path) = self.bundle.as_ref().and_then(|bundle| bundle.program(name)) {
             return Ok(path);
         }
-        let published = release(name, kubernetes);
+        let (published, cache) = (release(name, kubernetes), cache_dir()?);
+        if let Some(path) = published.cached(name, &cache)
+            && self.is_whole(&path).await?
+        {
+            return Ok(path);
+        }
         self.fetch(&published, progress).await?;
-        self.program_at_hand(name, kubernetes).ok_or(ArtifactError::NoProgram { program: name, url: published.url })
+        published.cached(name, &cache).ok_or(ArtifactError::NoProgram { program: name, url: published.url })
+    }
+
+    /// True when a file of the cache is what was put there. A damaged one is nobody's mistake: it is made or fetched again.
+    async fn is_whole(&self, path: &Path) -> Result<bool, ArtifactError> {
+        let whole = vouched(path) == Some(self.digest(path).await?);
+        if !whole {
+            self.digests.lock().await.remove(path);
+        }
+        Ok(whole)
     }
 
     /// Downloads a release once.
