@@ -94,7 +94,8 @@ fn bare_hosts() -> (World, Vec<Vec<String>>) {
     (world, stock())
 }
 
-/// A bundle without programs, and a server that publishes them as their projects do; the folder and the server's address.
+/// A bundle without Kubernetes' own programs and without runc, and a server that publishes these as their projects do; the folder and
+/// the server's address.
 fn published(world: &World) -> (PathBuf, String, Child) {
     let bundle = PathBuf::from(std::env::var("HEARTH_BUNDLE").expect("a bundle has what is published here"));
     let (without, site) = (world.folder.path().join("bundle"), world.folder.path().join("site"));
@@ -102,21 +103,16 @@ fn published(world: &World) -> (PathBuf, String, Child) {
     for part in ["images", "manifests"] {
         std::os::unix::fs::symlink(bundle.join(part), without.join(part)).unwrap();
     }
-    let sum = "for f in *; do sha256sum $f > $f.sha256; done";
     sh(&format!(
-        "set -e; bin={}; site={}; github=$site/github.com; k8s=$site/dl.k8s.io/release/v1.36.4/bin/linux/amd64
-         d=$github/containerd/containerd/releases/download/v2.3.4; mkdir -p $d $k8s
-         tar -czf $d/containerd-2.3.4-linux-amd64.tar.gz --transform 's,^,bin/,' -C $bin containerd containerd-shim-runc-v2 ctr
-         (cd $d; for f in *; do sha256sum $f > $f.sha256sum; done)
-         d=$github/opencontainers/runc/releases/download/v1.4.3; mkdir -p $d; cp $bin/runc $d/runc.amd64
-         (cd $d; echo 0000 runc.386 > runc.sha256sum; sha256sum runc.amd64 >> runc.sha256sum)
-         d=$github/containernetworking/plugins/releases/download/v1.9.1; mkdir -p $d
-         tar -czf $d/cni-plugins-linux-amd64-v1.9.1.tgz -C $bin ./ptp ./host-local ./portmap ./loopback; (cd $d; {sum})
-         d=$github/kubernetes-sigs/cri-tools/releases/download/v1.36.0; mkdir -p $d
-         tar -czf $d/crictl-v1.36.0-linux-amd64.tar.gz -C $bin crictl; (cd $d; {sum})
+        "set -e; bin={}; without={}; site={}; k8s=$site/dl.k8s.io/release/v1.36.4/bin/linux/amd64
+         mkdir -p $without/bin $k8s
+         for f in containerd containerd-shim-runc-v2 ctr ptp host-local portmap loopback crictl; do ln -s $bin/$f $without/bin/$f; done
+         d=$site/github.com/opencontainers/runc/releases/download/v1.4.3; mkdir -p $d; cp $bin/runc $d/runc.amd64; echo >>$d/runc.amd64
+         (cd $d; sha256sum runc.amd64 > runc.sha256sum)
          cp $bin/kubeadm $bin/kubelet $bin/kubectl $k8s
          (cd $k8s; for f in *; do sha256sum $f | cut -d' ' -f1 | tr -d '\\n' > $f.sha256; done)",
         bundle.join("bin").display(),
+        without.display(),
         site.display()
     ));
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
@@ -155,16 +151,30 @@ fn programs_are_downloaded_and_a_user_with_sudo_is_enough() {
     assert!(!said.contains("wrong") && said.contains("n1") && said.contains("n2"), "{said}");
     unchanged(&stock(), &with_users);
 
-    // a release that is not what its checksum says never reaches a host
-    let runc = world.folder.path().join("site/github.com/opencontainers/runc/releases/download/v1.4.3/runc.sha256sum");
-    let right = std::fs::read_to_string(&runc).unwrap();
-    std::fs::write(&runc, format!("{}  runc.amd64\n", "0".repeat(64))).unwrap();
+    // a release that is not the pinned one never reaches a host, though its server vouches for it
     let (code, said) = run(&up, password);
     assert_eq!(code, Some(40), "{said}");
-    assert!(said.contains("runc.amd64 has sha256"), "{said}");
+    let pinned = "expected f6ae8efc0fa40079e1475e97cbe9d1bd3f106a28d6af78a11d9f1bd565515e60";
+    assert!(said.contains("runc.amd64 has sha256") && said.contains(pinned), "{said}");
     assert_eq!(on(1, "ls /usr/local/sbin"), "");
+    std::os::unix::fs::symlink(PathBuf::from(std::env::var("HEARTH_BUNDLE").unwrap()).join("bin/runc"), bundle.join("bin/runc"))
+        .unwrap();
+    // nor does one of Kubernetes' own that is not what its published checksum says
+    let kubelet = world.folder.path().join("site/dl.k8s.io/release/v1.36.4/bin/linux/amd64/kubelet.sha256");
+    let right = std::fs::read_to_string(&kubelet).unwrap();
+    std::fs::write(&kubelet, "0".repeat(64)).unwrap();
+    let (code, said) = run(&up, password);
+    assert_eq!(code, Some(40), "{said}");
+    assert!(said.contains("kubelet has sha256"), "{said}");
+    std::fs::write(&kubelet, right).unwrap();
 
-    std::fs::write(&runc, right).unwrap();
+    // what the cache has is not taken on trust
+    let url = "https://dl.k8s.io/release/v1.36.4/bin/linux/amd64/kubelet";
+    let place = sh(&format!("printf %s {url} | sha256sum | cut -c1-16"));
+    let damaged = world.folder.path().join("cache/hearth/programs").join(place).join("kubelet");
+    std::fs::create_dir_all(damaged.parent().unwrap()).unwrap();
+    std::fs::write(&damaged, "cut").unwrap();
+    std::fs::write(damaged.with_extension("sha256"), "0".repeat(64)).unwrap();
     let (code, said) = run(&up, password);
     assert_eq!(code, Some(0), "{said}");
     assert!(!said.contains(password), "{said}");
@@ -234,6 +244,19 @@ fn bare_hosts_become_a_cluster_survive_a_reboot_and_are_bare_again() {
     assert_eq!(get(&format!("http://{vip}/api/whoami")).0, 200);
     let again = world.hearth(&["up", "-f", &all, "--yes", "-o", "json"]).expect(0).json();
     assert_eq!(again["changed"], false, "{again}");
+
+    // routes, rules and a card that others took down come back without Hearth; a way of somebody else's stays
+    on(
+        2,
+        "ip route add 10.244.99.0/24 via 172.30.0.1; ip route del $(ip route | awk '/^10.244.*via 172.30.0.13/ {print $1}')
+         iptables -t nat -F; ip link set eth0 down; systemctl restart --no-block hearth-routes; ip link set eth0 up
+         ip route add default via 172.30.0.1; ip route add 10.244.99.0/24 via 172.30.0.1",
+    );
+    eventually("the pod network mends itself", Duration::from_secs(90), || {
+        on(2, "/usr/local/lib/hearth/routes.sh verify && systemctl is-active hearth-routes") == "active"
+    });
+    assert!(on(2, "ip route; ip route del 10.244.99.0/24").contains("10.244.99.0/24 via 172.30.0.1"), "not ours");
+    world.hearth(&["status", "--name", "e2e-hosts"]).expect(0);
 
     // a worker less, which is a plain host again, and the same one more
     let kubectl = |args: &str| on(1, &format!("KUBECONFIG=/etc/kubernetes/admin.conf /usr/local/bin/kubectl {args}"));
@@ -311,6 +334,65 @@ fn killed_at_every_step_it_goes_on() {
         unchanged(&stock(), &before);
     }
     world.nothing_is_left();
+}
+
+/// A worker that is taken out of the profile is not forgotten before it is released, however the run ends; one that is dead holds up
+/// nobody. A run whose hosts somebody else took stops.
+#[test]
+fn a_worker_leaves_though_its_run_is_killed_and_though_it_is_dead() {
+    let (world, before) = bare_hosts();
+    let (all, two) = (profile(&world, "plain", 3), profile(&world, "plain", 2));
+    let kubectl = |args: &str| on(1, &format!("KUBECONFIG=/etc/kubernetes/admin.conf /usr/local/bin/kubectl {args}"));
+
+    // this machine sleeps for longer than a lease is renewed after, and another run takes a host meanwhile
+    let run = world.command(&["up", "-f", &all, "--yes"]).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    eventually("copying has begun", Duration::from_secs(30), || on(2, "ls -A /usr/local/bin").contains("hearth-part"));
+    sh(&format!("kill -STOP {}", run.id()));
+    on(2, "echo \"$(($(date +%s) + 300)) ann@desk:/state process 7, cluster x\" >/run/hearth/lease");
+    sleep(Duration::from_secs(31));
+    sh(&format!("kill -CONT {}", run.id()));
+    let ended = run.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&ended.stderr);
+    assert_eq!(ended.status.code(), Some(20), "{said}");
+    assert!(said.contains("the lease of host n2 is lost: process 7, cluster x of ann@desk:/state has it now"), "{said}");
+    assert!(on(2, "cat /run/hearth/lease").contains("ann@desk"), "it is theirs");
+    on(2, "rm -r /run/hearth");
+    world.hearth(&["up", "-f", &all, "--yes"]).expect(0);
+
+    // killed amid the drain
+    let journal = world.folder.path().join("hearth/e2e-hosts/journal.jsonl");
+    let mut run = world.start(&["up", "-f", &two, "--yes"]);
+    eventually("n3 is about to leave", Duration::from_secs(60), || {
+        std::fs::read_to_string(&journal).is_ok_and(|text| text.contains("leave/n3"))
+    });
+    run.kill().unwrap();
+    run.wait().unwrap();
+    assert_eq!(on(3, "cat /var/lib/hearth/cluster"), "e2e-hosts", "it was not released yet");
+    world.hearth(&["up", "-f", &two, "--yes"]).expect(0);
+    assert!(kubectl("get node n3").contains("NotFound"), "{}", kubectl("get nodes"));
+    unchanged(&stock()[2..], &before[2..]);
+
+    // dead, and taken out of the profile
+    world.hearth(&["up", "-f", &all, "--yes"]).expect(0);
+    sh(&format!("docker stop -t 1 {}", containers()[2]));
+    let left = world.hearth(&["up", "-f", &two, "--yes"]).expect(0);
+    let by_hand = format!("ssh root@{} sh /var/lib/hearth/release", "172.30.0.13");
+    assert!(left.err.contains("n3 does not answer and was left out") && left.err.contains(&by_hand), "{}", left.err);
+    assert!(kubectl("get node n3").contains("NotFound"), "{}", kubectl("get nodes"));
+    world.hearth(&["up", "-f", &two, "--yes", "--forget", "n2"]).expect(2);
+
+    // and the cluster is taken away from around it
+    let refused = world.hearth(&["down", "-f", &two, "--yes"]).expect(50);
+    assert!(refused.err.contains("n3") && refused.err.contains("hearth down --forget n3"), "{}", refused.err);
+    world.hearth(&["down", "-f", &two, "--yes", "--forget", "n9"]).expect(2);
+    let forgotten = world.hearth(&["down", "-f", &two, "--yes", "--forget", "n3"]).expect(90);
+    assert!(forgotten.err.contains(&by_hand), "{}", forgotten.err);
+    world.nothing_is_left();
+    sh(&format!("docker start {}", containers()[2]));
+    eventually("n3 is back", Duration::from_secs(60), || on(3, "systemctl is-active kubelet") == "active");
+    on(3, "sh /var/lib/hearth/release");
+    let same = |all: &[Vec<String>]| all.iter().flatten().filter(|line| !line.starts_with("mount")).cloned().collect::<Vec<_>>();
+    assert_eq!(same(&stock()), same(&before));
 }
 
 /// What breaks on the way is told with host and command, and the next run goes on.

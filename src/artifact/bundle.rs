@@ -210,7 +210,7 @@ mod tests {
             write(&path)?;
             let named = format!("{} is not an image archive", path.display());
             let contents = bundle.images()?;
-            assert_eq!(contents.unreadable.iter().map(ToString::to_string).collect::<Vec<_>>(), [named.clone()]);
+            assert_eq!(contents.unreadable.iter().map(ToString::to_string).collect::<Vec<_>>(), std::slice::from_ref(&named));
             assert_eq!(bundle.image("nginx:1.26")?, whole);
             // it may be in the one that cannot be read
             assert_eq!(bundle.image("nginx:1.27").map_err(|error| error.to_string()), Err(named));

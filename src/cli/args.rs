@@ -219,6 +219,9 @@ pub struct UpArgs {
     /// Steps at once
     #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=256))]
     pub parallel: u16,
+    /// A host that is gone for good, and that the profile no longer names: it is looked for no more (may be repeated)
+    #[arg(long, value_name = "HOST")]
+    pub forget: Vec<String>,
     /// If another run holds the cluster, wait for it this long instead of refusing
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub wait: Option<Duration>,
@@ -407,6 +410,9 @@ pub struct DownArgs {
     /// Also remove the cluster's entries from this kubeconfig (the one kubectl uses is always looked at)
     #[arg(long, value_name = "FILE")]
     pub kubeconfig: Option<PathBuf>,
+    /// A host that does not answer and is not waited for: the cluster is gone without it (may be repeated)
+    #[arg(long, value_name = "HOST")]
+    pub forget: Vec<String>,
     /// If another run holds the cluster, wait for it this long instead of refusing
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub wait: Option<Duration>,

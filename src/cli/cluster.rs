@@ -15,7 +15,7 @@ use crate::artifact::{Bundle, Store};
 use crate::error::Result;
 use crate::journal::Journal;
 use crate::journal::steps::StepEntry;
-use crate::profile::{self, Profile, Source};
+use crate::profile::{self, Kept, Profile, Source};
 use crate::provider::AnyProvider;
 use crate::state::State;
 use crate::steps::Session;
@@ -180,8 +180,16 @@ fn unknown(state: &State) -> Result<Profile> {
 /// Everything a run on this profile shares.
 pub fn session(profile: Profile, bundle: Option<&BundleArgs>, merge_into: Option<PathBuf>) -> Result<Arc<Session>> {
     let state = State::of(&profile.name)?;
-    let former = Profile::kept(&state.profile())?;
-    let provider = AnyProvider::of(&profile, former.as_ref(), state.known_hosts())?;
+    let kept = Kept::read(&state.profile())?;
+    // nodes of the other kind would be taken for absent
+    if let Some(kept) = &kept
+        && kept.profile.provider.name() != profile.provider.name()
+    {
+        let (has, wants) = (kept.profile.provider.name(), profile.provider.name());
+        return Err(UsageError::OtherProvider { name: profile.name, has, wants }.into());
+    }
+    let former = kept.map(|kept| kept.hosts()).unwrap_or_default();
+    let provider = AnyProvider::of(&profile, &former, state.known_hosts())?;
     // an empty HEARTH_BUNDLE means none
     let named = bundle.and_then(|args| args.bundle.as_ref()).filter(|path| !path.as_os_str().is_empty());
     let bundle = named.map(Bundle::open).transpose()?;

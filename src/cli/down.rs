@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::args::DownArgs;
 use super::cluster::{self, Target, Why};
+use super::members::MembersError;
 use super::outlook::Outlook;
 use super::run::{self, Opening};
 use super::{Context, UsageError};
@@ -12,7 +13,7 @@ use crate::error::{Explain, Family, Result};
 use crate::event::Direction;
 use crate::graph::{Kind, Plan};
 use crate::plan::build;
-use crate::profile::NodeSpec;
+use crate::profile::{Host, NodeSpec};
 use crate::provider::{Holdings, Provider};
 use crate::state::RunId;
 use crate::steps::kubeconfig as step;
@@ -41,12 +42,13 @@ pub async fn run(context: &Context, args: DownArgs) -> Result<u8> {
     let name = profile.name.clone();
     let session = cluster::session(profile, None, args.kubeconfig.clone())?;
     let found = Found::look(&session).await?;
+    found.refuse_unknown(&session, &args.forget)?;
     if args.dry_run {
         let sentences: Vec<String> = found.plan.steps().iter().rev().map(|step| step.kind.undo_sentence()).collect();
         context.result(&json!({"name": name, "why": why.to_string(), "steps": sentences}), || sentences.join("\n"))?;
         return Ok(0);
     }
-    if found.nodes.is_empty() && !session.state.exists() {
+    if found.nodes.is_empty() && found.away.is_empty() && !session.state.exists() {
         context.result(&json!({"name": name, "removed": []}), || format!("There is no cluster `{name}`: nothing to remove"))?;
         return Ok(0);
     }
@@ -62,10 +64,10 @@ pub async fn run(context: &Context, args: DownArgs) -> Result<u8> {
         }
     }
     let opening = Opening { id: RunId::new(), verb: "down", wait: args.wait, last_words: "run `hearth down` again to go on" };
-    let (left, lock) = run::open(context, &session, opening, async |running| {
+    let ((left, away), lock) = run::open(context, &session, opening, async |running| {
         // another run may have made nodes while this one waited
         let now = Found::look(&session).await?;
-        if !args.yes && now.nodes != found.nodes {
+        if !args.yes && (&now.nodes, &now.away) != (&found.nodes, &found.away) {
             return Err(UsageError::Changed { name: name.clone() }.into());
         }
         running.execute(&session, &now.plan, Direction::Undo, 16, args.timeout).await.into_result()?;
@@ -74,13 +76,21 @@ pub async fn run(context: &Context, args: DownArgs) -> Result<u8> {
         }
         let mut left = running.unless_stopped(session.provider.leftovers(&now.holdings)).await??;
         left.extend(step::leftovers(&session)?);
-        Ok(left)
+        Ok((left, now.away))
     })
     .await?;
     if !left.is_empty() {
         return Err(LeftoverError { left }.into());
     }
+    let (forgotten, away): (Vec<Host>, Vec<Host>) = away.into_iter().partition(|host| args.forget.contains(&host.name));
+    if !away.is_empty() {
+        let hosts = away.into_iter().map(|host| host.name).collect();
+        return Err(MembersError::Away { cluster: name, hosts }.into());
+    }
     session.state.remove(lock)?;
+    if !forgotten.is_empty() {
+        return Err(MembersError::forgotten(&session.profile, &forgotten).into());
+    }
     gone(context, &session, &removed).await?;
     Ok(0)
 }
@@ -102,6 +112,8 @@ async fn gone(context: &Context, session: &Session, removed: &[String]) -> Resul
 /// What there is of a cluster.
 struct Found {
     nodes: Vec<NodeSpec>,
+    /// Hosts that do not answer: nothing can be done for them now.
+    away: Vec<Host>,
     /// What it holds besides its nodes.
     holdings: Holdings,
     plan: Plan<StepKind>,
@@ -110,14 +122,32 @@ struct Found {
 impl Found {
     async fn look(session: &Session) -> Result<Found> {
         let existing = session.provider.existing().await?;
-        let nodes: Vec<_> = existing.into_iter().map(|node| NodeSpec { name: node.name, role: node.role }).collect();
+        let known = session.provider.machines().map(|machines| machines.all().to_vec()).unwrap_or_default();
+        let is_away = |host: &Host| existing.iter().any(|node| node.away && node.name == host.name);
+        let away = known.into_iter().filter(is_away).collect();
+        let there = existing.iter().filter(|node| !node.away);
+        let nodes: Vec<_> = there.map(|node| NodeSpec { name: node.name.clone(), role: node.role }).collect();
         let plan = build::down(&session.profile, &nodes)?;
-        Ok(Found { nodes, holdings: session.provider.holdings().await?, plan })
+        Ok(Found { nodes, away, holdings: session.provider.holdings().await?, plan })
+    }
+
+    /// Refuses to forget what does not belong to the cluster. A host that answers is cleaned like all others.
+    fn refuse_unknown(&self, session: &Session, forgotten: &[String]) -> Result<()> {
+        let known = |host: &String| {
+            self.nodes.iter().any(|node| node.name == *host)
+                || self.away.iter().any(|away| away.name == *host)
+                || session.profile.nodes().contains(host)
+        };
+        match forgotten.iter().find(|host| !known(host)) {
+            Some(host) => Err(UsageError::NotToForget { name: session.profile.name.clone(), host: host.clone(), why: "" }.into()),
+            None => Ok(()),
+        }
     }
 
     /// Its nodes, with what becomes of them.
     fn names(&self) -> Vec<String> {
         let with = if self.holdings.volumes.is_empty() { ": it is a plain host again" } else { " and its volume" };
-        self.nodes.iter().map(|node| format!("node {}{with}", node.name)).collect()
+        let nodes = self.nodes.iter().map(|node| format!("node {}{with}", node.name));
+        nodes.chain(self.away.iter().map(|host| format!("node {}, which does not answer: not now", host.name))).collect()
     }
 }

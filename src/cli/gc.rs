@@ -49,7 +49,7 @@ async fn used() -> Result<BTreeSet<String>> {
         let state = State::of(&name)?;
         let Some(profile) = Profile::kept(&state.profile())? else { continue };
         let Some(base) = profile.provider.node_image() else { continue };
-        let provider = AnyProvider::of(&profile, None, state.known_hosts())?;
+        let provider = AnyProvider::of(&profile, &[], state.known_hosts())?;
         let cluster = provider.docker()?;
         let images = catalogue::pulled(&profile);
         // an image that is gone has nothing derived from it

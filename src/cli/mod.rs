@@ -14,6 +14,7 @@ mod gc;
 mod init;
 mod kubeconfig;
 mod logs;
+mod members;
 mod outlook;
 mod plan;
 mod recover;

@@ -13,6 +13,7 @@ use crate::graph::Plan;
 use crate::journal::Journal;
 use crate::journal::steps::{Phase, StepEntry, cut_off};
 use crate::provider::Leases;
+use crate::provider::machine::MachineError;
 use crate::state::{Lock, RunId, StateError};
 use crate::steps::{Session, StepKind, Steps};
 use crate::ui::{Display, JsonLines, Verbosity, logging, milestones, timing_table};
@@ -157,7 +158,20 @@ fn stopped(cancel: &Cancel) -> crate::error::BoxError {
 
 async fn with_leases<T>(session: &Session, run: &Run, work: impl AsyncFnOnce(&Run) -> Result<T>) -> Result<T> {
     let leases: Leases = session.take_leases().await?;
+    let (lost, cancel) = (leases.watch(), run.cancel.clone());
+    let watch = tokio::spawn(async move {
+        let lost = lost.await;
+        cancel.cancel(Reason::Taken);
+        lost
+    });
     let done = if run.cancel.is_cancelled() { Err(stopped(&run.cancel)) } else { work(run).await };
+    let done = match (done, run.cancel.reason()) {
+        (Err(stopped), Some(Reason::Taken)) => Err(watch.await.map_or(stopped, |lost| MachineError::from(lost).into())),
+        (done, _) => {
+            watch.abort();
+            done
+        }
+    };
     leases.release().await;
     done
 }

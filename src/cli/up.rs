@@ -9,13 +9,13 @@ use super::args::{PlanArgs, UpArgs};
 use super::cluster::{self, Target};
 use super::outlook::{self, Outlook};
 use super::run::{self, Opening, Run};
-use super::{Context, UsageError, plan, recover};
+use super::{Context, UsageError, members, plan, recover};
 use crate::cluster::kubeconfig;
 use crate::components::removal::Holding;
 use crate::components::render;
 use crate::doctor::{self, Severity};
 use crate::engine::Outcome;
-use crate::error::Result;
+use crate::error::{Result, chain};
 use crate::event::Direction;
 use crate::graph::Plan;
 use crate::plan::build;
@@ -37,6 +37,10 @@ pub async fn run(context: &Context, args: UpArgs) -> Result<u8> {
     let session = cluster::session(profile, Some(&args.bundle), merge_into)?;
     render::trial(&session.profile)?;
     recover::wake(context, &session).await?;
+    members::refuse_to_forget_the_living(&session, &args.forget).await?;
+    for archive in session.store.unreadable() {
+        context.say(format!("{}: what is in it is looked for elsewhere", chain(&archive)));
+    }
     let missing = session.nowhere().await.unwrap_or_default();
     let findings = doctor::preflight(&session.profile, &session.provider, &missing, session.merge_into.as_deref()).await?;
     for finding in findings.iter() {
@@ -60,17 +64,21 @@ pub async fn run(context: &Context, args: UpArgs) -> Result<u8> {
     }
     let last_words = "run `hearth up` to go on, or `hearth down` to clean up";
     let opening = Opening { id: RunId::new(), verb: "up", wait: args.wait, last_words };
-    let ((applied, vip), _lock) = run::open(context, &session, opening, async |running| {
+    let (((applied, vip), away), _lock) = run::open(context, &session, opening, async |running| {
         if session.leaving(args.delete_data).await? != leaving {
             return Err(UsageError::Changed { name: session.profile.name.clone() }.into());
         }
         recover::heal_early(context, &session, running).await?;
-        session.profile.keep(&session.state.profile())?;
+        members::keep(&session, &[]).await?;
         let applied = apply(&session, running, &plan, args.parallel.into(), args.timeout).await?;
+        let away = if leaving.is_empty() { Vec::new() } else { members::keep(&session, &args.forget).await? };
         recover::heal(&session, running).await?;
-        Ok(applied)
+        Ok((applied, away))
     })
     .await?;
+    if let Some(words) = members::unreleased(&session.profile, &away) {
+        context.say(words);
+    }
     let kept = if args.delete_data { Vec::new() } else { session.removal().await.holds };
     arrived(context, &session, Arrival { steps: plan.steps().len(), applied, vip, kept })?;
     Ok(0)

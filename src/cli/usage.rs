@@ -15,6 +15,10 @@ pub enum UsageError {
     SetWithoutFile { set: String, name: String },
     #[error("it is not known what cluster `{name}` is made of: its profile is gone from {state}", state = .state.display())]
     ProfileLost { name: String, state: PathBuf },
+    #[error("cluster `{name}` has nodes of provider {has}, and the profile is of provider {wants}")]
+    OtherProvider { name: String, has: &'static str, wants: &'static str },
+    #[error("cluster `{name}` has no host `{host}` to forget{why}")]
+    NotToForget { name: String, host: String, why: &'static str },
     #[error("nothing names the cluster, and `{name}` is only a guess")]
     Guess { name: String },
     #[error("another run changed cluster `{name}` while this one waited")]
@@ -46,6 +50,7 @@ impl Explain for UsageError {
             | UsageError::Exists { .. }
             | UsageError::Write { .. }
             | UsageError::ProfileLost { .. }
+            | UsageError::OtherProvider { .. }
             | UsageError::Changed { .. } => Family::Preflight,
             UsageError::Signals(_) | UsageError::NotData(_) => Family::Internal,
             _ => Family::Usage,
@@ -58,6 +63,10 @@ impl Explain for UsageError {
             UsageError::Several { .. } => "pass --name NAME or -f FILE".into(),
             UsageError::SetWithoutFile { .. } => "name the profile with -f FILE".into(),
             UsageError::ProfileLost { .. } => "name the profile with -f FILE".into(),
+            UsageError::OtherProvider { name, .. } => {
+                format!("`hearth down --name {name}` takes the cluster away; give the new one another name to have both")
+            }
+            UsageError::NotToForget { .. } => "name a host by its name in the profile".into(),
             UsageError::Guess { name } => format!("pass --name {name}, or -f FILE"),
             UsageError::Changed { .. } => "run the command again to see what there is now".into(),
             UsageError::NoCluster { .. } => "`hearth up -f FILE` makes one".into(),

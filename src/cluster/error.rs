@@ -63,6 +63,12 @@ pub enum ClusterError {
         /// Each pod with its node and the reason, a line each.
         pods: String,
     },
+    /// A machine that does not answer is not dead.
+    #[error("{node} does not answer, but its kubelet reports to the API server: it lives, and its pods run")]
+    NotDead {
+        /// The node.
+        node: String,
+    },
     /// Something did not become ready.
     #[error("{what} did not become ready within {limit:.0?}: {state}")]
     NotReady {
@@ -95,6 +101,7 @@ impl Explain for ClusterError {
             ClusterError::Node(error) => error.family(),
             ClusterError::NotReady { .. } | ClusterError::KubeletFails { .. } => Family::NotReady,
             ClusterError::Kubeconfig { .. } | ClusterError::PodsLost { .. } => Family::Preflight,
+            ClusterError::NotDead { .. } => Family::Ssh,
             _ => Family::Kubeadm,
         }
     }
@@ -107,6 +114,7 @@ impl Explain for ClusterError {
             ClusterError::PodsLost { .. } => {
                 Some("save what is in them and delete the pods, or pass --delete-data to lose them".into())
             }
+            ClusterError::NotDead { node } => Some(format!("make {node} answer, or switch it off, and run `hearth up` again")),
             ClusterError::AuthorityIncomplete { .. } => {
                 Some("put the files back: without them nothing can be signed; `hearth down` removes the cluster instead".into())
             }

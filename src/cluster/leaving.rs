@@ -29,7 +29,7 @@ pub async fn drain(client: &Client, node: &str, deadline: Instant, progress: &Pr
         Err(kube::Error::Api(status)) if status.code == 404 => return Ok(()),
         result => result.map_err(ClusterError::api(format!("cordon node {node}")))?,
     };
-    let dead = is_silent(&cordoned);
+    let mut dead = is_silent(&cordoned);
     loop {
         let pods = pods_of(client, node).await?;
         if pods.is_empty() {
@@ -43,13 +43,45 @@ pub async fn drain(client: &Client, node: &str, deadline: Instant, progress: &Pr
         progress.say(format!("{} pods to move", pods.len()));
         try_join_all(pods.iter().map(|pod| evict(client, pod, dead))).await?;
         sleep(LOOK).await;
+        dead = dead || standing(client, node).await? == Standing::Silent;
     }
 }
 
-/// True when the cluster has a Node object of that name.
-pub async fn is_registered(client: &Client, node: &str) -> Result<bool, ClusterError> {
-    let found = Api::<NodeObject>::all(client.clone()).get_metadata_opt(node).await;
-    Ok(found.map_err(ClusterError::api(format!("read node {node}")))?.is_some())
+/// What the cluster knows of a node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// Nothing: it is no part of it.
+    Absent,
+    /// Its kubelet has not reported for a while: nothing that runs there, if it does, will ever report its end.
+    Silent,
+    /// Its kubelet reports.
+    Reports,
+}
+
+/// What the cluster knows of a node.
+pub async fn standing(client: &Client, node: &str) -> Result<Standing, ClusterError> {
+    let found = Api::<NodeObject>::all(client.clone()).get_opt(node).await;
+    Ok(match found.map_err(ClusterError::api(format!("look at node {node}")))? {
+        None => Standing::Absent,
+        Some(node) if is_silent(&node) => Standing::Silent,
+        Some(_) => Standing::Reports,
+    })
+}
+
+/// Waits until nobody has heard of a node for a while. A machine that does not answer may still run pods: only a kubelet that is
+/// silent too makes it dead. Kubernetes takes 50 s to say so.
+///
+/// # Errors
+/// [`ClusterError::NotDead`] when the kubelet still reports at `deadline`.
+pub async fn wait_for_silence(client: &Client, node: &str, deadline: Instant, progress: &Progress) -> Result<(), ClusterError> {
+    while standing(client, node).await? == Standing::Reports {
+        if Instant::now() > deadline {
+            return Err(ClusterError::NotDead { node: node.to_owned() });
+        }
+        progress.say(format!("{node} does not answer; waiting whether its kubelet still reports"));
+        sleep(LOOK).await;
+    }
+    Ok(())
 }
 
 /// Removes the Node object; fine when it is gone already.

@@ -10,6 +10,7 @@ use rustix::fs::{Access, Mode, OFlags, access, open, statvfs};
 use rustix::io::Errno;
 
 use super::OnEngine;
+use crate::profile::Profile;
 use crate::provider::docker::{self, Container, DockerError, EngineInfo, NodeNetwork, Owned, Unreachable, engine_address};
 use crate::state::State;
 
@@ -73,6 +74,8 @@ pub struct Host {
     pub unwritable: Vec<Unwritable>,
     /// Clusters with a state directory.
     pub states: Vec<String>,
+    /// Of these, the ones whose nodes are machines, or may be: what is kept about them cannot be read.
+    pub elsewhere: Vec<String>,
     /// Seconds since 1970.
     pub now: i64,
 }
@@ -158,6 +161,7 @@ impl Host {
             || ["modules.builtin", "modules.dep"]
                 .iter()
                 .any(|list| text(&format!("/lib/modules/{kernel}/{list}")).contains("/overlay.ko"));
+        let states = State::names().unwrap_or_default();
         let taken =
             |port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_err_and(|error| error.kind() == io::ErrorKind::AddrInUse);
         Host {
@@ -172,9 +176,20 @@ impl Host {
             routes: routes(&text("/proc/net/route")),
             api_port_taken: api_port.is_some_and(taken),
             unwritable: unwritable(cluster, kubeconfig),
-            states: State::names().unwrap_or_default(),
+            elsewhere: states.iter().filter(|name| is_elsewhere(name)).cloned().collect(),
+            states,
             now: jiff::Timestamp::now().as_second(),
         }
+    }
+}
+
+/// True unless it is known that the nodes of a cluster would be containers.
+fn is_elsewhere(cluster: &str) -> bool {
+    let kept = State::of(cluster).map(|state| Profile::kept(&state.profile()));
+    match kept {
+        Ok(Ok(Some(profile))) => profile.provider.node_image().is_none(),
+        Ok(Ok(None)) => false,
+        Ok(Err(_)) | Err(_) => true,
     }
 }
 

@@ -52,7 +52,9 @@ fn network(engine: &Engine) -> Option<Finding> {
 /// State directories of clusters that have no node.
 fn states(host: &Host, engine: &Engine, current: Option<&str>) -> Vec<Finding> {
     let nodes = |name: &str| engine.owned.iter().any(|owned| owned.node && owned.profile == name);
-    let orphaned = host.states.iter().filter(|name| !nodes(name) && current != Some(name.as_str()));
+    // whether machines still run a cluster is for its own verbs to tell: no container would
+    let of_containers = host.states.iter().filter(|name| !host.elsewhere.contains(name));
+    let orphaned = of_containers.filter(|name| !nodes(name) && current != Some(name.as_str()));
     let finding = |name: &String| {
         Finding::info("state-left", format!("Files are kept about cluster `{name}`, which has no nodes on this engine"))
             .evidence("no container carries its name")

@@ -255,8 +255,16 @@ pub fn all(facts: &[Facts], profile: &Profile, hosts: &SshHosts) -> Vec<Finding>
 }
 
 /// A host that could not be asked.
-pub fn unreached(host: &str, error: &BoxError) -> Finding {
+pub fn unreached(host: &str, role: Role, error: &BoxError) -> Finding {
     let fix = error.hint().unwrap_or_else(|| format!("try `ssh` to {host} by hand; `hearth doctor` looks again"));
+    let gone = match role {
+        Role::Worker => "if it is gone for good, take it out of the profile".to_owned(),
+        Role::ControlPlane => format!(
+            "without it there is no cluster: if it is gone for good, save what volumes on the workers hold, then \
+             `hearth down --forget {host}` and `hearth up` on another one"
+        ),
+    };
+    let fix = format!("{fix}; {gone}");
     Finding::error("host-not-reached", format!("Host `{host}` cannot be used"))
         .family(error.family())
         .evidence(chain(&**error))

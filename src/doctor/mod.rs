@@ -19,7 +19,7 @@ use std::path::Path;
 pub use finding::{Finding, Findings, PreflightError, Severity};
 
 use crate::error::Result;
-use crate::profile::{DockerNodes, Profile, Provider, SshHosts};
+use crate::profile::{DockerNodes, Profile, Provider, Role, SshHosts};
 use crate::provider::AnyProvider;
 use crate::provider::machine::Looks;
 use facts::Facts;
@@ -90,7 +90,8 @@ fn on_machines(
     missing: &[String],
     merge_into: Option<&Path>,
 ) -> Vec<Finding> {
-    let mut findings: Vec<Finding> = unreached.iter().map(|(host, error)| machines::unreached(host, error)).collect();
+    let role = |name: &str| hosts.hosts.iter().find(|host| host.name == name).map_or(Role::Worker, |host| host.role);
+    let mut findings: Vec<Finding> = unreached.iter().map(|(host, error)| machines::unreached(host, role(host), error)).collect();
     findings.extend(machines::all(facts, profile, hosts));
     let first = profile.nodes().first_control_plane().name.clone();
     let network = facts.iter().find(|facts| facts.node == first).and_then(|facts| facts.network());

@@ -16,6 +16,8 @@ pub enum Reason {
     Signal(&'static str),
     /// It took longer than it was allowed to.
     Overtime(Duration),
+    /// What it works on is not its own any more.
+    Taken,
 }
 
 /// A request to stop, with its reason; cheap to clone, and all clones are one.

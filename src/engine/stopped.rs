@@ -30,6 +30,7 @@ impl fmt::Display for Stopped {
         match self.reason {
             Reason::Signal("SIGINT") => f.write_str("interrupted before everything was done")?,
             Reason::Signal(name) => write!(f, "ended by {name} before everything was done")?,
+            Reason::Taken => f.write_str("stopped, as another run may work on the same hosts")?,
             Reason::Overtime(limit) => write!(f, "not done within {} (--timeout)", spelled(limit))?,
         }
         if let (Reason::Overtime(_), false) = (self.reason, self.unfinished.is_empty()) {
@@ -46,13 +47,14 @@ impl Explain for Stopped {
     fn family(&self) -> Family {
         match self.reason {
             Reason::Signal(_) => Family::Interrupted,
+            Reason::Taken => Family::Preflight,
             Reason::Overtime(_) => Family::NotReady,
         }
     }
 
     fn hint(&self) -> Option<String> {
         Some(hints(&self.failures).unwrap_or_else(|| match self.reason {
-            Reason::Signal(_) => "run the same command again to go on from here".to_owned(),
+            Reason::Signal(_) | Reason::Taken => "run the same command again to go on from here".to_owned(),
             Reason::Overtime(_) => "run the same command again to go on from here, or give it a longer --timeout".to_owned(),
         }))
     }

@@ -1,4 +1,4 @@
-//! The profile of a cluster's last `up`, for verbs that are later used without naming it, and for what it no longer asks for.
+//! The profile of a cluster's last `up`, for verbs that are later used without naming it, and the hosts that it no longer asks for.
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -7,47 +7,81 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::schema::{POD_SUBNET, SERVICE_SUBNET, VERSION, WORKERS};
-use super::{Cni, Components, DockerNodes, Kubernetes, Profile, ProfileError, Provider, SshHosts, values};
+use super::{Cni, Components, DockerNodes, Host, Kubernetes, Profile, ProfileError, Provider, SshHosts, values};
 use crate::error::{Explain, Family};
 use crate::file::{self, Readers};
 
 /// Version of the file. It is raised when a profile that was kept before can no longer be read.
 const FORMAT: u32 = 1;
 
-#[derive(Serialize)]
-struct Kept<'a> {
-    version: u32,
-    profile: &'a Profile,
+/// What a cluster is made of, as it is kept.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Kept {
+    /// The profile of its last `up`.
+    pub profile: Profile,
+    /// Hosts that the profile no longer names and that were not released yet: they still belong to the cluster.
+    pub leaving: Vec<Host>,
 }
 
-impl Profile {
-    /// The profile that [`Profile::keep`] wrote; none where no `up` has got that far.
+#[derive(Serialize)]
+struct Written<'a> {
+    version: u32,
+    profile: &'a Profile,
+    leaving: &'a [Host],
+}
+
+impl Kept {
+    /// What [`Profile::keep`] wrote; none where no `up` has got that far.
     ///
     /// # Errors
     /// A file that is there and cannot be read: then it is not known what the cluster is made of, and nothing may be
     /// taken for absent.
-    pub fn kept(path: &Path) -> Result<Option<Profile>, KeptError> {
+    pub fn read(path: &Path) -> Result<Option<Kept>, KeptError> {
         let bytes = match std::fs::read(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             bytes => bytes.map_err(|source| KeptError::Io { action: "read", path: path.to_owned(), source })?,
         };
         let content = |source| KeptError::Content { path: path.to_owned(), source };
         let value: Value = serde_json::from_slice(&bytes).map_err(content)?;
-        let profile = match value.get("version").and_then(Value::as_u64) {
-            Some(version) if version == u64::from(FORMAT) => value.get("profile").cloned().unwrap_or_default(),
+        let (profile, leaving) = match value.get("version").and_then(Value::as_u64) {
+            Some(version) if version == u64::from(FORMAT) => (
+                value.get("profile").cloned().unwrap_or_default(),
+                value.get("leaving").cloned().unwrap_or_else(|| Value::Array(Vec::new())),
+            ),
             Some(version) => return Err(KeptError::Version { path: path.to_owned(), version }),
             // before there were versions, the file was the profile
-            None => value,
+            None => (value, Value::Array(Vec::new())),
         };
-        serde_json::from_value(profile).map(Some).map_err(content)
+        let profile = serde_json::from_value(profile).map_err(content)?;
+        Ok(Some(Kept { profile, leaving: serde_json::from_value(leaving).map_err(content)? }))
     }
 
-    /// Keeps the profile in a file: all of it, or what was kept before.
+    /// Every host that belongs to the cluster, or may: none of containers.
+    pub fn hosts(&self) -> Vec<Host> {
+        let named = match &self.profile.provider {
+            Provider::Ssh(hosts) => hosts.hosts.as_slice(),
+            Provider::Docker(_) => &[],
+        };
+        named.iter().chain(&self.leaving).cloned().collect()
+    }
+}
+
+impl Profile {
+    /// The profile that [`Profile::keep`] wrote; none where no `up` has got that far.
+    ///
+    /// # Errors
+    /// Those of [`Kept::read`].
+    pub fn kept(path: &Path) -> Result<Option<Profile>, KeptError> {
+        Ok(Kept::read(path)?.map(|kept| kept.profile))
+    }
+
+    /// Keeps the profile in a file, with hosts that it does not name and that still belong to the cluster: all of it, or what was
+    /// kept before.
     ///
     /// # Errors
     /// It cannot be written.
-    pub fn keep(&self, path: &Path) -> Result<(), KeptError> {
-        let bytes = serde_json::to_vec_pretty(&Kept { version: FORMAT, profile: self });
+    pub fn keep(&self, path: &Path, leaving: &[Host]) -> Result<(), KeptError> {
+        let bytes = serde_json::to_vec_pretty(&Written { version: FORMAT, profile: self, leaving });
         let bytes = bytes.map_err(|source| KeptError::Content { path: path.to_owned(), source })?;
         file::replace(path, Readers::Owner, |file| file.write_all(&bytes)).map_err(|source| KeptError::Io {
             action: "write",
@@ -118,14 +152,9 @@ impl Explain for KeptError {
 }
 
 impl SshHosts {
-    /// These hosts, and those of `former` that they no longer name: they are to leave.
-    pub fn with_former(&self, former: Option<&Profile>) -> SshHosts {
-        let mut all = self.clone();
-        if let Some(Provider::Ssh(former)) = former.map(|profile| &profile.provider) {
-            let gone = former.hosts.iter().filter(|host| self.hosts.iter().all(|known| known.name != host.name));
-            all.hosts.extend(gone.cloned());
-        }
-        all
+    /// Of the hosts that belonged to the cluster, those that these no longer name: they are to leave.
+    pub fn leaving(&self, former: &[Host]) -> Vec<Host> {
+        former.iter().filter(|host| self.hosts.iter().all(|known| known.name != host.name)).cloned().collect()
     }
 }
 
@@ -148,7 +177,7 @@ mod tests {
         let path = folder.path().join("profile.json");
         assert_eq!(Profile::kept(&path).expect("absent is none"), None);
         let former = load(&[Source::File("profiles/homelab.yaml".into())], &[]).expect("valid");
-        former.keep(&path).expect("writable");
+        former.keep(&path, &[]).expect("writable");
         assert_eq!(Profile::kept(&path).expect("readable").as_ref(), Some(&former));
         let unversioned = serde_json::to_vec(&former).expect("plain data");
         std::fs::write(&path, unversioned).expect("writable");
@@ -160,7 +189,13 @@ mod tests {
 
         let Provider::Ssh(all) = &former.provider else { panic!("homelab is of hosts") };
         let fewer = SshHosts { hosts: all.hosts[..1].to_vec(), ..all.clone() };
-        assert_eq!(fewer.with_former(Some(&former)).hosts, all.hosts);
-        assert_eq!(fewer.with_former(None), fewer);
+        let gone = fewer.leaving(&all.hosts);
+        assert_eq!(gone, all.hosts[1..]);
+        assert_eq!(all.leaving(&all.hosts), []);
+        // a profile without them is kept before they are released: they still belong to the cluster
+        let fewer = Profile { provider: Provider::Ssh(fewer), ..former.clone() };
+        fewer.keep(&path, &gone).expect("writable");
+        let kept = Kept::read(&path).expect("readable").expect("kept");
+        assert_eq!((&kept.profile, kept.hosts()), (&fewer, all.hosts.clone()));
     }
 }

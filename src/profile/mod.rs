@@ -21,7 +21,7 @@ use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
 pub use components::{Components, Gateway, Istio, Metallb, Mysql, Pool, Telemetry, Vip, Was, Web, Workloads};
-pub use kept::KeptError;
+pub use kept::{Kept, KeptError};
 pub use nodes::{NodeSpec, Nodes};
 pub use provider::{DockerNodes, Host, HostKeys, Jump, Provider, SshHosts};
 

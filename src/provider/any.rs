@@ -15,7 +15,7 @@ use super::{
 use crate::artifact::Store;
 use crate::decision::{Choice, Decision};
 use crate::error::Result;
-use crate::profile::{self, AddressRange, NodeSpec, Profile, Role};
+use crate::profile::{self, AddressRange, Host, NodeSpec, Profile, Role};
 use crate::progress::Progress;
 
 /// A node of whichever provider.
@@ -36,7 +36,7 @@ pub enum AnyProvider {
     /// The local Docker engine.
     Docker(DockerProvider),
     /// Bare machines.
-    Ssh(Machines),
+    Ssh(Box<Machines>),
     /// Nodes in memory.
     #[cfg(test)]
     Fake(Fakes),
@@ -71,15 +71,15 @@ macro_rules! any {
 }
 
 impl AnyProvider {
-    /// The provider of a profile. `former` is the profile that the cluster had before: of its hosts, those that are no longer
-    /// named are to leave. `known_hosts` is where `hostKeys: tofu` keeps keys. Nobody is asked anything yet.
+    /// The provider of a profile. `former` are the hosts that belonged to the cluster: those that the profile no longer names are to
+    /// leave. `known_hosts` is where `hostKeys: tofu` keeps keys. Nobody is asked anything yet.
     ///
     /// # Errors
     /// The engine's address is none.
-    pub fn of(profile: &Profile, former: Option<&Profile>, known_hosts: PathBuf) -> Result<Self> {
+    pub fn of(profile: &Profile, former: &[Host], known_hosts: PathBuf) -> Result<Self> {
         Ok(match &profile.provider {
             profile::Provider::Docker(nodes) => AnyProvider::Docker(DockerProvider::new(&profile.name, nodes)?),
-            profile::Provider::Ssh(hosts) => AnyProvider::Ssh(Machines::new(profile, hosts, former, known_hosts)),
+            profile::Provider::Ssh(hosts) => AnyProvider::Ssh(Box::new(Machines::new(profile, hosts, former, known_hosts))),
         })
     }
 

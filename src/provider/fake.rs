@@ -247,6 +247,7 @@ impl Provider for Fakes {
             name: node.name.to_owned(),
             role: node.role,
             running: true,
+            away: false,
             status: "running".into(),
             problem: String::new(),
             address: Some(node.address()),

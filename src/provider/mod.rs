@@ -121,6 +121,8 @@ pub struct NodeView {
     pub role: Role,
     /// True when it can be asked to do something.
     pub running: bool,
+    /// True when it does not answer: whether it is the cluster's can then not be told.
+    pub away: bool,
     /// Its state in words.
     pub status: String,
     /// What is wrong with one that does not run, a fragment; else empty.

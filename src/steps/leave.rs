@@ -1,15 +1,20 @@
 //! Nodes that the profile no longer asks for.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 use super::{Act, Session, Stage, goes_with_its_nodes, needs, patience};
-use crate::cluster::leaving;
+use crate::cluster::leaving::{self, Standing};
 use crate::error::Result;
 use crate::graph::{Check, Class, StepLimits};
 use crate::profile::Role;
 use crate::progress::Progress;
-use crate::provider::Provider;
+use crate::provider::{NodeView, Provider};
+
+/// How long a machine that does not answer may take to fall silent in the eyes of the cluster, which waits for 50 s.
+const SILENT_WITHIN: Duration = Duration::from_secs(90);
 
 /// The pods of a node have moved, its Node object and the node itself are gone.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -37,27 +42,35 @@ impl Act for Leave {
         Some(&self.node)
     }
 
+    /// One that does not answer has left when the cluster does not know it any more; it is released when it is back.
     async fn check(&self, session: &Session) -> Result<Check> {
-        let existing = session.provider.existing().await?;
-        let registered = leaving::is_registered(session.client().await?, &self.node).await?;
-        let left = [
-            (registered, "its Node object is there"),
-            (existing.iter().any(|node| node.name == self.node), "it is there itself"),
-        ];
+        let (client, view) = (session.client().await?, self.view(session).await?);
+        let registered = leaving::standing(client, &self.node).await? != Standing::Absent;
+        let left = [(registered, "its Node object is there"), (view.is_some_and(|view| !view.away), "it is there itself")];
         let left: Vec<&str> = left.into_iter().filter(|(is, _)| *is).map(|(_, what)| what).collect();
         Ok(needs(&left, "", "; "))
     }
 
     async fn apply(&self, session: &Session, progress: &Progress) -> Result<()> {
-        let client = session.client().await?;
-        if !self.delete_data {
+        let (client, deadline) = (session.client().await?, Instant::now() + patience::<Self>());
+        let away = self.view(session).await?.is_some_and(|view| view.away);
+        if away {
+            // what a dead node held is lost already
+            leaving::wait_for_silence(client, &self.node, Instant::now() + SILENT_WITHIN, progress).await?;
+        } else if !self.delete_data {
             leaving::refuse_loss(client, std::slice::from_ref(&self.node)).await?;
         }
-        leaving::drain(client, &self.node, Instant::now() + patience::<Self>(), progress).await?;
+        leaving::drain(client, &self.node, deadline, progress).await?;
         // the node itself goes last: as long as it is there, the next run knows that it has to leave
         leaving::forget(client, &self.node).await?;
-        session.provider.release(&self.node).await
+        if away { Ok(()) } else { session.provider.release(&self.node).await }
     }
 
     goes_with_its_nodes!();
+}
+
+impl Leave {
+    async fn view(&self, session: &Session) -> Result<Option<NodeView>> {
+        Ok(session.provider.existing().await?.into_iter().find(|node| node.name == self.node))
+    }
 }

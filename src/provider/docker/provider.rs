@@ -42,6 +42,7 @@ impl Provider for DockerProvider {
             name: container.name,
             role: container.role,
             running: container.running,
+            away: false,
             address: container.address,
             api: container.api_port.map(|port| SocketAddrV4::new(Ipv4Addr::LOCALHOST, port)),
         };

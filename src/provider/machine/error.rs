@@ -1,6 +1,7 @@
 //! What can keep a host from becoming a node, or a plain host again.
 
-use super::lease::Holder;
+use super::lease::{Holder, TERM};
+use super::leases::Lost;
 use crate::error::{Explain, Family};
 
 /// A host cannot be worked on, or is not what it was.
@@ -17,6 +18,9 @@ pub enum MachineError {
     /// Somebody else works on a host.
     #[error("another run works on host {host}: {} of {}, for {} s more unless renewed", holder.who, holder.desk, holder.ends_in)]
     Leased { host: String, holder: Holder },
+    /// A host that the run worked on is not its own any more.
+    #[error("the lease of host {host} is lost: {}", lost_to(.holder.as_ref()))]
+    Lost { host: String, holder: Option<Holder> },
     /// It bears the mark of another cluster.
     #[error("host {host} is part of cluster `{cluster}`")]
     Foreign { host: String, cluster: String },
@@ -26,6 +30,20 @@ pub enum MachineError {
     /// The host does not have the address that the profile gives it.
     #[error("host {host} is on no network by the address that the profile gives it: none can be chosen for load balancers")]
     NoNetwork { host: String },
+}
+
+/// What became of a lease, in words.
+fn lost_to(holder: Option<&Holder>) -> String {
+    match holder {
+        Some(holder) => format!("{} of {} has it now", holder.who, holder.desk),
+        None => format!("it did not answer for {} s", TERM.as_secs()),
+    }
+}
+
+impl From<Lost> for MachineError {
+    fn from(Lost { host, holder }: Lost) -> Self {
+        MachineError::Lost { host, holder }
+    }
 }
 
 impl Explain for MachineError {
@@ -41,6 +59,9 @@ impl Explain for MachineError {
             MachineError::Left { .. } => None,
             MachineError::Leased { .. } => {
                 Some("wait until it is done; `hearth unlock` shows and takes the lease of a run that died".into())
+            }
+            MachineError::Lost { .. } => {
+                Some("this run has stopped, so that no two work on one host; run the same command again to go on".into())
             }
             MachineError::Foreign { cluster, .. } => Some(format!("`hearth down --name {cluster}` takes it out of there")),
             MachineError::Filled { .. } => {

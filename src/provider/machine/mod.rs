@@ -2,7 +2,7 @@
 //!
 //! [`places`] is the one list of what is written; [`claim`] makes a host the cluster's before anything changes, with the [`stock`]
 //! of what was there; [`clean`] undoes it all and takes stock again; [`facts`] is what preflight looks at; [`install`] and
-//! [`programs`] are what makes a node; [`lease`] keeps two runs apart. All of it works through [`Node`]; [`Machines`] puts it
+//! [`programs`] are what makes a node; [`lease`] keeps two runs apart; `lacking` tells what cannot be had. All of it works through [`Node`]; [`Machines`] puts it
 //! together.
 
 pub mod claim;
@@ -11,6 +11,7 @@ mod error;
 pub mod facts;
 pub mod images;
 pub mod install;
+mod lacking;
 pub mod lease;
 mod leases;
 mod places;
@@ -27,7 +28,7 @@ use super::{Command, FileSpec, Node, NodeError};
 
 pub use claim::{claim, cluster};
 pub use error::MachineError;
-pub use leases::Leases;
+pub use leases::{Leases, Lost};
 pub use places::HOME;
 pub use provider::{Looks, Machines, api_server, endpoint};
 

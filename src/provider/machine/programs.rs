@@ -53,6 +53,11 @@ impl Program {
         format!("{}/{}", self.folder, self.name)
     }
 
+    /// True when a node gets it, sooner or later.
+    pub fn is_for(&self, role: Role) -> bool {
+        self.on == On::Every || role == Role::ControlPlane
+    }
+
     /// True when a node cannot start without it.
     pub fn starts(&self, role: Role) -> bool {
         self.on == On::Every || (self.on == On::ControlPlane && role == Role::ControlPlane)

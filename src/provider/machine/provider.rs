@@ -10,12 +10,12 @@ use tokio::sync::{Mutex, OnceCell};
 
 use super::claim::{keep_pool, pool};
 use super::facts::{self, Facts};
-use super::programs::PROGRAMS;
-use super::{Leases, MachineError, clean, images, lease};
-use crate::artifact::{Store, download, pins, programs, reference, store::answers};
+use super::programs::Program;
+use super::{Leases, MachineError, clean, images, lacking, lease};
+use crate::artifact::{Store, download, pins, programs, store::answers};
 use crate::decision::{Choice, Decision};
 use crate::error::{BoxError, Result, chain};
-use crate::profile::{AddressRange, NodeSpec, Nodes, Profile, Role, SshHosts};
+use crate::profile::{AddressRange, Host, NodeSpec, Nodes, Profile, Role, SshHosts};
 use crate::progress::Progress;
 use crate::provider::ssh::{SshNode, SshProvider};
 use crate::provider::{Choose, Command, Holder, Holdings, Machine, Network, Node, NodeView, Provider, Quirks};
@@ -25,6 +25,8 @@ use crate::provider::{Choose, Command, Holder, Holdings, Machine, Network, Node,
 pub struct Machines {
     profile: Profile,
     nodes: Nodes,
+    /// Those of the profile, then those that it no longer names.
+    all: Vec<Host>,
     hosts: SshProvider,
     facts: Arc<OnceCell<Vec<Facts>>>,
     /// What clean-ups left on purpose.
@@ -40,11 +42,13 @@ pub type Looks = (Vec<Facts>, Vec<(String, BoxError)>);
 impl Machines {
     /// Those of a profile, and of `former` that it no longer names: they are to leave. Nobody is connected to yet;
     /// `known_hosts` is where `hostKeys: tofu` keeps keys.
-    pub fn new(profile: &Profile, hosts: &SshHosts, former: Option<&Profile>, known_hosts: PathBuf) -> Self {
+    pub fn new(profile: &Profile, hosts: &SshHosts, former: &[Host], known_hosts: PathBuf) -> Self {
         let nodes = profile.nodes();
+        let all = SshHosts { hosts: [hosts.hosts.clone(), hosts.leaving(former)].concat(), ..hosts.clone() };
         Machines {
             profile: profile.clone(),
-            hosts: SshProvider::new(&hosts.with_former(former), known_hosts),
+            hosts: SshProvider::new(&all, known_hosts),
+            all: all.hosts,
             facts: Arc::default(),
             kept: Arc::default(),
             nodes,
@@ -85,6 +89,19 @@ impl Machines {
         facts.await.map(Vec::as_slice)
     }
 
+    /// Hosts that the profile no longer names and that still belong to the cluster, or do not answer: who belongs is forgotten only
+    /// once it was released.
+    pub async fn leaving(&self) -> Vec<Host> {
+        let leaving = self.all.iter().filter(|host| !self.nodes.contains(&host.name));
+        let looks = leaving.map(|host| async { self.view(host.name.clone(), host.role).await.map(|_| host.clone()) });
+        join_all(looks).await.into_iter().flatten().collect()
+    }
+
+    /// Every host that the profile names or that belonged to the cluster.
+    pub fn all(&self) -> &[Host] {
+        &self.all
+    }
+
     /// What clean-ups left on hosts on purpose, and why, one line each.
     pub async fn kept(&self) -> Vec<String> {
         self.kept.lock().await.clone()
@@ -103,7 +120,8 @@ impl Machines {
     async fn view(&self, name: String, role: Role) -> Option<NodeView> {
         let view = |running, status: String, address: Option<Ipv4Addr>| {
             let api = address.filter(|_| role == Role::ControlPlane).map(|address| SocketAddrV4::new(address, API_PORT));
-            Some(NodeView { name: name.clone(), role, running, problem: status.clone(), status, address, api })
+            let (name, away) = (name.clone(), address.is_none());
+            Some(NodeView { name, role, running, away, problem: status.clone(), status, address, api })
         };
         let node = match self.hosts.node(&name).await {
             Ok(node) => node,
@@ -217,18 +235,25 @@ impl Provider for Machines {
     }
 
     async fn nowhere(&self, images: &[String], store: &Store) -> Result<Vec<String>> {
-        let version = &self.profile.kubernetes.version;
-        let programs = PROGRAMS.iter().filter(|program| store.program_at_hand(program.name, version).is_none());
-        let programs = join_all(programs.map(|program| async {
+        let (version, nodes) = (&self.profile.kubernetes.version, self.nodes(self.nodes.as_slice()).await?);
+        let mut needed: Vec<Program> = Vec::new();
+        for program in try_join_all(nodes.iter().map(|node| lacking::programs(node, version))).await?.into_iter().flatten() {
+            if !needed.contains(&program) && store.program_at_hand(program.name, version).is_none() {
+                needed.push(program);
+            }
+        }
+        let programs = join_all(needed.iter().map(|program| async {
             let url = programs::release(program.name, version).url;
             let answers = answers(&download::server(&url)).await;
             (!answers).then(|| format!("program {} ({})", program.name, download::address(&url)))
         }));
-        let of_kubernetes = pins::kubernetes_images(version, Role::ControlPlane);
-        let images = images.iter().chain(&of_kubernetes).filter(|image| store.bundled(image).is_none());
-        let images = join_all(images.map(|image| async { (!answers(reference::server(image)).await).then(|| image.clone()) }));
-        let (programs, images) = tokio::join!(programs, images);
-        Ok(programs.into_iter().chain(images).flatten().collect())
+        let pulls = nodes.iter().map(|node| async {
+            let all = [images, &pins::kubernetes_images(version, node.role())].concat();
+            let pulled: Vec<String> = all.into_iter().filter(|image| store.bundled(image).is_none()).collect();
+            if pulled.is_empty() { Ok(Vec::new()) } else { lacking::images(node, &pulled).await }
+        });
+        let (programs, images) = tokio::join!(programs, try_join_all(pulls));
+        Ok(programs.into_iter().flatten().chain(images?.into_iter().flatten()).collect())
     }
 
     async fn load_image(&self, reference: &str, nodes: &[SshNode], store: &Store, progress: &Progress) -> Result<()> {
@@ -236,10 +261,11 @@ impl Provider for Machines {
         try_join_all(nodes.iter().map(|node| images::copy(node, &image, store, progress))).await.map(drop)
     }
 
-    /// Hosts that are away keep nobody from working on the others.
+    /// Those of every host that is worked on, also of one that is to leave. Hosts that are away keep nobody from working on the
+    /// others.
     async fn take_leases(&self, desk: &str, who: &str) -> Result<Leases> {
-        let names = self.nodes.names();
-        let hosts = join_all(names.iter().map(|name| self.hosts.node(name))).await;
+        let all = self.hosts.wanted();
+        let hosts = join_all(all.iter().map(|(name, _)| self.hosts.node(name))).await;
         Leases::take(hosts.into_iter().flatten().collect(), desk, who).await
     }
 

@@ -1,0 +1,135 @@
+//! Who belongs to a cluster of hosts: the record of it shrinks only by a host that was released, or that its owner says is gone for
+//! good.
+
+use super::UsageError;
+use crate::error::{Explain, Family, Result};
+use crate::profile::{Host, Profile, Provider as Nodes};
+use crate::provider::Provider;
+use crate::provider::machine::HOME;
+use crate::steps::Session;
+
+/// Keeps the profile, and the hosts that it does not name and that still belong to the cluster, or do not answer; those are given
+/// back. `forgotten` are not among them.
+pub async fn keep(session: &Session, forgotten: &[String]) -> Result<Vec<Host>> {
+    let mut leaving = match session.provider.machines() {
+        Ok(machines) => machines.leaving().await,
+        Err(_containers) => Vec::new(),
+    };
+    leaving.retain(|host| !forgotten.contains(&host.name));
+    session.profile.keep(&session.state.profile(), &leaving)?;
+    Ok(leaving)
+}
+
+/// Refuses to forget a host that answers, or that the profile asks for.
+///
+/// # Errors
+/// [`UsageError::NotToForget`].
+pub async fn refuse_to_forget_the_living(session: &Session, forgotten: &[String]) -> Result<()> {
+    if forgotten.is_empty() {
+        return Ok(());
+    }
+    let wanted = session.profile.nodes();
+    let existing = session.provider.existing().await?;
+    for host in forgotten {
+        let why = match existing.iter().find(|node| node.name == *host) {
+            _ if wanted.contains(host) => ": the profile asks for it, take it out first",
+            Some(node) if !node.away => ": it answers, and is released as it leaves",
+            Some(_) => continue,
+            None => "",
+        };
+        return Err(UsageError::NotToForget { name: session.profile.name.clone(), host: host.clone(), why }.into());
+    }
+    Ok(())
+}
+
+/// What becomes of hosts that left without having been released; none if all were.
+pub fn unreleased(profile: &Profile, hosts: &[Host]) -> Option<String> {
+    let name = |host: &Host| host.name.clone();
+    let names = hosts.iter().map(name).collect::<Vec<_>>();
+    let first = names.first()?;
+    Some(format!(
+        "{} does not answer and was left out: the next `hearth up` that reaches it makes it a plain host again, and so does\n{}\n\
+         `hearth up --forget {first}` says that it is gone for good",
+        names.join(", "),
+        by_hand(profile, hosts)
+    ))
+}
+
+/// The command for each host that makes it a plain one again.
+fn by_hand(profile: &Profile, hosts: &[Host]) -> String {
+    let user = match &profile.provider {
+        Nodes::Ssh(all) => all.user.as_str(),
+        Nodes::Docker(_) => "root",
+    };
+    let sudo = if user == "root" { "" } else { "sudo " };
+    hosts.iter().map(|host| format!("  ssh {user}@{} {sudo}sh {HOME}/release", host.address)).collect::<Vec<_>>().join("\n")
+}
+
+/// Hosts were not made plain hosts again.
+#[derive(Debug, thiserror::Error)]
+pub enum MembersError {
+    /// They do not answer, and it is not known whether they ever will.
+    #[error("{} of cluster `{cluster}` does not answer, and is as it was; all others are plain hosts again", .hosts.join(", "))]
+    Away {
+        /// The cluster.
+        cluster: String,
+        /// Their names.
+        hosts: Vec<String>,
+    },
+    /// Their owner said that they are gone.
+    #[error("cluster `{cluster}` is gone, but {} was not cleaned: it does not answer. Should it be back:\n{commands}", .hosts.join(", "))]
+    Forgotten {
+        /// The cluster.
+        cluster: String,
+        /// Their names.
+        hosts: Vec<String>,
+        /// What to do there, a line each.
+        commands: String,
+    },
+}
+
+impl MembersError {
+    /// For hosts that were forgotten.
+    pub fn forgotten(profile: &Profile, hosts: &[Host]) -> MembersError {
+        let names = hosts.iter().map(|host| host.name.clone()).collect();
+        MembersError::Forgotten { cluster: profile.name.clone(), hosts: names, commands: by_hand(profile, hosts) }
+    }
+}
+
+impl Explain for MembersError {
+    fn family(&self) -> Family {
+        match self {
+            MembersError::Away { .. } => Family::Ssh,
+            MembersError::Forgotten { .. } => Family::Leftover,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            MembersError::Away { hosts, .. } => {
+                let forget = hosts.iter().map(|host| format!(" --forget {host}")).collect::<String>();
+                Some(format!("switch it on and run `hearth down` again, or say that it is gone for good: `hearth down{forget}`"))
+            }
+            MembersError::Forgotten { .. } => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::profile::{Source, load};
+
+    #[test]
+    fn a_host_that_was_left_out_is_told_with_the_command_for_later() {
+        let profile = load(&[Source::File("profiles/homelab.yaml".into())], &[]).expect("valid");
+        let Nodes::Ssh(all) = &profile.provider else { panic!("homelab is of hosts") };
+        assert_eq!(unreleased(&profile, &[]), None);
+        let (host, user) = (&all.hosts[1], &all.user);
+        let words = unreleased(&profile, std::slice::from_ref(host)).expect("one");
+        let sudo = if user == "root" { "" } else { "sudo " };
+        let command = format!("ssh {user}@{} {sudo}sh /var/lib/hearth/release", host.address);
+        assert!(words.contains(&command) && words.contains(&format!("--forget {}", host.name)), "{words}");
+        assert!(MembersError::forgotten(&profile, std::slice::from_ref(host)).to_string().contains(&command));
+    }
+}
