@@ -62,8 +62,9 @@ const REDACTED: &[(&str, &str)] = &[
     (r"(was|web|istiod|istio-ingressgateway)-[0-9a-f]{6,10}-[a-z0-9]{5}", "$1-[POD]"),
     (r"Exited \(\d+\) .* ago", "Exited [TIME] ago"),
     (r"Up (\d+|About|Less).*(second|minute|hour)s?", "Up [TIME]"),
+    (r"\d+ min \d{1,2} s\b", "[TIME]"),
     (r"\d+(\.\d+)?[ \u{202f}](ms|s|min|µs)\b", "[TIME]"),
-    (r"\d+ done(, \d+ already as wanted)?", "[N] done"),
+    (r"\d+ done(, \d+ already as wanted)?(, \d+ not started)?", "[N] done"),
     (r"of a \d+", "of a [N]"),
 ];
 
