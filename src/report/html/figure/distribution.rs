@@ -195,7 +195,12 @@ impl<'a> Plot<'a> {
         for (class, text, most) in
             [("w", format!("{words} ms"), 70.0), ("n-only", format!("{name} {}", signed(b - a, places)), 62.0)]
         {
-            let (x, from, anchor) = if right < most { (right, 10.0, Anchor::Start) } else { (left, -10.0, Anchor::End) };
+            let (x, from, anchor) = match (right < most, left > 100.0 - most) {
+                (true, _) => (right, 10.0, Anchor::Start),
+                (false, true) => (left, -10.0, Anchor::End),
+                // far apart: above the line between the two
+                (false, false) => (left, 10.0, Anchor::Start),
+            };
             svg.at(class, x, y, |svg| svg.text("lb halo sm", X::Px(from), -6.0, anchor, &text));
         }
         Some(words)
