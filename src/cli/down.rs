@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::args::DownArgs;
 use super::cluster::{self, Target, Why};
-use super::members::MembersError;
+use super::members::{self, MembersError};
 use super::outlook::Outlook;
 use super::run::{self, Opening};
 use super::{Context, UsageError};
@@ -66,6 +66,7 @@ pub async fn run(context: &Context, args: DownArgs) -> Result<u8> {
     let opening = Opening { id: RunId::new(), verb: "down", wait: args.wait, last_words: "run `hearth down` again to go on" };
     let ((left, away), lock) = run::open(context, &session, opening, async |running| {
         // another run may have made nodes while this one waited
+        members::refuse_stale(&session)?;
         let now = Found::look(&session).await?;
         if !args.yes && (&now.nodes, &now.away) != (&found.nodes, &found.away) {
             return Err(UsageError::Changed { name: name.clone() }.into());

@@ -3,7 +3,7 @@
 
 use super::UsageError;
 use crate::error::{Explain, Family, Result};
-use crate::profile::{Host, Profile, Provider as Nodes};
+use crate::profile::{Host, Kept, Profile, Provider as Nodes};
 use crate::provider::Provider;
 use crate::provider::machine::HOME;
 use crate::steps::Session;
@@ -18,6 +18,19 @@ pub async fn keep(session: &Session, forgotten: &[String]) -> Result<Vec<Host>> 
     leaving.retain(|host| !forgotten.contains(&host.name));
     session.profile.keep(&session.state.profile(), &leaving)?;
     Ok(leaving)
+}
+
+/// Refuses to go on with a record that another run has added hosts to since it was read: nobody here would release them.
+///
+/// # Errors
+/// [`UsageError::Changed`].
+pub fn refuse_stale(session: &Session) -> Result<()> {
+    let Ok(machines) = session.provider.machines() else { return Ok(()) };
+    let hosts = Kept::read(&session.state.profile())?.map(|kept| kept.hosts()).unwrap_or_default();
+    match hosts.iter().all(|host| machines.all().iter().any(|known| known.name == host.name)) {
+        true => Ok(()),
+        false => Err(UsageError::Changed { name: session.profile.name.clone() }.into()),
+    }
 }
 
 /// Refuses to forget a host that answers, or that the profile asks for.

@@ -46,7 +46,7 @@ pub async fn run(context: &Context, args: RecoverArgs) -> Result<u8> {
     }
     let opening = Opening { id: RunId::new(), verb: "recover", wait: None, last_words: "run `hearth recover` to go on" };
     let (healed, _lock) = run::open(context, &session, opening, async |running| {
-        undo::wake_nodes(&*nodes(&session), &session.state.undo_journal()).await?;
+        wake_nodes(context, &session).await;
         heal(&session, running).await
     })
     .await?;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::args::TestArgs;
 use super::run::{self, Opening, Run};
 use super::{Context, UsageError, cluster, recover};
-use crate::engine::Stopped;
+use crate::engine::{Reason, Stopped};
 use crate::error::{Explain, Family, Result, chain};
 use crate::profile::Workloads;
 use crate::provider::Provider;
@@ -115,7 +115,11 @@ async fn measure(
             }
             records.push(scenario::run(&within, one).await);
         }
-        Ok(())
+        // an interrupted run says so in its record; who took the hosts stands nowhere else
+        match running.cancel.reason() {
+            Some(reason @ Reason::Taken) => Err(Stopped::early(reason).into()),
+            _ => Ok(()),
+        }
     })
     .await
     .map(|((), _lock)| ())

@@ -65,6 +65,7 @@ pub async fn run(context: &Context, args: UpArgs) -> Result<u8> {
     let last_words = "run `hearth up` to go on, or `hearth down` to clean up";
     let opening = Opening { id: RunId::new(), verb: "up", wait: args.wait, last_words };
     let (((applied, vip), away), _lock) = run::open(context, &session, opening, async |running| {
+        members::refuse_stale(&session)?;
         if session.leaving(args.delete_data).await? != leaving {
             return Err(UsageError::Changed { name: session.profile.name.clone() }.into());
         }

@@ -106,16 +106,11 @@ pub async fn volumes_on(client: &Client, nodes: &[String]) -> Result<Vec<String>
 }
 
 /// Refuses to move pods off `nodes` that would be lost by it: those that nothing makes again, and those of others that keep
-/// something in an emptyDir, as `kubectl drain` does without `--force` and `--delete-emptydir-data`. A node that nobody
-/// hears of has lost its pods already.
+/// something in an emptyDir, as `kubectl drain` does without `--force` and `--delete-emptydir-data`. Nodes that run only: a kubelet
+/// that nobody hears of may have pods that go on.
 pub async fn refuse_loss(client: &Client, nodes: &[String]) -> Result<(), ClusterError> {
     let mut lost = Vec::new();
     for node in nodes {
-        let found = Api::<NodeObject>::all(client.clone()).get_opt(node).await;
-        match found.map_err(ClusterError::api(format!("read node {node}")))? {
-            Some(object) if !is_silent(&object) => {}
-            _gone => continue,
-        }
         for pod in pods_of(client, node).await? {
             if let Some(why) = loss(client, &pod).await? {
                 lost.push(format!("pod {}/{} on {node}: {why}", pod.namespace().unwrap_or_default(), pod.name_any()));

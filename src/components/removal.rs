@@ -107,7 +107,8 @@ async fn served(client: &Client) -> Result<Vec<(ApiResource, Scope)>, ComponentE
     let failed = |source| ComponentError::Contents { of: "the cluster".to_owned(), source: Box::new(source) };
     // measurements are nobody's objects, and their server comes and goes
     let all = Discovery::new(client.clone()).exclude(&["metrics.k8s.io"]).run_aggregated().await.map_err(failed)?;
-    let resources = all.groups().flat_map(|group| group.recommended_resources());
+    // each kind in its best version: a group's preferred version need not have them all
+    let resources = all.groups().flat_map(|group| group.resources_by_stability());
     let listed = resources.filter(|(_, can)| can.supports_operation(verbs::LIST));
     Ok(listed.map(|(resource, can)| (resource, can.scope)).filter(|(resource, _)| !NOTES.contains(&&*resource.kind)).collect())
 }
@@ -128,7 +129,7 @@ async fn held(client: &Client, served: &[(ApiResource, Scope)], object: &ObjectR
             let (plural, group) = object.name.split_once('.').unwrap_or((&object.name, ""));
             match served.iter().find(|(resource, _)| resource.plural == plural && resource.group == group) {
                 Some((resource, _)) => contents(client, resource, None, object).await,
-                None => Ok(Vec::new()),
+                None => Ok(vec!["objects that the API server does not list".to_owned()]),
             }
         }
         _ => Ok(Vec::new()),

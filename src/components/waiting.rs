@@ -23,6 +23,11 @@ const PAUSE: Duration = Duration::from_secs(2);
 /// Ends after which a container that ends again and again is not taken for one that waits for something.
 const RESTARTS: i32 = 3;
 
+/// How long one may be down between its ends, in seconds: from the third on the kubelet waits 40 s and more.
+const CRASHING: u64 = 20;
+/// What registries and the kubelet say of images that will not come by themselves.
+const REFUSALS: &[&str] = &["not found", "denied", "unauthorized", "manifest unknown", "no such host", "does not exist"];
+
 /// What keeps a pod from being ready.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Kind {
@@ -59,10 +64,10 @@ pub(super) async fn until_hopeless(client: &Client, ready: &[Ready], objects: &[
     sleep(FIRST_LOOK).await;
     loop {
         let signs = signs(client, objects).await;
-        since.retain(|(pod, kind), _| signs.iter().any(|sign| sign.pod == *pod && sign.kind == *kind));
-        for sign in &signs {
-            let first = since.entry((sign.pod.clone(), sign.kind)).or_insert_with(Instant::now);
-            if sign.lasts.is_some_and(|limit| first.elapsed() >= limit) {
+        let lasting: Vec<(&Sign, Duration)> = signs.iter().filter_map(|sign| Some((sign, sign.lasts?))).collect();
+        since.retain(|(pod, kind), _| lasting.iter().any(|(sign, _)| sign.pod == *pod && sign.kind == *kind));
+        for (sign, limit) in lasting {
+            if since.entry((sign.pod.clone(), sign.kind)).or_insert_with(Instant::now).elapsed() >= limit {
                 return sign.clone();
             }
         }
@@ -87,7 +92,11 @@ async fn signs(client: &Client, objects: &[Value]) -> Vec<Sign> {
     for object in objects {
         pods.extend(newest(pods_of(client, object).await));
     }
-    pods.retain(|pod| !is_ready(pod) && pod.metadata.deletion_timestamp.is_none());
+    let ended = |pod: &Pod| {
+        let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
+        matches!(phase, Some("Failed" | "Succeeded"))
+    };
+    pods.retain(|pod| !is_ready(pod) && !ended(pod) && pod.metadata.deletion_timestamp.is_none());
     if pods.is_empty() {
         return Vec::new();
     }
@@ -130,8 +139,9 @@ fn sign(pod: &Pod, events: &[Event], nodes: &[Node]) -> Option<Sign> {
     let unready: Vec<String> = nodes.iter().filter(|node| !is_node_ready(node)).map(ResourceExt::name_any).collect();
     if let Some(why) = unscheduled(pod) {
         // nodes that are still to come may take it, and so may a volume
-        let passes =
-            !unready.is_empty() || ["not-ready", "unreachable", "uninitialized", "unbound"].iter().any(|word| why.contains(word));
+        let passes = nodes.is_empty()
+            || !unready.is_empty()
+            || ["not-ready", "unreachable", "uninitialized", "unbound"].iter().any(|word| why.contains(word));
         return sign(Kind::Scheduling, format!("cannot be scheduled: {why}"), (!passes).then_some(30));
     }
     let node = pod.spec.as_ref().and_then(|spec| spec.node_name.clone());
@@ -148,7 +158,14 @@ fn sign(pod: &Pod, events: &[Event], nodes: &[Node]) -> Option<Sign> {
             "InvalidImageName" | "ErrImageNeverPull" => sign(Kind::Image, text, Some(10)),
             "ErrImagePull" | "ImagePullBackOff" => {
                 let pull = last(events, &["Failed"]).filter(|said| said.contains("ailed to pull")).unwrap_or(text);
-                sign(Kind::Image, format!("image {} cannot be had: {}", image(pod, &container.name), sentence(&pull)), Some(20))
+                // a connection that broke is tried again; a refusal stays one
+                let refused = REFUSALS.iter().any(|words| pull.to_lowercase().contains(words));
+                let limit = if refused { 20 } else { 120 };
+                sign(
+                    Kind::Image,
+                    format!("image {} cannot be had: {}", image(pod, &container.name), sentence(&pull)),
+                    Some(limit),
+                )
             }
             "CreateContainerConfigError" | "CreateContainerError" | "RunContainerError" => {
                 sign(Kind::Configuration, text, Some(60))
@@ -159,7 +176,8 @@ fn sign(pod: &Pod, events: &[Event], nodes: &[Node]) -> Option<Sign> {
                     ended.map(|ended| format!(", last with exit code {} {}", ended.exit_code, join(ended.reason, ended.message)));
                 let times = container.restart_count;
                 let what = format!("container {} ended {times} times{}", container.name, how.unwrap_or_default().trim_end());
-                sign(Kind::Crash, what, (times >= RESTARTS).then_some(60))
+                // one that runs, or is made anew, may be on its way, however often it ended in its life
+                sign(Kind::Crash, what, (times >= RESTARTS && reason == "CrashLoopBackOff").then_some(CRASHING))
             }
             _ => None,
         };
@@ -249,7 +267,11 @@ mod tests {
 
         let crash = seen(container(3, waiting("CrashLoopBackOff")), &[]);
         assert_eq!(crash.what, "container c ended 3 times, last with exit code 3 Error");
-        assert!(crash.lasts.is_some() && seen(container(2, json!({"running": {}})), &[]).lasts.is_none());
+        assert!(crash.lasts.is_some() && seen(container(2, waiting("CrashLoopBackOff")), &[]).lasts.is_none());
+        assert!(seen(container(9, json!({"running": {}})), &[]).lasts.is_none(), "it starts, and has a long life behind it");
+
+        let broken = event("Failed", "Failed to pull image \"r/a:1\": read tcp: connection reset by peer");
+        assert_eq!(seen(container(0, waiting("ErrImagePull")), &[broken]).lasts, Some(Duration::from_secs(120)));
 
         let id = "0123456789abcdef".repeat(4);
         let said = format!(

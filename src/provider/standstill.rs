@@ -10,6 +10,9 @@ use super::{Command, Node, NodeError};
 /// The timer and its script.
 const UNIT: &str = "hearth-wake";
 
+/// One at a time: an end that comes while it is still being stopped waits for that, and finds the timer and its script.
+const ALONE: &str = "exec 9>/run/hearth-wake.lock\nflock -w 20 9 2>/dev/null || true\n";
+
 /// Sends a signal to kubelet, container runtime and pods.
 fn signal(name: &str) -> String {
     format!(
@@ -23,7 +26,7 @@ fn signal(name: &str) -> String {
 fn still_script(lease: Duration) -> String {
     let (wake, still, millis) = (wake_script(), signal("STOP"), lease.as_millis());
     format!(
-        "systemctl stop {UNIT}.timer {UNIT}.service 2>/dev/null || true\n\
+        "{ALONE}systemctl stop {UNIT}.timer {UNIT}.service 2>/dev/null || true\n\
          cat > /run/{UNIT}.sh <<'WAKE'\n{wake}WAKE\n\
          systemd-run --quiet --collect --unit={UNIT} --on-active={millis}ms --timer-property=AccuracySec=100ms \
          /bin/sh /run/{UNIT}.sh\n\
@@ -33,7 +36,7 @@ fn still_script(lease: Duration) -> String {
 
 /// Lets it go on, and takes the timer away.
 fn wake_script() -> String {
-    format!("{}rm -f /run/{UNIT}.sh\nsystemctl stop {UNIT}.timer 2>/dev/null || true\n", signal("CONT"))
+    format!("{ALONE}{}rm -f /run/{UNIT}.sh\nsystemctl stop {UNIT}.timer 2>/dev/null || true\n", signal("CONT"))
 }
 
 /// Lets a node stand still, for `lease` at most.

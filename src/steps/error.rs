@@ -16,6 +16,9 @@ pub enum SessionError {
         /// Field, value that it has, and value that the profile gives, a line each.
         differences: String,
     },
+    /// One machine under two names.
+    #[error("node `{was}` is called `{now}` in the profile: both are at {address}")]
+    Renamed { was: String, now: String, address: Ipv4Addr },
     /// Workers without what they belonged to.
     #[error("cluster `{cluster}` has lost its control plane: `{node}` has none of its state, and {joined} belonged to it")]
     ControlPlaneGone {
@@ -72,6 +75,9 @@ impl Explain for SessionError {
             )),
             SessionError::ControlPlaneGone { cluster, .. } => Some(format!(
                 "what the cluster stored is lost; save what the workers' volumes hold, then `hearth down --name {cluster}` and `hearth up`"
+            )),
+            SessionError::Renamed { was, .. } => Some(format!(
+                "call it {was} again; a node gets another name by leaving the profile first, and coming back in a later run"
             )),
             SessionError::VolumeLost { .. } => {
                 Some("keep the node in the profile, or save the data and delete the volume's claim first".into())

@@ -100,11 +100,11 @@ impl Session {
         let wanted = self.profile.nodes();
         let existing = self.provider.existing().await?;
         self.refuse_impossible(&existing).await?;
-        let leaving: Vec<NodeSpec> = existing
-            .into_iter()
-            .filter(|node| !wanted.contains(&node.name))
-            .map(|node| NodeSpec { name: node.name, role: node.role })
-            .collect();
+        let (stay, go): (Vec<_>, Vec<_>) = existing.into_iter().partition(|node| wanted.contains(&node.name));
+        refuse_renamed(&stay, &go)?;
+        // pods of one that does not run are lost already
+        let live: Vec<String> = go.iter().filter(|node| node.running).map(|node| node.name.clone()).collect();
+        let leaving: Vec<NodeSpec> = go.into_iter().map(|node| NodeSpec { name: node.name, role: node.role }).collect();
         if !leaving.is_empty() {
             let names: Vec<String> = leaving.iter().map(|node| node.name.clone()).collect();
             let volumes = leaving::volumes_on(self.client().await?, &names).await?;
@@ -112,7 +112,7 @@ impl Session {
                 return Err(SessionError::VolumeLost { volumes: volumes.join(", ") }.into());
             }
             if !delete_data {
-                leaving::refuse_loss(self.client().await?, &names).await?;
+                leaving::refuse_loss(self.client().await?, &live).await?;
             }
         }
         Ok(leaving)
@@ -330,5 +330,39 @@ impl Session {
     /// Who owns a component's objects.
     pub fn owner(&self, component: &'static str) -> Owner {
         Owner { profile: self.profile.name.clone(), component }
+    }
+}
+
+/// Refuses a machine that would leave under one name while it stays under another: releasing it would take it from itself.
+fn refuse_renamed(stay: &[NodeView], go: &[NodeView]) -> Result<()> {
+    for gone in go {
+        let Some(address) = gone.address else { continue };
+        if let Some(kept) = stay.iter().find(|kept| kept.address == Some(address)) {
+            return Err(SessionError::Renamed { was: gone.name.clone(), now: kept.name.clone(), address }.into());
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::profile::Role;
+
+    #[test]
+    fn a_machine_does_not_leave_under_one_name_while_it_stays_under_another() {
+        let view = |name: &str, last: u8| NodeView {
+            name: name.to_owned(),
+            role: Role::Worker,
+            running: true,
+            away: false,
+            status: String::new(),
+            problem: String::new(),
+            address: Some([10, 0, 0, last].into()),
+            api: None,
+        };
+        assert!(refuse_renamed(&[view("a", 1)], &[view("b", 2)]).is_ok());
+        let refused = refuse_renamed(&[view("a", 1), view("cp1", 2)], &[view("h1", 2)]).expect_err("one machine");
+        assert!(refused.to_string().contains("`h1` is called `cp1`"), "{refused}");
     }
 }

@@ -36,7 +36,7 @@ pub enum MachineError {
 fn lost_to(holder: Option<&Holder>) -> String {
     match holder {
         Some(holder) => format!("{} of {} has it now", holder.who, holder.desk),
-        None => format!("it did not answer for {} s", TERM.as_secs()),
+        None => format!("it was not renewed for {} s", TERM.as_secs()),
     }
 }
 

@@ -113,6 +113,8 @@ async fn hold(host: &SshNode, desk: &str, who: &str) -> Lost {
         }
         tried = SystemTime::now();
         let holder = match acquire(host, desk, who).await {
+            // one that ended meanwhile may have been somebody else's since
+            Ok(None) if since(renewed) >= TERM => None,
             Ok(None) => {
                 (renewed, pause) = (SystemTime::now(), RENEWAL);
                 continue;

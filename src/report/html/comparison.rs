@@ -99,7 +99,8 @@ fn checks(of: &Comparison) -> Vec<Check> {
         name: super::super::sentence::capital(&check.title).replace('`', ""),
         measured: typeset(&check.measured),
         limit: typeset(&check.limit),
-        share: share(check),
+        // a limit of nothing, of which nothing was used, has no share
+        share: share(check).filter(|share| share.is_finite()),
         held: check.holds,
     };
     of.checks.iter().map(check).collect()

@@ -258,7 +258,7 @@ pub async fn standing(client: &Client, path: &Path) -> Result<Vec<Change>, Scena
 /// cluster: its changes would be taken for left ones.
 ///
 /// # Errors
-/// The first change that could not be taken back; what is left stays in the journal.
+/// The first change that could not be taken back, after all others were; it stays in the journal.
 pub async fn heal(hands: &Hands, path: &Path) -> Result<Vec<String>, ScenarioError> {
     let changes = standing(&hands.client, path).await?;
     let mut healed = Vec::new();
@@ -266,10 +266,14 @@ pub async fn heal(hands: &Hands, path: &Path) -> Result<Vec<String>, ScenarioErr
         return Ok(healed);
     }
     let file = file::File::open(path)?;
+    let mut failed = None;
     for change in changes.iter().rev() {
-        healed.push(format!("{} (changed by run {})", close(hands, &file, change).await?, change.run));
+        match close(hands, &file, change).await {
+            Ok(what) => healed.push(format!("{what} (changed by run {})", change.run)),
+            Err(error) => failed = failed.or(Some(error)),
+        }
     }
-    Ok(healed)
+    failed.map_or(Ok(healed), Err)
 }
 
 /// Changes that were made and not taken back, as the file alone has them; oldest first.
@@ -284,12 +288,13 @@ pub fn noted(path: &Path) -> Result<Vec<Change>, ScenarioError> {
 /// not answer. The entries stay, for [`heal`].
 ///
 /// # Errors
-/// The file cannot be read, or the first change that could not be taken back.
+/// The file cannot be read, or the first change that could not be taken back, after all others were.
 pub async fn wake_nodes(nodes: &dyn Nodes, path: &Path) -> Result<(), ScenarioError> {
+    let mut woken = Ok(());
     for change in noted(path)?.iter().rev() {
-        back::wake(nodes, &change.undo).await?;
+        woken = woken.and(back::wake(nodes, &change.undo).await);
     }
-    Ok(())
+    woken
 }
 
 #[cfg(test)]
