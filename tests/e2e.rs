@@ -125,7 +125,7 @@ fn the_full_stack_comes_up_proves_itself_and_goes() {
     what_others_change_is_put_back(&world, &kubectl);
     waiting_says_why_and_ends_when_it_is_hopeless(&world, &kubectl);
     stock_tools_find_nothing_bad(&world);
-    a_shorter_profile_keeps_data(&world, &kubectl, &vip);
+    a_shorter_profile_keeps_data(&world, &kubectl, vip);
 
     world.hearth(&["down", "--name", "e2e", "--yes"]).expect(0);
     world.nothing_is_left();

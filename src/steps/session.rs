@@ -1,5 +1,6 @@
 //! What steps share within one run: connections and facts that are looked up once.
 
+use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
@@ -41,6 +42,8 @@ pub struct Session {
     pool: OnceCell<AddressRange>,
     decided: OnceCell<Decided>,
     segments: OnceCell<Vec<routed::Segment>>,
+    /// Definitions out of files of upstream's: reading them takes as long as several questions to the API.
+    definitions: Mutex<BTreeMap<PartId, Vec<Value>>>,
     pub(super) images_seen: ImagesSeen,
     pub(super) removal: Mutex<Removal>,
 }
@@ -59,6 +62,7 @@ impl Session {
             pool: OnceCell::new(),
             decided: OnceCell::new(),
             segments: OnceCell::new(),
+            definitions: Mutex::default(),
             images_seen: ImagesSeen::default(),
             removal: Mutex::default(),
         }
@@ -321,10 +325,15 @@ impl Session {
     /// A part's objects, ready to be applied.
     pub async fn objects(&self, part: &Part) -> Result<Vec<Value>> {
         let Some(pin) = part.file() else { return Ok(render::render(part, self.decided().await?)?) };
+        if let Some(known) = self.definitions.lock().await.get(&part.id) {
+            return Ok(known.clone());
+        }
         let (bytes, part) = (self.store.file(pin).await?, part.clone());
         // parsing takes long enough to hold up the other steps
-        let objects = spawn_blocking(move || render::definitions(&part, &String::from_utf8_lossy(&bytes)));
-        Ok(objects.await.map_err(|_| SessionError::Interrupted)??)
+        let (id, read) = (part.id, spawn_blocking(move || render::definitions(&part, &String::from_utf8_lossy(&bytes))));
+        let objects = read.await.map_err(|_| SessionError::Interrupted)??;
+        self.definitions.lock().await.insert(id, objects.clone());
+        Ok(objects)
     }
 
     /// Who owns a component's objects.

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use futures_util::future::try_join_all;
 use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, sleep};
 
@@ -70,20 +71,20 @@ impl Look {
     /// Looks at what runs on these nodes, by the health rules that the steps of a run wait for.
     pub async fn at(session: &Session, nodes: &[AnyNode]) -> Result<Look> {
         let client = session.client().await?;
-        let mut look = Look { parts: Vec::new(), problems: ready::outdated(client, nodes).await? };
-        for part in catalogue::parts(&session.profile).into_iter().filter(|part| part.file().is_none()) {
+        let parts = catalogue::parts(&session.profile).into_iter().filter(|part| part.file().is_none());
+        let parts = try_join_all(parts.map(|part| async move {
             let unhealthy = health::unhealthy(client, &part.ready, &session.objects(&part).await?).await?;
-            look.parts.push((part.id, unhealthy.is_empty()));
-            look.problems.extend(unhealthy.into_iter().map(|one| format!("{}: {}: {}", part.id, one.object, one.why)));
+            Ok::<_, BoxError>((part.id, unhealthy))
+        }));
+        let outdated = async { Ok(ready::outdated(client, nodes).await?) };
+        let (mut problems, parts, pod_network, gateway) =
+            tokio::try_join!(outdated, parts, pod_network_problems(session, nodes), gateway_problem(session))?;
+        let works = parts.iter().map(|(part, unhealthy)| (*part, unhealthy.is_empty())).collect();
+        for (part, unhealthy) in parts {
+            problems.extend(unhealthy.into_iter().map(|one| format!("{part}: {}: {}", one.object, one.why)));
         }
-        look.problems.extend(pod_network_problems(session, nodes).await?);
-        if session.profile.components.workloads.is_some() {
-            let question = session.question().await?;
-            if let Some(why) = question.trouble().await {
-                look.problems.push(format!("gateway: {question} does not answer 200: {why}"));
-            }
-        }
-        Ok(look)
+        problems.extend(pod_network.into_iter().chain(gateway));
+        Ok(Look { parts: works, problems })
     }
 }
 
@@ -99,6 +100,15 @@ pub async fn edited(session: &Session) -> Result<Vec<String>> {
     Ok(edited)
 }
 
+/// Why the application does not answer, where the profile asks for it.
+async fn gateway_problem(session: &Session) -> Result<Option<String>> {
+    if session.profile.components.workloads.is_none() {
+        return Ok(None);
+    }
+    let question = session.question().await?;
+    Ok(question.trouble().await.map(|why| format!("gateway: {question} does not answer 200: {why}")))
+}
+
 /// What of the pod network is missing on these nodes, one line each.
 async fn pod_network_problems(session: &Session, nodes: &[AnyNode]) -> Result<Vec<String>> {
     // which routes a node must have is only known when all nodes can be asked for their shares; one that cannot is a problem
@@ -111,7 +121,7 @@ async fn pod_network_problems(session: &Session, nodes: &[AnyNode]) -> Result<Ve
         let name = node.name();
         Ok::<_, BoxError>(missing.into_iter().map(move |what| format!("pod network of {name}: {what} is missing")))
     });
-    Ok(futures_util::future::try_join_all(looks).await?.into_iter().flatten().collect())
+    Ok(try_join_all(looks).await?.into_iter().flatten().collect())
 }
 
 /// What does not work, one line each; empty when everything does. A node or an API server that fails to answer once does not

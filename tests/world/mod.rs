@@ -73,8 +73,18 @@ const REDACTED: &[(&str, &str)] = &[
 fn lasting(text: &str) -> String {
     let differs = |line: &str| {
         // what was there already, what a look may find satisfied, and what a failure leaves running
-        const ANY: [&str; 7] =
-            ["image", "Copy `", "Docker network", "fetch", "  Wait for ", "  See that ", "Starting nothing new"];
+        const ANY: [&str; 9] = [
+            "image",
+            "Copy `",
+            "Docker network",
+            "fetch",
+            "  Wait for ",
+            "  See that ",
+            "Starting nothing new",
+            // known before the run where the network is there already
+            "for load balancers",
+            "address of the gateway",
+        ];
         let had_already = ANY.iter().any(|what| line.contains(what));
         line.starts_with(['…', '!']) || line.contains(['█', '░', '▏']) || line.contains("waited") || had_already
     };
