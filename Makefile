@@ -2,7 +2,7 @@
 export HEARTH_BUNDLE ?= $(shell scripts/lab bundle)
 BIN := target/x86_64-unknown-linux-gnu/release/hearth
 
-.PHONY: help build demo test test-quick test-ssh test-e2e test-hosts lint engine
+.PHONY: help build demo test test-quick test-ssh test-e2e test-hosts soak lint engine
 help:      ## this list
 	@grep -E '^[a-z0-9-]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 12
 
@@ -37,6 +37,10 @@ test-e2e: engine ## the real binary on a real cluster
 test-hosts: engine ## the real binary on three bare hosts over SSH
 	scripts/lab hosts up
 	HEARTH_HOSTS_KEY=$$(scripts/lab key) cargo test --release --test hosts -- --test-threads=1 --nocapture
+
+soak: engine ## the long tail on real clusters and hosts: minutes each
+	scripts/lab hosts up
+	HEARTH_HOSTS_KEY=$$(scripts/lab key) cargo test --release --no-fail-fast --test e2e --test hosts -- --ignored --test-threads=1 --nocapture
 
 PAGE := target/page/node
 test-page: ## the report's page in headless Chromium, at every width, light and dark

@@ -339,6 +339,7 @@ fn killed_at_every_step_it_goes_on() {
 /// A worker that is taken out of the profile is not forgotten before it is released, however the run ends; one that is dead holds up
 /// nobody. A run whose hosts somebody else took stops.
 #[test]
+#[ignore = "the long tail: make soak"]
 fn a_worker_leaves_though_its_run_is_killed_and_though_it_is_dead() {
     let (world, before) = bare_hosts();
     let (all, two) = (profile(&world, "plain", 3), profile(&world, "plain", 2));

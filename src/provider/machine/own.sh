@@ -61,7 +61,10 @@ own_nft_tables() {
   nft list tables 2>/dev/null | while read -r _ family name; do
     case $name in
       kube-proxy) echo "$family $name" ;;
-      nat | filter | mangle) nft list table "$family" "$name" | grep -qvE '^(table|	chain|		type|	}|}|# )|^$' || echo "$family $name" ;;
+      nat | filter | mangle)
+        # one that cannot be listed now is not taken for empty
+        rules=$(nft list table "$family" "$name" 2>/dev/null) && [ -n "$rules" ] || continue
+        printf '%s\n' "$rules" | grep -qvE '^(table|	chain|		type|	}|}|# )|^$' || echo "$family $name" ;;
     esac
   done
 }
