@@ -181,7 +181,8 @@ pub async fn written(client: &Client, profile: &str) -> Result<Vec<ObjectRef>, C
         Ok(ours.map(refer).collect())
     };
     let lists: Vec<_> = kinds().map(|kind| list_kind(kind).boxed()).collect();
-    let found: Vec<Vec<ObjectRef>> = iter(lists).buffered(PARALLEL).try_collect().await?;
+    // small answers, most of them empty
+    let found: Vec<Vec<ObjectRef>> = iter(lists).buffered(4 * PARALLEL).try_collect().await?;
     Ok(found.into_iter().flatten().collect())
 }
 

@@ -9,7 +9,13 @@ home=/var/lib/hearth
 newline='
 '
 ours() { [ "$(cat $home/cluster 2>/dev/null)" = "$cluster" ] || exit 76; }
-had() { grep -qxF "$1	$2" $home/stock 2>/dev/null; }
+# Whether it was there before; a look that was cut off ends whatever asked, instead of saying no.
+had() {
+  grep -qxF "$1	$2" $home/stock 2>/dev/null
+  was=$?
+  [ $was -le 128 ] || exit $was
+  return $was
+}
 had_portmap=$(grep -c ' :CNI-HOSTPORT-' $home/stock 2>/dev/null | grep -v '^0')
 
 ours
