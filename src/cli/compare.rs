@@ -13,13 +13,10 @@ use crate::file::{self, Readers};
 use crate::report::{self, About, Place, Report, terminal};
 use crate::state::RunId;
 
-/// Where reports go when nobody says.
-const REPORTS: &str = "hearth-reports";
-
 pub async fn run(context: &Context, args: CompareArgs) -> Result<u8> {
     let (name, spec) = question(&args)?;
     let run = RunId::new();
-    let dir = args.report_dir.clone().unwrap_or_else(|| Path::new(REPORTS).join(run.as_str()));
+    let dir = super::report::folder(args.report_dir.as_deref(), &run);
     // minutes of measurement are not lost for want of a place
     std::fs::create_dir_all(&dir).map_err(|source| UsageError::Write { path: dir.display().to_string(), source })?;
     let comparison = match measure(context, &run, name, &spec).await {

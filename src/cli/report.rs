@@ -10,9 +10,15 @@ use super::{Context, UsageError};
 use crate::error::{Explain, Family, Result};
 use crate::report::model::{Digest, Line, Verdict};
 use crate::report::{self, Report};
+use crate::state::RunId;
 
-/// Where `hearth test` puts reports when nobody says.
+/// Where reports go when nobody says.
 const REPORTS: &str = "hearth-reports";
+
+/// Where the reports of a run go: as the user said, else a folder of its own.
+pub(super) fn folder(given: Option<&Path>, run: &RunId) -> PathBuf {
+    given.map_or_else(|| Path::new(REPORTS).join(run.as_str()), Path::to_owned)
+}
 
 /// A report cannot be shown.
 #[derive(Debug, thiserror::Error)]

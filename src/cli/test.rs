@@ -16,9 +16,6 @@ use crate::scenario::{self, RunRecord, Scenario, Verdict};
 use crate::state::RunId;
 use crate::steps::Session;
 
-/// Where reports go when nobody says.
-const REPORTS: &str = "hearth-reports";
-
 /// A scenario did not pass.
 #[derive(Debug, thiserror::Error)]
 #[error("{}", .records.join("\n"))]
@@ -38,7 +35,7 @@ pub async fn run(context: &Context, args: TestArgs) -> Result<u8> {
     let session = cluster::session(cluster::existing(&args.profile)?.profile, None, None)?;
     let id = RunId::new();
     let about = about(&args, &session, &id);
-    let dir = args.report_dir.clone().unwrap_or_else(|| Path::new(REPORTS).join(id.as_str()));
+    let dir = super::report::folder(args.report_dir.as_deref(), &id);
     std::fs::create_dir_all(&dir).map_err(|source| UsageError::Write { path: dir.display().to_string(), source })?;
     let mut records = Vec::new();
     let done = measure(context, &session, id, &dir, &scenarios, &mut records).await;
