@@ -91,13 +91,13 @@ impl Look {
 /// Objects that somebody else changed since Hearth wrote them, one line each.
 pub async fn edited(session: &Session) -> Result<Vec<String>> {
     let client = session.client().await?;
-    let mut edited = Vec::new();
-    for part in catalogue::parts(&session.profile).into_iter().filter(|part| part.file().is_none()) {
+    let parts = catalogue::parts(&session.profile).into_iter().filter(|part| part.file().is_none());
+    let looks = parts.map(|part| async move {
         let differences = apply::check(client, &session.owner(part.id.component()), &session.objects(&part).await?).await?;
-        let told = differences.iter().filter(|one| matches!(one.change, apply::Change::PutBack(_)));
-        edited.extend(told.map(|difference| format!("{}: {difference}; `hearth up` puts it back", part.id)));
-    }
-    Ok(edited)
+        let told = differences.into_iter().filter(|one| matches!(one.change, apply::Change::PutBack(_)));
+        Ok::<_, BoxError>(told.map(move |one| format!("{}: {one}; `hearth up` puts it back", part.id)).collect::<Vec<_>>())
+    });
+    Ok(try_join_all(looks).await?.concat())
 }
 
 /// Why the application does not answer, where the profile asks for it.
