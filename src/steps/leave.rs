@@ -53,11 +53,12 @@ impl Act for Leave {
 
     async fn apply(&self, session: &Session, progress: &Progress) -> Result<()> {
         let (client, deadline) = (session.client().await?, Instant::now() + patience::<Self>());
-        let away = self.view(session).await?.is_some_and(|view| view.away);
+        let view = self.view(session).await?;
+        let (away, runs) = view.map_or((false, false), |view| (view.away, view.running));
         if away {
             // what a dead node held is lost already
             leaving::wait_for_silence(client, &self.node, Instant::now() + SILENT_WITHIN, progress).await?;
-        } else if !self.delete_data {
+        } else if runs && !self.delete_data {
             leaving::refuse_loss(client, std::slice::from_ref(&self.node)).await?;
         }
         leaving::drain(client, &self.node, deadline, progress).await?;
