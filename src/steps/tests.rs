@@ -21,17 +21,17 @@ use crate::state::State;
 
 /// Steps of which only a live engine, a live host or a running application shows what they promise, and where that is held.
 const LIVE: &[(&str, &str)] = &[
-    ("WasImage", "tests/e2e.rs: the application that comes up is this very program"),
-    ("Images", "tests/e2e.rs: node images come from a registry"),
-    ("Network", "tests/e2e.rs: ten times up and down"),
-    ("Node", "tests/e2e.rs: a worker that stopped"),
-    ("NodeImage", "tests/e2e.rs: the full stack, whose second up has nothing to do"),
-    ("Gateway", "tests/e2e.rs: the full stack"),
-    ("Settled", "tests/e2e.rs: a worker that stopped"),
-    ("Stock", "tests/hosts.rs"),
-    ("Install", "tests/hosts.rs"),
-    ("HostImages", "tests/hosts.rs"),
-    ("Tools", "tests/hosts.rs"),
+    ("WasImage", "tests/e2e: the application that comes up is this very program"),
+    ("Images", "tests/e2e: node images come from a registry"),
+    ("Network", "tests/e2e: ten times up and down"),
+    ("Node", "tests/e2e: a worker that stopped"),
+    ("NodeImage", "tests/e2e: the full stack, whose second up has nothing to do"),
+    ("Gateway", "tests/e2e: the full stack"),
+    ("Settled", "tests/e2e: a worker that stopped"),
+    ("Stock", "tests/hosts"),
+    ("Install", "tests/hosts"),
+    ("HostImages", "tests/hosts"),
+    ("Tools", "tests/hosts"),
 ];
 
 const CONTROL_PLANE: &str = "quick-control-plane";

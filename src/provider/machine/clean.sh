@@ -44,7 +44,13 @@ for try in 1 2 3; do
     esac
   done)$newline
 done
-own_netns | while read -r name; do had netns "$name" || ip netns delete "$name"; done
+# Where mounts are private, the first `ip netns add` mounts this folder upon itself and hides what was mounted in it before, which
+# then keeps its own name busy. In a mount namespace that is left at once all can go; with the name the kernel takes the hidden ones.
+delete_netns() {
+  ip netns delete "$1" 2>/dev/null || unshare --mount --propagation private sh -c \
+    'while umount -l "/run/netns/$1" || umount -l /run/netns; do :; done 2>/dev/null; rm -f "/run/netns/$1"' sh "$1"
+}
+own_netns | while read -r name; do had netns "$name" || delete_netns "$name"; done
 # a namespace can live on for minutes, held by connections of processes that are gone: its interface on this side is deleted here
 own_links | while read -r link; do had link "$link" || echo "link delete $link"; done | ip -force -batch - 2>/dev/null
 own_routes | while read -r route; do had route "$route" || ip route delete $route 2>/dev/null; done

@@ -1,0 +1,56 @@
+//! Runs that are killed, interrupted, or meet.
+
+use std::thread::sleep;
+use std::time::Duration;
+
+use crate::world::{World, eventually, sh};
+
+#[test]
+fn killed_runs_are_taken_up_or_taken_away() {
+    let world = World::new();
+    let up = ["up", "-f", "profiles/minimal.yaml", "--name", "e2e-kill", "--yes"];
+    for seconds in [1.0, 4.0, 8.0] {
+        let mut run = world.start(&up);
+        sleep(Duration::from_secs_f64(seconds));
+        run.kill().unwrap();
+        run.wait().unwrap();
+    }
+    world.hearth(&up).expect(0);
+    world.hearth(&["status", "--name", "e2e-kill"]).expect(0);
+    world.hearth(&["down", "--name", "e2e-kill", "--yes"]).expect(0);
+    world.nothing_is_left();
+
+    let mut run = world.start(&up);
+    sleep(Duration::from_secs(5));
+    run.kill().unwrap();
+    run.wait().unwrap();
+    world.hearth(&["down", "--name", "e2e-kill", "--yes"]).expect(0);
+    world.nothing_is_left();
+}
+
+#[test]
+fn interrupted_once_it_stops_in_order() {
+    let world = World::new();
+    let mut run = world.start(&["up", "-f", "profiles/minimal.yaml", "--name", "e2e-int", "--yes"]);
+    sleep(Duration::from_secs(5));
+    sh(&format!("kill -INT {}", run.id()));
+    assert_eq!(run.wait().unwrap().code(), Some(130));
+    world.hearth(&["down", "--name", "e2e-int", "--yes"]).expect(0);
+    world.nothing_is_left();
+}
+
+#[test]
+fn two_runs_of_one_name_do_not_meet_and_two_names_do_not_mind() {
+    let world = World::new();
+    let mut first = world.start(&["up", "-f", "profiles/minimal.yaml", "--name", "e2e-a", "--yes"]);
+    eventually("the first holds its lock", Duration::from_secs(10), || world.folder.path().join("hearth/e2e-a/lock").exists());
+    sleep(Duration::from_millis(500));
+    let second = world.hearth(&["up", "-f", "profiles/minimal.yaml", "--name", "e2e-a", "--yes"]).expect(20);
+    assert!(second.err.contains(&first.id().to_string()), "names the first: {}", second.err);
+    world.hearth(&["up", "-f", "profiles/minimal.yaml", "--name", "e2e-b", "--yes"]).expect(0);
+    assert!(first.wait().unwrap().success());
+    for name in ["e2e-a", "e2e-b"] {
+        world.hearth(&["down", "--name", name, "--yes"]).expect(0);
+    }
+    world.nothing_is_left();
+}

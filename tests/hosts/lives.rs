@@ -1,0 +1,81 @@
+//! A cluster on hosts, from bare to bare.
+
+use std::time::Duration;
+
+use crate::world::{eventually, get, sh};
+use crate::{address, bare_hosts, containers, on, profile, stock, unchanged};
+
+#[test]
+fn bare_hosts_become_a_cluster_survive_a_reboot_and_are_bare_again() {
+    let (world, before) = bare_hosts();
+    let all = profile(&world, "homelab", 3);
+
+    world.hearth(&["up", "--dry-run", "-f", &all]).expect(0);
+    unchanged(&stock(), &before);
+
+    let up = world.hearth(&["up", "-f", &all, "--yes", "-o", "json"]);
+    eprintln!("{}", up.err.lines().filter(|line| line.contains("first 200")).collect::<String>());
+    let vip = up.expect(0).json()["vip"].as_str().unwrap().to_owned();
+    assert_eq!(get(&format!("http://{vip}/api/whoami")).0, 200);
+    let again = world.hearth(&["up", "-f", &all, "--yes", "-o", "json"]).expect(0).json();
+    assert_eq!(again["changed"], false, "{again}");
+    world.hearth(&["status", "--name", "e2e-hosts"]).expect(0);
+
+    // a shell for people; the lease is free again
+    let ran = world.hearth(&["ssh", "n2", "--name", "e2e-hosts", "--", "sh", "-c", "hostname; exit 7"]).expect(7);
+    assert_eq!(ran.out.trim(), containers()[1]);
+    assert!(world.hearth(&["unlock", "--name", "e2e-hosts"]).expect(0).out.contains("nobody"));
+
+    // the same scenario as on containers
+    let reports = world.folder.path().join("reports").to_str().unwrap().to_owned();
+    let scenario = ["test", "scenarios/pod-kill-retry.yaml", "--name", "e2e-hosts", "--report-dir", &reports];
+    assert!(world.hearth(&scenario).expect(0).out.contains("PASS pod-kill-retry"));
+
+    // all hosts reboot: the cluster comes back by itself
+    sh(&format!("docker restart -t 5 {}", containers().join(" ")));
+    eventually("status sees the cluster again", Duration::from_secs(180), || {
+        world.hearth(&["status", "--name", "e2e-hosts"]).code == Some(0)
+    });
+    assert_eq!(get(&format!("http://{vip}/api/whoami")).0, 200);
+    let again = world.hearth(&["up", "-f", &all, "--yes", "-o", "json"]).expect(0).json();
+    assert_eq!(again["changed"], false, "{again}");
+
+    // routes, rules and a card that others took down come back without Hearth; a way of somebody else's stays
+    on(
+        2,
+        "ip route add 10.244.99.0/24 via 172.30.0.1; ip route del $(ip route | awk '/^10.244.*via 172.30.0.13/ {print $1}')
+         iptables -t nat -F; ip link set eth0 down; systemctl restart --no-block hearth-routes; ip link set eth0 up
+         ip route add default via 172.30.0.1; ip route add 10.244.99.0/24 via 172.30.0.1",
+    );
+    eventually("the pod network mends itself", Duration::from_secs(90), || {
+        on(2, "/usr/local/lib/hearth/routes.sh verify && systemctl is-active hearth-routes") == "active"
+    });
+    assert!(on(2, "ip route; ip route del 10.244.99.0/24").contains("10.244.99.0/24 via 172.30.0.1"), "not ours");
+    world.hearth(&["status", "--name", "e2e-hosts"]).expect(0);
+
+    // a worker less, which is a plain host again, and the same one more
+    let kubectl = |args: &str| on(1, &format!("KUBECONFIG=/etc/kubernetes/admin.conf /usr/local/bin/kubectl {args}"));
+    world.hearth(&["up", "-f", &profile(&world, "homelab", 2), "--yes"]).expect(0);
+    assert!(kubectl("get node n3").contains("NotFound"), "{}", kubectl("get nodes"));
+    let gone = stock();
+    unchanged(&gone[2..], &before[2..]);
+    world.hearth(&["up", "-f", &all, "--yes"]).expect(0);
+    assert!(kubectl("get node n3").contains(" Ready "), "{}", kubectl("get nodes"));
+
+    // a host that somebody reset rejoins
+    on(3, "systemctl stop kubelet; systemctl kill -s KILL kubepods.slice; rm -rf /etc/kubernetes /var/lib/kubelet/config.yaml");
+    world.hearth(&["up", "-f", &all, "--yes"]).expect(0);
+    world.hearth(&["status", "--name", "e2e-hosts"]).expect(0);
+
+    // a pod's connection whose other end fell silent outlives the pod, and would hold its network namespace for minutes
+    let silent = format!(
+        "every() {{ for ns in $(ip netns list | awk '/^cni-/ {{print $1}}'); do ip netns exec $ns \"$@\" 2>/dev/null; done; }}
+         every timeout 5 bash -c 'exec 3<>/dev/tcp/{}/22; iptables -I INPUT -j DROP; echo lost >&3'
+         every grep -c ' 04 ' /proc/net/tcp | awk '{{count += $1}} END {{print count + 0}}'",
+        address(2)
+    );
+    assert!(on(2, &silent).parse::<u32>().is_ok_and(|waiting| waiting > 0), "a connection waits to be closed");
+    world.hearth(&["down", "--name", "e2e-hosts", "--yes"]).expect(0);
+    unchanged(&stock(), &before);
+    world.nothing_is_left();
+}

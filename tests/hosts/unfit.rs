@@ -1,0 +1,66 @@
+//! Hosts that cannot be used.
+
+use crate::{bare_hosts, forget_users, on, profile, stock, unchanged};
+
+/// Hosts that cannot be used are refused before anything is changed, each for its own reason.
+#[test]
+fn unfit_hosts_are_refused_untouched() {
+    let (world, before) = bare_hosts();
+    let plain = profile(&world, "plain", 3);
+    let refused = |set: &[&str], code: i32, says: &[&str]| {
+        let args: Vec<&str> = ["up", "-f", &plain, "--yes"].iter().chain(set).copied().collect();
+        let ran = world.hearth(&args).expect(code);
+        for text in says {
+            assert!(ran.err.contains(text), "{text}: {}", ran.err);
+        }
+    };
+    // several at once: clock, ports and a foreign cluster
+    on(
+        2,
+        "printf '#!/bin/sh\nexec /bin/date -d \"+300 seconds\" \"$@\"\n' > /usr/local/bin/date && chmod 755 /usr/local/bin/date",
+    );
+    on(3, "mkdir -p /etc/kubernetes && touch /etc/kubernetes/kubelet.conf");
+    on(1, "systemd-run --quiet --collect --unit=squatter socat TCP-LISTEN:6443,fork,reuseaddr EXEC:cat; sleep 0.5");
+    refused(
+        &[],
+        20,
+        &["host-clock", "n2: +300 s", "host-foreign-cluster", "n3: /etc/kubernetes/kubelet.conf", "host-ports", "n1: 6443"],
+    );
+    on(2, "rm /usr/local/bin/date");
+    on(3, "rm -r /etc/kubernetes");
+    on(1, "systemctl stop squatter");
+    // a full disk where programs go
+    on(2, "mount -t tmpfs -o size=50m none /usr/local/bin");
+    refused(&[], 20, &["host-disk", "n2:"]);
+    on(2, "umount /usr/local/bin");
+    // a user without rights
+    let keys = world.folder.path().join("keys");
+    std::fs::create_dir(&keys).unwrap();
+    sh(&format!("ssh-keygen -q -t ed25519 -N '' -f {}/other", keys.display()));
+    let other = keys.join("other").to_str().unwrap().to_owned();
+    let public = std::fs::read_to_string(format!("{other}.pub")).unwrap();
+    for host in 1..=3 {
+        on(
+            host,
+            &format!(
+                "useradd -m plain && mkdir -p ~plain/.ssh && echo '{}' > ~plain/.ssh/authorized_keys && chown -R plain ~plain",
+                public.trim()
+            ),
+        );
+    }
+    let identity = format!("spec.provider.ssh.identityFile={other}");
+    refused(&["--set", "spec.provider.ssh.user=plain", "--set", &identity], 50, &["n1", "n2", "n3", "sudo"]);
+    // a key that no host knows
+    refused(&["--set", &identity], 50, &["n1", "n2", "n3"]);
+    // a host key that is not the one first seen
+    on(
+        2,
+        "mv /etc/ssh/ssh_host_ed25519_key /tmp/kept && mv /etc/ssh/ssh_host_ed25519_key.pub /tmp/kept.pub && ssh-keygen -q -t ed25519 -N '' -f /etc/ssh/ssh_host_ed25519_key && systemctl restart ssh",
+    );
+    refused(&[], 50, &["n2", "SHA256:", "ssh-keygen -R"]);
+    on(
+        2,
+        "mv /tmp/kept /etc/ssh/ssh_host_ed25519_key && mv /tmp/kept.pub /etc/ssh/ssh_host_ed25519_key.pub && systemctl restart ssh",
+    );
+    forget_users("plain", &before);
+}
