@@ -1,9 +1,10 @@
 //! Runs that are killed, connections that break, hosts that die.
 
+use std::process::Stdio;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use crate::world::{World, eventually, sh};
+use crate::world::{eventually, sh};
 use crate::{bare_hosts, containers, on, profile, stock, unchanged};
 
 /// Killed as soon as a step is done, again and again, a bring-up still arrives; so does a clean-up. So does a clean-up after a

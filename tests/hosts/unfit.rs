@@ -1,6 +1,6 @@
 //! Hosts that cannot be used.
 
-use crate::{bare_hosts, forget_users, on, profile, stock, unchanged};
+use crate::{bare_hosts, forget_users, on, profile, sh};
 
 /// Hosts that cannot be used are refused before anything is changed, each for its own reason.
 #[test]

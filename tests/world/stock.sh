@@ -3,7 +3,8 @@
 item() { sed "s|^|$1	|"; }
 {
   find /etc /opt /usr/local -xdev -type l -printf '%p -> %l\n'
-  find /etc /opt /usr/local -xdev -type f -print0 | xargs -0 -r sha256sum | sed 's/^\([0-9a-f]*\)  \(.*\)/\2 \1/'
+  find /etc /opt /usr/local -xdev -type f -size +1000000k -printf '%p of %s bytes\n'
+  find /etc /opt /usr/local -xdev -type f ! -size +1000000k -print0 | xargs -0 -r sha256sum | sed 's/^\([0-9a-f]*\)  \(.*\)/\2 \1/'
 } 2>/dev/null | grep -vE '^/etc/(resolv\.conf|mtab|hosts|hostname|ld\.so\.cache) ' | item file
 find /etc /opt /usr/local -xdev -type d 2>/dev/null | item folder
 ls -d /var/lib/*/ /var/log/*/ /var/*/ 2>/dev/null | grep -v '^/var/lib/hearth/' | item folder
