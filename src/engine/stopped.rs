@@ -12,9 +12,9 @@ use crate::error::{Explain, Family};
 pub struct Stopped {
     /// What stopped it.
     pub reason: Reason,
-    /// Sentences of the steps that were dropped while they ran.
+    /// Sentences of the steps that were dropped while running.
     pub unfinished: Vec<String>,
-    /// What failed on the way.
+    /// Steps that failed before the stop.
     pub failures: Vec<StepFailure>,
 }
 
@@ -60,7 +60,7 @@ impl Explain for Stopped {
     }
 }
 
-/// As it is typed: `90s`, `15m`.
+/// As a user would type it: `90s`, `15m`.
 fn spelled(limit: Duration) -> String {
     match limit.as_secs() {
         0 => format!("{limit:?}"),
