@@ -1,4 +1,4 @@
-//! Strict loading over a type that has every shape schemars makes of plain Rust.
+//! Strict loading into a type with every shape that schemars generates for plain Rust.
 
 use std::collections::BTreeMap;
 
