@@ -17,7 +17,7 @@ use crate::provider::Provider;
 use crate::steps::{Session, StepKind, Steps};
 
 /// The reason for steps that cannot be checked yet, because what they build on does not exist.
-pub const NOT_BEFORE: &str = "cannot be looked at before";
+pub const NOT_BEFORE: &str = "cannot be checked yet";
 
 pub async fn run(context: &Context, args: PlanArgs) -> Result<u8> {
     let Target { profile, why } = cluster::wanted(&args.profile)?;

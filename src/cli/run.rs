@@ -108,7 +108,7 @@ impl Run {
     /// Names the steps that a killed run was in the middle of, and records that they were named.
     async fn go_on_from(&self, entries: &[StepEntry]) -> Result<()> {
         for entry in cut_off(entries) {
-            self.events.log(format!("run {} was cut off amid: {}", entry.run, entry.sentence));
+            self.events.log(format!("run {} was cut off during: {}", entry.run, entry.sentence));
             let known = StepEntry { at: jiff::Timestamp::now(), run: self.id.to_string(), phase: Phase::Failed, ..entry.clone() };
             self.journal.append(&known).await?;
         }

@@ -39,7 +39,7 @@ pub async fn run(context: &Context, args: UpArgs) -> Result<u8> {
     recover::wake(context, &session).await?;
     members::refuse_to_forget_the_living(&session, &args.forget).await?;
     for archive in session.store.unreadable() {
-        context.say(format!("{}: what is in it is looked for elsewhere", chain(&archive)));
+        context.say(format!("{}: its images are looked for elsewhere", chain(&archive)));
     }
     let missing = session.nowhere().await.unwrap_or_default();
     let findings = doctor::preflight(&session.profile, &session.provider, &missing, session.merge_into.as_deref()).await?;

@@ -109,7 +109,7 @@ impl Explain for ClusterError {
     fn hint(&self) -> Option<String> {
         match self {
             ClusterError::NotReady { .. } | ClusterError::KubeletFails { .. } => {
-                Some("`hearth status` tells what is wrong; `hearth logs NODE` shows a node's log".into())
+                Some("`hearth status` shows what is wrong; `hearth logs NODE` shows a node's log".into())
             }
             ClusterError::PodsLost { .. } => {
                 Some("save what is in them and delete the pods, or pass --delete-data to lose them".into())

@@ -78,7 +78,7 @@ pub async fn wait_for_silence(client: &Client, node: &str, deadline: Instant, pr
         if Instant::now() > deadline {
             return Err(ClusterError::NotDead { node: node.to_owned() });
         }
-        progress.say(format!("{node} does not answer; waiting whether its kubelet still reports"));
+        progress.say(format!("{node} does not answer; waiting to see whether its kubelet still reports"));
         sleep(LOOK).await;
     }
     Ok(())

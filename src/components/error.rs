@@ -55,7 +55,7 @@ pub enum ComponentError {
         source: Box<kube::Error>,
     },
     /// The contents of an object could not be listed.
-    #[error("cannot tell what {of} holds")]
+    #[error("cannot list what is in {of}")]
     Contents {
         /// The object.
         of: String,
@@ -108,7 +108,7 @@ impl Explain for ComponentError {
             ComponentError::Refused { .. } => Some("`hearth up` again continues where this ended".into()),
             ComponentError::NotReady { diagnosis, .. } | ComponentError::Hopeless { diagnosis, .. } => diagnosis.hint(),
             ComponentError::NoAnswer { .. } => {
-                Some("`hearth status` tells what is wrong; `hearth logs NODE` shows a node's log".into())
+                Some("`hearth status` shows what is wrong; `hearth logs NODE` shows a node's log".into())
             }
             _ => None,
         }

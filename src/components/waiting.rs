@@ -163,7 +163,7 @@ fn sign(pod: &Pod, events: &[Event], nodes: &[Node]) -> Option<Sign> {
                 let limit = if refused { 20 } else { 120 };
                 sign(
                     Kind::Image,
-                    format!("image {} cannot be had: {}", image(pod, &container.name), sentence(&pull)),
+                    format!("image {} cannot be pulled: {}", image(pod, &container.name), sentence(&pull)),
                     Some(limit),
                 )
             }
@@ -262,7 +262,7 @@ mod tests {
 
         let pull = event("Failed", "Failed to pull image \"r/none:1\": rpc error: code = NotFound desc = r/none:1: not found");
         let image = seen(container(0, waiting("ImagePullBackOff")), &[pull]);
-        assert_eq!(image.what, "image r/none:1 cannot be had: r/none:1: not found");
+        assert_eq!(image.what, "image r/none:1 cannot be pulled: r/none:1: not found");
         assert_eq!(image.lasts, Some(Duration::from_secs(20)));
 
         let crash = seen(container(3, waiting("CrashLoopBackOff")), &[]);

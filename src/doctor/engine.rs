@@ -14,7 +14,7 @@ pub(super) fn unreachable(error: &DockerError) -> Finding {
     let hint = error.hint().unwrap_or_else(|| "look at the engine's log: journalctl -u docker".to_owned());
     let finding = match error {
         DockerError::Absent { source: Unreachable::Address(_), .. } => {
-            Finding::error("engine-address", "DOCKER_HOST names a kind of connection that Hearth does not speak")
+            Finding::error("engine-address", "DOCKER_HOST names a kind of connection that Hearth does not support")
                 .fix("set DOCKER_HOST to a unix:// or tcp:// address")
         }
         DockerError::Absent { source: Unreachable::Forbidden(_), .. } => {
@@ -85,7 +85,7 @@ pub(super) fn port_taken(facts: &Facts, engine: &Engine, docker: &DockerNodes) -
     }
     let finding = Finding::error("api-port-taken", "The API server's port is in use");
     let fix = format!(
-        "set spec.provider.docker.apiPort to a free port, or leave it out; `ss -ltnp 'sport = :{port}'` tells who has it"
+        "set spec.provider.docker.apiPort to a free port, or leave it out; `ss -ltnp 'sport = :{port}'` shows what uses it"
     );
     Some(finding.evidence(format!("something listens on 127.0.0.1:{port}")).fix(fix))
 }
@@ -112,8 +112,8 @@ pub(super) fn pool_on_hosts(profile: &Profile, network: Option<Ipv4Net>) -> Opti
 pub(super) fn missing(artifacts: &[String]) -> Option<Finding> {
     let title = match artifacts.len() {
         0 => return None,
-        1 => "An image or file cannot be had".to_owned(),
-        count => format!("{count} images or files cannot be had"),
+        1 => "An image or file is not available".to_owned(),
+        count => format!("{count} images or files are not available"),
     };
     let finding = Finding::error("artifacts-missing", title).family(Family::Artifact).evidence(artifacts.join("\n"));
     Some(

@@ -139,7 +139,7 @@ pub fn all(facts: &[Facts], profile: &Profile, hosts: &SshHosts) -> Vec<Finding>
             let taken: Vec<String> = needed.iter().filter(|port| f.ports.contains(port)).map(u16::to_string).collect();
             (!taken.is_empty() && bare(f)).then(|| taken.join(", "))
         }),
-        "`ss -ltnp` on the host tells who has them",
+        "`ss -ltnp` on the host shows what uses them",
     );
     tell(
         Finding::error("host-address", "A host does not have the address that the profile gives it"),
@@ -229,7 +229,7 @@ pub fn all(facts: &[Facts], profile: &Profile, hosts: &SshHosts) -> Vec<Finding>
     tell(
         Finding::error("host-disk", "There is too little disk space"),
         of(&fresh, &disk),
-        "`df -h` and `du -xh --max-depth=2 /var` tell what takes it",
+        "`df -h` and `du -xh --max-depth=2 /var` show what takes it up",
     );
     tell(
         Finding::warning("host-disk-low", "There is little disk space"),

@@ -127,7 +127,7 @@ fn engines_that_cannot_be_asked() {
     ");
     let strange = absent(Unreachable::Address("URI scheme is not supported: ssh://home".into()));
     assert_snapshot!(told(&strange, &quick(&[])), @r"
-    ✗ engine-address  DOCKER_HOST names a kind of connection that Hearth does not speak
+    ✗ engine-address  DOCKER_HOST names a kind of connection that Hearth does not support
         seen: no Docker engine answers at unix:///var/run/docker.sock
               caused by: URI scheme is not supported: ssh://home
         fix:  set DOCKER_HOST to a unix:// or tcp:// address
@@ -216,7 +216,7 @@ fn the_api_port_may_be_held_by_our_own_control_plane_only() {
     assert_snapshot!(told(&facts, &profile), @r"
     ✗ api-port-taken  The API server's port is in use
         seen: something listens on 127.0.0.1:6443
-        fix:  set spec.provider.docker.apiPort to a free port, or leave it out; `ss -ltnp 'sport = :6443'` tells who has it
+        fix:  set spec.provider.docker.apiPort to a free port, or leave it out; `ss -ltnp 'sport = :6443'` shows what uses it
     exit 20
     ");
     facts.engine.as_mut().expect("made up").containers = nodes("quick", true, true);
@@ -420,7 +420,7 @@ fn errors_come_together_and_first() {
     assert_eq!(images.family(), Family::Artifact);
     assert_snapshot!(images, @r"
     nothing was changed: the profile cannot be brought up here
-    ✗ artifacts-missing  2 images or files cannot be had
+    ✗ artifacts-missing  2 images or files are not available
         seen: docker.io/library/mysql:9.7
               quay.io/metallb/controller:v0.16.1
         fix:  name a directory that has them by --bundle DIR or HEARTH_BUNDLE, or let this machine reach where they come from

@@ -34,7 +34,7 @@ impl fmt::Display for Stopped {
             Reason::Overtime(limit) => write!(f, "not done within {} (--timeout)", spelled(limit))?,
         }
         if let (Reason::Overtime(_), false) = (self.reason, self.unfinished.is_empty()) {
-            write!(f, ": dropped amid")?;
+            write!(f, ": dropped while running")?;
             self.unfinished.iter().try_for_each(|sentence| write!(f, "\n- {sentence}"))?;
         }
         list(f, &self.failures)

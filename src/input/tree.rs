@@ -244,9 +244,9 @@ impl<'text> Reader<'text, '_> {
                 continue;
             }
             match entries.iter().find(|entry| entry.key == key) {
-                Some(first) => self.findings.push(
-                    Finding::new(span, path, "duplicate key").hint(format!("it stands on line {} already", first.span.line)),
-                ),
+                Some(first) => self
+                    .findings
+                    .push(Finding::new(span, path, "duplicate key").hint(format!("it is already on line {}", first.span.line))),
                 None => entries.push(Entry { key, span, value }),
             }
         }

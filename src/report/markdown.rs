@@ -267,7 +267,7 @@ fn write_validity(out: &mut String, run: &RunRecord) -> fmt::Result {
     writeln!(out, "## Validity\n")?;
     writeln!(
         out,
-        "- The generator alone ({} priority), against a server that does nothing: late by {} (median) and {} (p99); smallest latency that can be told: {}.",
+        "- The generator alone ({} priority), against a server that does nothing: late by {} (median) and {} (p99); smallest latency that can be measured: {}.",
         calibration.priority.name(),
         time(calibration.release_error_p50_ms),
         time(calibration.release_error_p99_ms),

@@ -41,7 +41,7 @@ fn waiting_says_why_and_ends_when_it_is_hopeless(world: &World, kubectl: &dyn Fn
     eventually("the pod's container is another", Duration::from_secs(60), || {
         kubectl(&format!("-n blog-system get pod {pod}")).contains("ImagePull")
     });
-    hopeless(&["image 127.0.0.1:1/nobody/none:1 cannot be had", "connection refused"]);
+    hopeless(&["image 127.0.0.1:1/nobody/none:1 cannot be pulled", "connection refused"]);
     kubectl(&format!("-n blog-system delete pod {pod} --wait=false"));
     world.hearth(&up).expect(0);
 

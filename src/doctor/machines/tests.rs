@@ -118,7 +118,7 @@ async fn what_is_wrong_with_hosts_is_told_all_at_once() {
         fix:  timedatectl set-ntp true on every host, and wait until `timedatectl` says synchronized
     ✗ host-disk  There is too little disk space
         seen: n2: 1.0 GiB free in /var/lib
-        fix:  `df -h` and `du -xh --max-depth=2 /var` tell what takes it
+        fix:  `df -h` and `du -xh --max-depth=2 /var` show what takes it up
     ");
 }
 

@@ -28,7 +28,7 @@ pub enum MachineError {
     #[error("host {host} has data where the cluster would put its own: {}", folders.join(", "))]
     Filled { host: String, folders: Vec<String> },
     /// The host does not have the address given in the profile.
-    #[error("host {host} is on no network by the address that the profile gives it: none can be chosen for load balancers")]
+    #[error("host {host} has no network with its address in the profile, so none can be chosen for load balancers")]
     NoNetwork { host: String },
 }
 

@@ -156,7 +156,7 @@ async fn workers(client: &Client) -> Result<Vec<String>, ScenarioError> {
 /// The time of the kubelet's last heartbeat.
 async fn heartbeat(client: &Client, node: &str) -> Result<Option<MicroTime>, ScenarioError> {
     let lease = Api::<Lease>::namespaced(client.clone(), HEARTBEATS).get(node).await;
-    let lease = lease.map_err(ScenarioError::kube(format!("read when node {node} was heard of")))?;
+    let lease = lease.map_err(ScenarioError::kube(format!("read the last report of node {node}")))?;
     Ok(lease.spec.and_then(|spec| spec.renew_time))
 }
 
@@ -190,7 +190,7 @@ impl Inject for NodePause {
         stage.changes.open(Undo::Standstill { node: node.clone() }, Duration::ZERO, Some(lease)).await?;
         stage.begin("nodePause", node.clone(), words(), (1, 1));
         let paused = nodes.pause(&node, lease).await;
-        paused.map_err(|source| ScenarioError::Node { action: format!("let node {node} stand still"), source })?;
+        paused.map_err(|source| ScenarioError::Node { action: format!("pause node {node}"), source })?;
         let before = heartbeat(&context.client, &node).await;
         sleep(self.r#for.0).await;
         let after = heartbeat(&context.client, &node).await;
@@ -230,7 +230,7 @@ impl Inject for NodePause {
 
     fn problems(&self) -> Vec<(&'static str, String)> {
         let wrong = match self.r#for.0 {
-            short if short < SHORTEST => format!("in less than {SHORTEST:?} it cannot be seen that a node stands still"),
+            short if short < SHORTEST => format!("in less than {SHORTEST:?} a paused node cannot be recognised"),
             long if long > LONGEST => format!("after {LONGEST:?} pods are moved to other nodes"),
             _ => return Vec::new(),
         };
