@@ -1,13 +1,13 @@
-# Benchmark only: cleans a host that the plain script of hosts-vs-script made a node. It goes by a list of paths, so only use it on hosts
-# that hold nothing else.
-# Makes a node a plain host again. $1 is the pod subnet. What the host had before (the stock taken then) stays, what others
-# own is never touched: of tables, rules and routes only those are removed that Kubernetes or Hearth made.
+# Benchmark only: cleans a host that the plain script of hosts-vs-script made a node. It uses a list of paths, so only use it on
+# hosts with nothing else on them.
+# Makes a node a plain host again. $1 is the pod subnet. What the host had before (the stock taken then) stays, and what others
+# own is never touched: of tables, rules and routes only those made by Kubernetes or Hearth are removed.
 stock=/var/lib/hearth/stock
 had() { [ -f $stock ] && grep -qF "$1	$2" $stock; }
 
 systemctl disable --now kubelet.service hearth-routes.service containerd.service >/dev/null 2>&1
 pkill -KILL -f '^(/usr/local/bin/containerd-shim-runc-v2 -namespace k8s.io|/usr/local/sbin/runc --root /run/containerd/)'
-# every process of every pod is in there
+# all processes of all pods are in there
 systemctl kill --signal=KILL kubepods.slice >/dev/null 2>&1
 # runc freezes a container while it sets its limits; killed then, it leaves processes that cannot die (cgroup v1 and v2)
 find /sys/fs/cgroup -path '*/kubepods.slice/*' '(' -name freezer.state -o -name cgroup.freeze ')' 2>/dev/null |
@@ -20,11 +20,11 @@ for try in 1 2 3; do
     while read -r path; do umount -l "$path" 2>/dev/null; done
 done
 ip netns list 2>/dev/null | awk '/^cni-/ {print $1}' | while read -r name; do ip netns delete "$name"; done
-# a namespace can live on for minutes, held by connections of processes that are gone: its interface on this side is deleted here
+# a namespace can live on for minutes, held by connections of dead processes: its interface on this side is deleted here
 ip -4 route show root "$1" | sed -n 's/.* dev \(veth[^ ]*\).*/link delete \1/p' | sort -u | ip -force -batch - 2>/dev/null
 ip -4 route show root "$1" | while read -r route; do ip route delete $route 2>/dev/null; done
 
-# one transaction a table: chains of ours are emptied, jumps to them and rules of ours go, then the chains
+# one transaction per table: chains of ours are emptied, jumps to them and rules of ours are removed, then the chains
 for family in iptables ip6tables; do
   command -v $family-save >/dev/null || continue
   for table in nat filter mangle; do
@@ -38,7 +38,7 @@ for family in iptables ip6tables; do
     } | $family-restore --wait --noflush
   done
 done
-# tables that came with these rules and hold nothing now
+# tables that were made for these rules and are empty now
 nft list tables 2>/dev/null | while read -r word family name; do
   had nft-table "table $family $name" && continue
   nft list table "$family" "$name" | grep -qvE '^(table|	chain|		type|	}|}|# )|^$' || nft delete table "$family" "$name"

@@ -1,11 +1,11 @@
-//! What is decided for a cluster beyond what its profile says, and why: plans print it, runs go by it.
+//! What is decided for a cluster beyond what its profile says, and why: plans print it, runs follow it.
 
-/// A value that was chosen.
+/// A value that was chosen, with the reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Choice<T> {
-    /// The value.
+    /// What was chosen.
     pub value: T,
-    /// Why this one, a fragment such as "the first of the pool".
+    /// Why this one, as a fragment such as "the first of the pool".
     pub reason: String,
 }
 
@@ -16,12 +16,12 @@ impl<T> Choice<T> {
     }
 }
 
-/// A choice, or what it waits for.
+/// A choice, or what it is waiting for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Decision<T> {
-    /// It is made.
+    /// Already made.
     Made(Choice<T>),
-    /// It cannot be made yet: when it will be, a fragment such as "when the network exists".
+    /// Not possible yet: when it will be, as a fragment such as "when the network exists".
     Later(String),
 }
 

@@ -1,4 +1,4 @@
-//! What every error of Hearth can tell: its exit-code family and the next thing to do.
+//! What every error of Hearth provides: its exit-code family and the next thing to do.
 
 use std::fmt::Write;
 
@@ -72,8 +72,8 @@ impl<E: Explain + Send + Sync + 'static> From<E> for BoxError {
     }
 }
 
-/// A message without what the Kubernetes client puts around an answer of the API: its own name for it, and the whole answer
-/// once more as Rust writes it for debugging.
+/// A message without what the Kubernetes client wraps around an answer of the API: its own name for it, and the whole answer
+/// repeated in Rust's debug format.
 pub fn plain(text: &str) -> String {
     const DEBUG: &str = " (Status {";
     let mut text = text.replace("ApiError: ", "");
@@ -90,7 +90,7 @@ pub fn plain(text: &str) -> String {
             }
             open == 0
         });
-        // one that was cut off has no end
+        // a message that was cut off has no end
         let end = end.map_or(text.len(), |(end, letter)| at + 1 + end + letter.len_utf8());
         text.replace_range(at..end, "");
     }
@@ -112,7 +112,7 @@ pub fn chain(error: &dyn std::error::Error) -> String {
     text
 }
 
-/// What the API server said when it refused something; its client writes all of the answer's fields beside it.
+/// What the API server said when it refused something; the client adds all the other fields of the answer.
 fn refusal<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a str> {
     let boxed = || error.downcast_ref::<Box<kube::Error>>().map(|error| &**error);
     match error.downcast_ref::<kube::Error>().or_else(boxed)? {
@@ -152,7 +152,7 @@ mod tests {
             code: 422,
             ..Default::default()
         };
-        // where it stands within a message of others
+        // embedded in a longer message
         let text = chain(&std::io::Error::other(format!("cannot list: {}", kube::Error::Api(Box::new(status)))));
         assert!(text.starts_with("cannot list: Service \"istiod\" is invalid: (spec.clusterIPs[0]): may not change"), "{text}");
         assert!(!text.contains("Status {") && !text.contains("ApiError"), "{text}");

@@ -14,8 +14,8 @@ pub enum Readers {
     Everybody,
 }
 
-/// Puts what `write` writes in the place of `path`. Others see the old file or the new one, whole, and so does whoever
-/// comes after a power cut. Missing folders are made; a link stays a link, and what it points to is replaced.
+/// Puts what `write` writes in the place of `path`. Other processes see the whole old file or the whole new one, also after a
+/// power cut. Missing folders are made; a link stays a link, and the file it points to is replaced.
 ///
 /// # Errors
 /// The file could not be written in full; then the old one stands as it was.
@@ -27,7 +27,7 @@ pub fn replace(path: &Path, readers: Readers, write: impl FnOnce(&mut File) -> i
         Readers::Owner => 0o600,
         Readers::Everybody => 0o666,
     };
-    // a name of its own, opened only if it is new: two writers never share a part
+    // a unique name, opened only if it is new: two writers never share a partial file
     let part = tempfile::Builder::new().prefix(".part-").permissions(Permissions::from_mode(mode)).tempfile_in(&folder)?;
     let (mut file, part) = part.into_parts();
     write(&mut file)?;
@@ -36,7 +36,7 @@ pub fn replace(path: &Path, readers: Readers, write: impl FnOnce(&mut File) -> i
     sync_folder(&path)
 }
 
-/// Makes a file's name safe: its content may be on disk while its folder does not list it yet.
+/// Makes a file's name durable: its content may be on disk before its folder lists it.
 ///
 /// # Errors
 /// The folder cannot be opened or synced.

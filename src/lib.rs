@@ -10,7 +10,7 @@
 //!    [`components`] installs what the profile asks for. Before any of it, [`doctor`] looks at the machine.
 //! 5. [`load`] and [`scenario`] prove behaviour under load and faults, [`compare`] measures two arms against each other, and
 //!    [`report`] writes down what was seen.
-//! 6. Each of the [`steps`] is a file that holds all about it: what it says, checks, does and takes back.
+//! 6. Each of the [`steps`] is a file that holds all about it: its sentence, its check, its change and how to undo it.
 //! 7. [`state`] is what Hearth keeps on this machine; [`cli`] is one file per verb, [`ui`] the only writer to
 //!    the terminal, and [`was`] the sample application server that the same binary carries.
 

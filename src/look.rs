@@ -1,20 +1,20 @@
 //! What a look at the world found. A look that failed is not an absence: only [`Look::Absent`] may lead to a change, only
-//! [`Look::Present`] to a success, and [`Look::Unknown`] carries the reason to whoever asked.
+//! [`Look::Present`] to a success, and [`Look::Unknown`] carries the reason back to the caller.
 
 use crate::error::{BoxError, Result};
 
 /// The three answers of a look.
 pub enum Look<T> {
-    /// It is there.
+    /// It exists.
     Present(T),
-    /// It is certain that it is not.
+    /// It certainly does not exist.
     Absent,
     /// Neither is certain, for this reason.
     Unknown(BoxError),
 }
 
 impl<T> Look<T> {
-    /// What is there, or nothing where it is absent.
+    /// What is there, or `None` where it is absent.
     ///
     /// # Errors
     /// The reason why it could not be found out.
@@ -26,7 +26,7 @@ impl<T> Look<T> {
         }
     }
 
-    /// The same answer about something that follows from what is there.
+    /// The same answer, about something derived from what is there.
     pub fn map<U>(self, follow: impl FnOnce(T) -> U) -> Look<U> {
         match self {
             Look::Present(found) => Look::Present(follow(found)),

@@ -1,13 +1,13 @@
-//! The voice of running work: a leaf that everything may hold and that knows neither steps nor events.
+//! Progress reports of running work: a leaf that everything may hold and that depends on neither steps nor events.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::error;
 
-/// What running work has to tell.
+/// What running work reports.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Said {
-    /// What it is doing now, a fragment such as "2 of 3 nodes ready".
+    /// What it is doing now, as a fragment such as "2 of 3 nodes ready".
     Doing(String),
     /// An attempt failed and another one follows.
     Retrying {
@@ -18,7 +18,7 @@ pub enum Said {
     },
 }
 
-/// Handed to work while it runs, so that it can tell what it is doing. Cheap to clone.
+/// Handed to running work so that it can report what it is doing. Cheap to clone.
 #[derive(Clone)]
 pub struct Progress {
     listener: Option<Arc<dyn Fn(Said) + Send + Sync>>,
@@ -26,18 +26,18 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// A voice that `listener` hears.
+    /// Reports go to `listener`.
     pub fn new(listener: impl Fn(Said) + Send + Sync + 'static) -> Self {
         Progress { listener: Some(Arc::new(listener)), last: Arc::default() }
     }
 
-    /// A voice nobody hears, for calls outside a run.
+    /// Reports go nowhere, for calls outside a run.
     pub fn silent() -> Self {
         Progress { listener: None, last: Arc::default() }
     }
 
-    /// Tells what is being done now: a short fragment such as "2 of 3 nodes ready". Saying the same thing again is free,
-    /// so a polling loop can say it every time.
+    /// Reports what is being done now: a short fragment such as "2 of 3 nodes ready". Repeating the same text is free, so a
+    /// polling loop can call this every time.
     pub fn say(&self, text: impl Into<String>) {
         let text = text.into();
         if self.remember(&text)
@@ -47,7 +47,7 @@ impl Progress {
         }
     }
 
-    /// Tells that attempt number `attempt`, counted from 1, failed and another one follows.
+    /// Reports that attempt number `attempt`, counted from 1, failed and another one follows.
     pub fn retrying(&self, attempt: u32, error: &(dyn std::error::Error + 'static)) {
         let error = error::chain(error);
         self.remember(&error);
@@ -56,12 +56,12 @@ impl Progress {
         }
     }
 
-    /// What was said last: the best explanation when a deadline passes.
+    /// The last report: the best explanation when a deadline passes.
     pub fn last(&self) -> Option<String> {
         self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Keeps `text` and tells whether it is news.
+    /// Keeps `text`; true if it is new.
     fn remember(&self, text: &str) -> bool {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         let news = last.as_deref() != Some(text);

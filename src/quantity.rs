@@ -1,5 +1,5 @@
 //! Numbers with their units, as scenario files write them: `800 req/s`, `3s`, `200us`, `0 req`, `99.5 %`.
-//! A bare number is refused: nobody should have to guess whether `5` are seconds or milliseconds.
+//! A bare number is refused: nobody should have to guess whether `5` means seconds or milliseconds.
 
 use std::fmt;
 use std::time::Duration;
@@ -8,11 +8,11 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
-/// Why a text is not the quantity that is wanted.
+/// Why a text is not the quantity expected.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum QuantityError {
-    /// A number alone.
+    /// A number without a unit.
     #[error("`{text}` has no unit, write it as in `{example}`")]
     NoUnit { text: String, example: &'static str },
     /// Not a number and one of the units.
@@ -24,7 +24,7 @@ pub enum QuantityError {
 struct Form {
     what: &'static str,
     example: &'static str,
-    /// Units and what one of each is worth in the base unit.
+    /// Units and the value of each in the base unit.
     units: &'static [(&'static str, f64)],
 }
 
@@ -38,7 +38,7 @@ const SHARE: Form = Form { what: "a share", example: "99.5 %", units: &[("%", 1e
 const REQUESTS: Form = Form { what: "a number of requests", example: "0 req", units: &[("req", 1.0)] };
 
 impl Form {
-    /// The amount in the base unit, not negative.
+    /// The amount in the base unit, never negative.
     fn parse(&self, text: &str) -> Result<f64, QuantityError> {
         let wrong = || QuantityError::Form { text: text.to_owned(), what: self.what, example: self.example };
         let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
@@ -59,7 +59,8 @@ impl Form {
         }
     }
 
-    /// For editors; [`Form::parse_value`] says more than a pattern can, so a number is not refused by its type here.
+    /// For editors: `not` and `pattern`, which `input` passes over, since [`Form::parse_value`] explains a bare number
+    /// better.
     fn schema(&self) -> Schema {
         let units: Vec<&str> = self.units.iter().map(|(unit, _)| *unit).collect();
         json_schema!({

@@ -1,7 +1,7 @@
 //! What Hearth keeps about a cluster on this machine: `$XDG_STATE_HOME/hearth/<name>/`, readable by the user only.
 //!
-//! Enters: a cluster's name. Leaves: the paths of its files, and the lock that keeps two commands apart. Only that directory is
-//! touched. Nothing in it is the truth about the cluster; labels and objects in the live world are.
+//! In: a cluster's name. Out: the paths of its files, and the lock that keeps two commands apart. Only that directory is
+//! touched. Nothing in it is authoritative about the cluster; labels and objects in the live world are.
 
 mod lock;
 mod run;
@@ -63,7 +63,7 @@ impl State {
         &self.root
     }
 
-    /// Whether there is anything kept.
+    /// Whether anything is kept.
     pub fn exists(&self) -> bool {
         self.root.is_dir()
     }
@@ -73,7 +73,7 @@ impl State {
         self.root.join("journal.jsonl")
     }
 
-    /// What faults have to be taken back, should a run of `hearth test` be cut off.
+    /// The journal of the changes that faults made, to undo them should a run of `hearth test` be cut off.
     pub fn undo_journal(&self) -> PathBuf {
         self.root.join("undo.jsonl")
     }
@@ -88,13 +88,14 @@ impl State {
         self.root.join("known_hosts")
     }
 
-    /// Who works with this directory, for others on other machines: its lock keeps runs with the same one apart. Copies of a
-    /// machine, and containers of one name, have another: an id is kept in the directory, and the machine has its own.
+    /// Identifies this state directory to other machines: the lock inside it keeps runs with the same identity apart. Copies of
+    /// a machine, and containers with the same name, have another identity, since it includes an id kept in the directory and
+    /// the machine's own id.
     pub fn desk(&self) -> String {
         let path = self.root.join("desk");
         let id = fs::read_to_string(&path).unwrap_or_else(|_| {
             let new = RunId::new().0;
-            // one that cannot be kept serves this run
+            // one that cannot be stored still serves this run
             let _unwritable = fs::write(&path, &new);
             new
         });
@@ -125,8 +126,8 @@ impl State {
         Ok(directories(&self.root.join("runs"))?.into_iter().map(RunId).collect())
     }
 
-    /// Removes everything kept about the cluster and gives up the lock. Another command that waits for the
-    /// lock gets it, on a new directory.
+    /// Removes everything kept about the cluster and gives up the lock. Another command waiting for the lock gets it, on a new
+    /// directory.
     ///
     /// # Errors
     /// Something could not be removed.
@@ -134,7 +135,7 @@ impl State {
         let failed = |path: &Path, source| StateError::Io { path: path.to_owned(), source };
         for entry in fs::read_dir(&self.root).map_err(|error| failed(&self.root, error))? {
             let path = entry.map_err(|error| failed(&self.root, error))?.path();
-            // The lock goes last: while it is there, nobody else starts filling the directory.
+            // The lock goes last: while it is there, nobody else starts to fill the directory.
             if path == lock.path() {
                 continue;
             }
@@ -150,7 +151,7 @@ impl State {
     }
 }
 
-/// Who runs this, for others to read.
+/// Who runs this, to show to others.
 #[derive(Debug, Clone)]
 pub struct Caller {
     /// The user's name.
@@ -219,14 +220,14 @@ pub enum StateError {
     #[error("cannot use {path}", path = .path.display())]
     Io {
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
-    /// Another command works on the cluster.
+    /// Another command is working on the cluster.
     #[error("another command works on cluster `{name}`{}", .holder.as_ref().map(|holder| format!(": {holder}")).unwrap_or_default())]
     Held {
         name: String,
-        /// Who holds it; none when they have not told yet.
+        /// Who holds it; none if they have not written it yet.
         holder: Option<Holder>,
     },
 }

@@ -24,7 +24,7 @@ impl crate::error::Explain for SyntaxError {
 /// # Errors
 /// [`SyntaxError`] for the first document that is not YAML, or has a key twice.
 pub fn documents(text: &str) -> Result<Vec<Value>, SyntaxError> {
-    // Upstream's CRD files are larger than the limits meant for untrusted input; they are pinned by digest.
+    // Upstream's CRD files exceed the limits meant for untrusted input; they are pinned by digest.
     let options = serde_yaml::options! { budget: None, with_snippet: false, legacy_octal_numbers: true };
     let documents: Vec<Value> =
         serde_yaml::from_multiple_with_options(text, options).map_err(|error| SyntaxError { message: error.to_string() })?;

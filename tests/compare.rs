@@ -1,4 +1,4 @@
-//! The real binary compares real servers: two WAS processes on this machine. Takes two minutes and wants the machine for
+//! The real binary compares real servers: two WAS processes on this machine. Takes two minutes and needs the machine for
 //! itself, so it runs only when named: `cargo test --test compare -- --test-threads 1`.
 
 #![allow(clippy::unwrap_used)]
@@ -45,7 +45,7 @@ impl Was {
 
 impl Drop for Was {
     fn drop(&mut self) {
-        // a stopped process would not end by anything gentler
+        // a stopped process ends only by force
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
@@ -99,7 +99,7 @@ fn a_slower_arm_is_worse_and_the_other_way_round_better() {
 fn a_frozen_server_shows_in_its_arm_and_not_in_the_other() {
     let (one, other) = (Was::start(), Was::start());
     let process = compare(&one.url(20), &other.url(20), &["--margin", "10ms"]);
-    // amid the duet, whose first window begins about 14 s after the start
+    // during the duet, whose first window begins about 14 s after the start
     std::thread::sleep(Duration::from_secs(20));
     other.signal("-STOP");
     std::thread::sleep(Duration::from_millis(800));
@@ -136,7 +136,7 @@ fn a_server_that_fails_is_no_fast_server() {
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
-    // one of the requests before the measurement may fail already: then it does not begin
+    // one of the requests before the measurement may already fail: then it does not begin
     let Output { status, stdout, .. } = compare(&one.url(20), &other.url(20), &[]).wait_with_output().unwrap();
     let result: Value = serde_json::from_slice(&stdout).unwrap();
     assert_eq!(status.code(), Some(20), "{result}");

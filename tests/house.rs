@@ -1,7 +1,7 @@
-//! The house stands as drawn: which room may use which, and how large a file or a function may get.
+//! Checks the structure of the source: which room may use which, and how large a file or a function may get.
 //!
-//! A room is a folder of `src/` or a file beside `lib.rs`. Reading order is the order of the table: a room uses only
-//! rooms above it, so no circle can be drawn. Adding a room or an arrow is a change of design: do it here, knowingly.
+//! A room is a folder of `src/` or a file beside `lib.rs`. The table is in reading order: a room uses only rooms above it, so
+//! there can be no cycle. Adding a room or an arrow is a change of design: do it here, knowingly.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -81,13 +81,13 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// A file is one concept; above this it is two.
+/// A file is one concept; beyond this length it is two.
 const LONGEST_FILE: usize = 500;
 
-/// A function is one thought; above this it is two.
+/// A function is one thought; beyond this length it is two.
 const LONGEST_FUNCTION: usize = 60;
 
-/// Tables written as functions: a row is a line, and splitting them helps nobody.
+/// Tables written as functions: each row is a line, and splitting them would help nobody.
 const TABLES: &[&str] = &["src/doctor/machines.rs all", "src/plan/build.rs up"];
 
 fn sources(root: &str) -> Vec<PathBuf> {
@@ -106,19 +106,19 @@ fn sources(root: &str) -> Vec<PathBuf> {
     found
 }
 
-/// The room a file stands in; none for the two at the door.
+/// The room that a file belongs to; none for `main.rs` and `lib.rs`.
 fn room(path: &Path) -> Option<String> {
     let inside = path.strip_prefix("src").expect("below src");
     let first = inside.components().next().expect("a name").as_os_str().to_string_lossy();
     Some(first.trim_end_matches(".rs").to_owned()).filter(|room| !["main", "lib"].contains(&room.as_str()))
 }
 
-/// Code without its comments; strings stay.
+/// Code without its comments; strings are kept.
 fn code(text: &str) -> String {
     text.lines().map(|line| line.split_once("//").map_or(line, |(code, _)| code)).collect::<Vec<_>>().join("\n")
 }
 
-/// The rooms that a text names by `crate::`, in braces too.
+/// The rooms that a text uses through `crate::`, also in braces.
 fn used(text: &str) -> BTreeSet<String> {
     let mut rooms = BTreeSet::new();
     for rest in code(text).split("crate::").skip(1) {
@@ -194,7 +194,7 @@ fn every_arrow_is_in_the_table_and_every_one_there_is_used() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// How many lines outside of the rooms of providers and profiles may name one provider.
+/// How many lines outside the rooms of providers and profiles may name a particular provider.
 const MOST_PROVIDERS: usize = 10;
 
 #[test]
@@ -224,7 +224,7 @@ fn files_and_functions_are_short() {
         if lines.len() > LONGEST_FILE {
             wrong.push(format!("{}: {} lines", path.display(), lines.len()));
         }
-        // a test on a shared cluster is a walk, as long as its way
+        // a test on a shared cluster is a sequence, however long
         let functions = if path.starts_with("src") { &lines[..] } else { &[] };
         for (at, line) in functions.iter().enumerate() {
             let body = line.trim_start();
@@ -239,7 +239,7 @@ fn files_and_functions_are_short() {
             // rustfmt closes a function at the indentation it was opened with
             let close = format!("{}}}", " ".repeat(line.len() - body.len()));
             let length = lines[at..].iter().position(|line| **line == close).map_or(0, |end| end + 1);
-            // a declaration in a trait has no body, over however many lines it goes
+            // a declaration in a trait has no body, even if it takes several lines
             let first_end = lines[at..].iter().find(|line| line.ends_with(['{', '}', ';']));
             let one_line = first_end.is_some_and(|line| !line.ends_with('{'));
             if !one_line && length > LONGEST_FUNCTION && !TABLES.contains(&format!("{} {name}", path.display()).as_str()) {

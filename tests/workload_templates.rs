@@ -1,4 +1,4 @@
-//! The templates of the sample workloads: they render, they are YAML, and their parts fit together.
+//! The templates of the sample workloads: they render, are YAML, and fit together.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -21,7 +21,7 @@ fn objects(domain: Option<&str>) -> Result<Vec<Value>, Box<dyn std::error::Error
     Ok(objects.concat())
 }
 
-/// What a Secret keeps under a key.
+/// The value of a Secret's key.
 fn kept(secret: &Value, key: &str) -> Result<String, Box<dyn std::error::Error>> {
     Ok(String::from_utf8(BASE64.decode(secret["data"][key].as_str().ok_or("no such key")?)?)?)
 }

@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use super::reference::canonical;
 use super::{ArtifactError, FilePin, verify};
 
-/// Longest index or manifest that is read out of an archive, in bytes.
+/// Longest index or manifest read from an archive, in bytes.
 const INDEX_LIMIT: u64 = 1 << 20;
 
 /// A bundle directory.
@@ -37,13 +37,13 @@ impl Bundle {
         if root.is_dir() { Ok(Bundle { root }) } else { Err(ArtifactError::NoBundle { path: root }) }
     }
 
-    /// Where it is.
+    /// The bundle's directory.
     pub fn root(&self) -> &Path {
         &self.root
     }
 
-    /// What is in its archives. Only their tables of contents are read, by seeking over their layers: some 0.1 ms each, so nothing
-    /// is kept between runs. One that cannot be read takes nothing from the others.
+    /// The images in its archives. Only their tables of contents are read, seeking past the layers: about 0.1 ms an archive, so
+    /// nothing is cached between runs. An unreadable archive does not hide the others.
     pub fn images(&self) -> Result<Contents, ArtifactError> {
         let mut contents = Contents::default();
         for path in archives(&self.root.join("images"))? {
@@ -62,19 +62,19 @@ impl Bundle {
     /// The archive that holds an image; `reference` may be short, as in `nginx:1.26`.
     ///
     /// # Errors
-    /// None does; or one that cannot be read may.
+    /// No archive holds it, or one that cannot be read may hold it.
     pub fn image(&self, reference: &str) -> Result<PathBuf, ArtifactError> {
         let Contents { mut images, unreadable } = self.images()?;
         let missing = || ArtifactError::NoImage { path: self.root.clone(), reference: reference.to_owned() };
         images.remove(&canonical(reference)).ok_or_else(|| unreadable.into_iter().next().unwrap_or_else(missing))
     }
 
-    /// A program out of `bin/`, if it is there.
+    /// A program from `bin/`, if it is there.
     pub fn program(&self, name: &str) -> Option<PathBuf> {
         Some(self.root.join("bin").join(name)).filter(|path| path.is_file())
     }
 
-    /// A pinned file out of `manifests/`; none if it is not there, an error if it is another one.
+    /// A pinned file from `manifests/`; none if it is not there, an error if its digest differs.
     pub fn file(&self, pin: &FilePin) -> Result<Option<Vec<u8>>, ArtifactError> {
         let path = self.root.join("manifests").join(pin.name);
         match std::fs::read(&path) {
@@ -212,7 +212,7 @@ mod tests {
             let contents = bundle.images()?;
             assert_eq!(contents.unreadable.iter().map(ToString::to_string).collect::<Vec<_>>(), std::slice::from_ref(&named));
             assert_eq!(bundle.image("nginx:1.26")?, whole);
-            // it may be in the one that cannot be read
+            // the unreadable archive may hold it
             assert_eq!(bundle.image("nginx:1.27").map_err(|error| error.to_string()), Err(named));
         }
         Ok(())
@@ -238,7 +238,7 @@ mod tests {
         let (folder, bundle) = bundle()?;
         let cache = tempfile::tempdir()?;
         let digest: &'static str = Box::leak(sha256(b"x").into_boxed_str());
-        // nothing listens on port 1: only the last resort fails
+        // nothing listens on port 1: only the download, the last resort, fails
         let pin = FilePin { name: "a.yaml", url: "https://127.0.0.1:1/a.yaml", sha256: digest };
         assert!(matches!(super::super::file_with(&pin, Some(&bundle), cache.path()), Err(ArtifactError::Download { .. })));
         download::store(&pin, cache.path(), b"x")?;
@@ -249,7 +249,7 @@ mod tests {
         Ok(())
     }
 
-    /// The real one, where there is one: every pin is in it, and it is quick.
+    /// Against the real bundle in `HEARTH_BUNDLE`: every pin is in it, and reading it is quick.
     #[test]
     #[ignore = "needs a bundle in HEARTH_BUNDLE; run with --ignored"]
     fn the_bundle_at_hand_has_every_pin() -> Outcome {

@@ -1,6 +1,6 @@
-//! Files over HTTPS: pinned ones, kept in the cache under their digest, and those that a published checksum vouches for.
+//! Files over HTTPS: pinned ones, cached under their digest, and files that a published checksum vouches for.
 //!
-//! `HEARTH_MIRROR` names a server to ask instead, by plain HTTP if need be: `https://dl.k8s.io/x` is then
+//! `HEARTH_MIRROR` names a server to use instead, over plain HTTP if need be: `https://dl.k8s.io/x` becomes
 //! `$HEARTH_MIRROR/dl.k8s.io/x`.
 
 use std::io::{Read, Write};
@@ -16,13 +16,13 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 /// Time for a whole download, of a pinned file and of a release.
 const TOTAL_LIMIT: Duration = Duration::from_secs(120);
 const RELEASE_LIMIT: Duration = Duration::from_secs(900);
-/// Largest file that is taken, in bytes: ten times the largest that is pinned.
+/// Largest pinned file accepted, in bytes: ten times the largest one there is.
 const SIZE_LIMIT: u64 = 10 << 20;
 
-/// A pinned file's bytes out of `cache`, else from its URL into `cache`.
+/// A pinned file's bytes from `cache`, else downloaded into it.
 pub fn cached(pin: &FilePin, cache: &Path) -> Result<Vec<u8>, ArtifactError> {
     match std::fs::read(place(pin, cache)) {
-        // a damaged file in the cache is nobody's mistake: it is fetched again
+        // a damaged file in the cache is no error: it is fetched again
         Ok(bytes) if verify(&bytes, pin.sha256, String::new).is_ok() => Ok(bytes),
         _ => {
             let bytes = fetch(pin, &address(pin.url), mirror().is_none(), SIZE_LIMIT)?;
@@ -41,17 +41,16 @@ fn place(pin: &FilePin, cache: &Path) -> PathBuf {
     cache.join("files").join(pin.sha256)
 }
 
-/// Puts a file into the cache.
 pub(super) fn store(pin: &FilePin, cache: &Path, bytes: &[u8]) -> Result<(), ArtifactError> {
     write_whole(&place(pin, cache), |file| file.write_all(bytes))
 }
 
-/// The server that is asked instead of those that publish.
+/// The server to use instead of the publishers', from `HEARTH_MIRROR`.
 fn mirror() -> Option<String> {
     std::env::var("HEARTH_MIRROR").ok().filter(|mirror| !mirror.is_empty())
 }
 
-/// Where a file that is published at `url` is asked for.
+/// The URL to request a file from that is published at `url`: the mirror's, where there is one.
 pub fn address(url: &str) -> String {
     match mirror() {
         Some(mirror) => format!("{}/{}", mirror.trim_end_matches('/'), url.trim_start_matches("https://")),
@@ -59,7 +58,7 @@ pub fn address(url: &str) -> String {
     }
 }
 
-/// Host and port that are connected to for a file published at `url`: the proxy's, where the environment names one for it.
+/// Host and port to connect to for a file published at `url`: the proxy's, where the environment names one for it.
 pub fn server(url: &str) -> String {
     server_by(&address(url), ureq::Proxy::try_from_env())
 }
@@ -73,7 +72,6 @@ fn server_by(address: &str, proxy: Option<ureq::Proxy>) -> String {
     format!("{}:{port}", address.host().unwrap_or_default())
 }
 
-/// The answer of a server.
 fn get(address: &str, https_only: bool, limit: Duration) -> Result<ureq::Body, ArtifactError> {
     let config = ureq::Agent::config_builder()
         .https_only(https_only)
@@ -94,14 +92,14 @@ fn fetch(pin: &FilePin, address: &str, https_only: bool, size_limit: u64) -> Res
     Ok(bytes)
 }
 
-/// A short text that is published at `url`.
+/// A short text published at `url`.
 pub(super) fn text(url: &str) -> Result<String, ArtifactError> {
     let address = address(url);
     let text = get(&address, mirror().is_none(), TOTAL_LIMIT)?.with_config().limit(SIZE_LIMIT).read_to_string();
     text.map_err(|source| ArtifactError::Download { url: address, source: Box::new(source) })
 }
 
-/// Downloads what is published at `url` into a file, of any size, and tells its sha256.
+/// Downloads what is published at `url` into a file, of any size, and returns its sha256.
 pub(super) fn save(url: &str, path: &Path) -> Result<String, ArtifactError> {
     let address = address(url);
     let mut body = get(&address, mirror().is_none(), RELEASE_LIMIT)?.into_reader();
@@ -138,7 +136,7 @@ mod tests {
 
     const BODY: &[u8] = b"kind: List\n";
 
-    /// Answers one request with `status` and `BODY`; the pin that leads to it.
+    /// Serves one request with `status` and `BODY`; returns the pin that points to it.
     fn published(status: &'static str, digest: &str) -> std::io::Result<FilePin> {
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let url = format!("http://{}/a.yaml", listener.local_addr()?);

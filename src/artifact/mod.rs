@@ -1,8 +1,7 @@
 //! Artifacts: pinned images and files, and the WAS image that Hearth packs out of its own binary.
 //!
-//! Enters: pins, and a bundle directory if there is one. Leaves: verified bytes and archives, from the bundle, the cache or the
-//! network. Only the cache is touched. A run goes through its [`Store`]; everything else here blocks: call it off the async
-//! threads.
+//! In: pins, and a bundle directory if there is one. Out: verified bytes and archives, from the bundle, the cache or the
+//! network. Only the cache is touched. A run uses its [`Store`]; everything else here blocks: call it off the async threads.
 
 pub mod bundle;
 pub mod download;
@@ -24,14 +23,14 @@ pub use store::Store;
 use crate::error::{Explain, Family};
 use crate::file::{self, Readers};
 
-/// An image or file could not be had.
+/// An image or file could not be obtained.
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum ArtifactError {
-    /// What was called a bundle is no directory.
+    /// The path given as a bundle is not a directory.
     #[error("bundle {path} is not a directory")]
     NoBundle { path: PathBuf },
-    /// No archive of the bundle holds an image.
+    /// No archive of the bundle holds the image.
     #[error("bundle {path} has no image {reference}")]
     NoImage { path: PathBuf, reference: String },
     /// An archive of the bundle is not an image archive.
@@ -41,12 +40,12 @@ pub enum ArtifactError {
         #[source]
         source: std::io::Error,
     },
-    /// Bytes are not those that were pinned.
+    /// The bytes differ from what was pinned.
     #[error("{from} has sha256 {actual}, expected {expected}")]
     Digest {
         /// The file or URL.
         from: String,
-        /// What it should be.
+        /// The pinned sha256, in hexadecimal.
         expected: String,
         actual: String,
     },
@@ -66,10 +65,10 @@ pub enum ArtifactError {
         #[source]
         source: std::io::Error,
     },
-    /// The WAS image is packed out of this program.
+    /// The WAS image is packed from this program's own file, which cannot be found.
     #[error("cannot find the program file of hearth itself")]
     OwnProgram(#[source] std::io::Error),
-    /// What was downloaded for a program does not have it.
+    /// The download that should contain a program does not.
     #[error("{url} has no program {program}")]
     NoProgram { program: &'static str, url: String },
     /// Work was given up because the run ended.
@@ -116,7 +115,7 @@ impl Explain for ArtifactError {
     }
 }
 
-/// A pinned file's bytes: out of the bundle, else the cache, else its URL. Verified each time.
+/// A pinned file's bytes: from the bundle, else the cache, else its URL. Verified each time.
 pub fn file(pin: &FilePin, bundle: Option<&Bundle>) -> Result<Vec<u8>, ArtifactError> {
     file_with(pin, bundle, &cache_dir()?)
 }
@@ -173,7 +172,7 @@ pub fn hex(bytes: &[u8]) -> String {
     })
 }
 
-/// Refuses bytes that are not those pinned; `from` is where they came from.
+/// Refuses bytes that do not match the pin; `from` is where they came from.
 fn verify(bytes: &[u8], expected: &str, from: impl FnOnce() -> String) -> Result<(), ArtifactError> {
     let actual = sha256(bytes);
     if actual == expected {
@@ -182,12 +181,12 @@ fn verify(bytes: &[u8], expected: &str, from: impl FnOnce() -> String) -> Result
     Err(ArtifactError::Digest { from: from(), expected: expected.to_owned(), actual })
 }
 
-/// Notes beside a file of the cache what it is, for those who use it later.
+/// Writes the digest of a cache file beside it, for later runs.
 fn vouch(path: &Path, digest: &str) -> Result<(), ArtifactError> {
     write_whole(&path.with_added_extension("sha256"), |file| std::io::Write::write_all(file, digest.as_bytes()))
 }
 
-/// What a file of the cache was when it was put there; none if that is not known.
+/// The digest that a cache file had when it was stored; none if that was not recorded.
 fn vouched(path: &Path) -> Option<String> {
     std::fs::read_to_string(path.with_added_extension("sha256")).ok()
 }

@@ -1,5 +1,5 @@
-//! The WAS image: this very binary and nothing else, as an OCI archive that `docker load` and `ctr images import`
-//! both take. The same binary gives the same bytes, and its digest is the image's tag.
+//! The WAS image: this very binary and nothing else, as an OCI archive that both `docker load` and `ctr images import` accept.
+//! The same binary gives the same bytes, and its digest is the image's tag.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -17,7 +17,6 @@ use super::{ArtifactError, cache_dir, digest, sha256, short_digest, vouch, vouch
 
 /// Where the binary is in the image.
 const PROGRAM: &str = "/hearth";
-/// What the image runs.
 const ENTRYPOINT: [&str; 2] = [PROGRAM, "was"];
 /// An account that owns nothing.
 const USER: &str = "65534:65534";
@@ -25,12 +24,12 @@ const USER: &str = "65534:65534";
 /// The WAS image's name without its tag.
 pub const WAS_REPOSITORY: &str = "hearth.dev/was";
 
-/// An image archive.
+/// An image archive on disk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Packed {
-    /// The image's name.
+    /// The image's name and tag.
     pub reference: String,
-    /// The archive.
+    /// Where the archive is.
     pub path: PathBuf,
 }
 
@@ -38,7 +37,7 @@ pub struct Packed {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ImageId(pub String);
 
-/// The WAS image made of `binary`, packed into the cache unless it is there already.
+/// The WAS image made of `binary`, packed into the cache unless it is already there.
 pub fn was_image(binary: &Path) -> Result<Packed, ArtifactError> {
     was_image_in(&cache_dir()?, binary)
 }
@@ -54,7 +53,7 @@ fn was_image_in(cache: &Path, binary: &Path) -> Result<Packed, ArtifactError> {
     Ok(Packed { reference, path })
 }
 
-/// The WAS image packed into the cache, where a damaged one may be.
+/// Packs the WAS image into the cache again, over one that may be damaged.
 pub(super) fn pack_anew(binary: &Path) -> Result<(), ArtifactError> {
     let cache = cache_dir()?;
     let path = was_image_in(&cache, binary)?.path;
@@ -115,7 +114,7 @@ struct Image {
     config: Blob,
     manifest: Blob,
     index: Blob,
-    /// Docker's own list of images in the archive.
+    /// Docker's own list of the images in the archive, `manifest.json`.
     saved: Blob,
 }
 
@@ -162,8 +161,9 @@ fn documents(
     Ok((config, manifest, Blob::json(&index)?))
 }
 
-/// The only layer: the binary, an account file for programs that ask who they are, and `/tmp`. It is not compressed:
-/// that takes ten times as long as all of packing, and every node would have to undo it, for an archive that stays here.
+/// The only layer: the binary, an account file for programs that look up their user, and `/tmp`. It is not compressed:
+/// compression takes ten times as long as the rest of packing, and every node would have to undo it, for an archive that stays
+/// here.
 fn layer(program: &[u8]) -> io::Result<Vec<u8>> {
     let mut tar = tar::Builder::new(Vec::with_capacity(program.len() + 8192));
     append(&mut tar, "etc/passwd", b"nobody:x:65534:65534::/:/sbin/nologin\n", 0o644)?;
@@ -174,7 +174,7 @@ fn layer(program: &[u8]) -> io::Result<Vec<u8>> {
     tar.into_inner()
 }
 
-/// A header without anything of this machine or moment.
+/// A header that depends on nothing of this machine or moment.
 fn header(size: usize, mode: u32) -> tar::Header {
     let mut header = tar::Header::new_gnu();
     header.set_size(size as u64);
@@ -193,10 +193,10 @@ impl Image {
     fn write(&self, file: &mut File) -> io::Result<()> {
         let mut tar = tar::Builder::new(file);
         append(&mut tar, "oci-layout", br#"{"imageLayoutVersion":"1.0.0"}"#, 0o644)?;
-        // the two tables of contents stand first: readers of bundles stop there
+        // the two tables of contents come first: readers of bundles stop there
         append(&mut tar, "index.json", &self.index.bytes, 0o644)?;
         append(&mut tar, "manifest.json", &self.saved.bytes, 0o644)?;
-        // the manifest last: an import that breaks off before it finds no image
+        // the manifest comes last: an import that breaks off before it finds no image
         for blob in [&self.layer, &self.config, &self.manifest] {
             append(&mut tar, &blob.path(), &blob.bytes, 0o644)?;
         }

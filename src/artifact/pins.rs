@@ -5,18 +5,18 @@ use crate::profile::Role;
 /// An image of a component.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ImagePin {
-    /// By which name templates know it: `images.<name>`.
+    /// The name templates use: `images.<name>`.
     pub name: &'static str,
     /// Reference with registry and tag.
     pub reference: &'static str,
 }
 
-/// A file of upstream's, used unmodified.
+/// A file from upstream, used unmodified.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FilePin {
     /// Its name in a bundle's `manifests/`.
     pub name: &'static str,
-    /// Where it is published.
+    /// Where upstream publishes it.
     pub url: &'static str,
     /// SHA-256 of its bytes, hexadecimal.
     pub sha256: &'static str,
@@ -27,7 +27,7 @@ macro_rules! images {
     ($($(#[$about:meta])* $pin:ident = $name:literal, $reference:literal;)*) => {
         $($(#[$about])* pub const $pin: ImagePin = ImagePin { name: $name, reference: $reference };)*
 
-        /// Every image of the components; the WAS image is not among them, Hearth makes it.
+        /// Every image of the components. The WAS image is not among them, since Hearth builds it.
         pub const IMAGES: &[ImagePin] = &[$($pin),*];
     };
 }
@@ -41,22 +41,22 @@ images! {
     ISTIO_PILOT = "istio_pilot", "docker.io/istio/pilot:1.31.1";
     /// Sidecars and the gateway.
     ISTIO_PROXY = "istio_proxy", "docker.io/istio/proxyv2:1.31.1";
-    /// Web.
+    /// The web tier.
     NGINX = "nginx", "docker.io/library/nginx:1.26";
-    /// MySQL.
+    /// The database.
     MYSQL = "mysql", "docker.io/library/mysql:9.7";
     /// Provisioner of the default storage class.
     LOCAL_PATH = "local_path", "docker.io/rancher/local-path-provisioner:v0.0.30";
-    /// What the provisioner makes and removes directories with.
+    /// The tools with which the provisioner creates and removes directories.
     BUSYBOX = "busybox", "docker.io/library/busybox:1.37";
-    /// metrics-server.
+    /// The metrics API.
     METRICS_SERVER = "metrics_server", "registry.k8s.io/metrics-server/metrics-server:v0.9.0";
-    /// ingress-nginx's controller.
+    /// The controller of ingress-nginx.
     INGRESS_NGINX = "ingress_nginx", "registry.k8s.io/ingress-nginx/controller:v1.11.0";
 }
 
-/// The images that Kubernetes itself runs on a node, in the order of their need. Those whose version kubeadm decides are
-/// known for some Kubernetes versions only (kubeadm `app/constants`); for others nodes fetch them when they need them.
+/// The images that Kubernetes itself runs on a node, in the order they are needed. The versions that kubeadm chooses are known
+/// for some Kubernetes versions only (kubeadm `app/constants`); for others, nodes fetch those images when they need them.
 pub fn kubernetes_images(version: &str, role: Role) -> Vec<String> {
     let own = |name: &str| format!("registry.k8s.io/{name}:{version}");
     let decided = version.starts_with("v1.36.");

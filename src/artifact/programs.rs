@@ -1,6 +1,7 @@
-//! Programs that hosts run, where no bundle has them: out of the files that their projects publish. A release whose version is fixed
-//! is pinned by its digest, whoever serves it; Kubernetes' own programs, whose version profiles choose, are held against the
-//! checksum that is published beside them. The cache notes what each program was, and gives it out only as that.
+//! Programs that hosts run, where no bundle has them: from the files that their projects publish. A release with a fixed
+//! version is pinned by its digest, whichever server it comes from; Kubernetes' own programs, whose version the profile
+//! chooses, are verified against the checksum published beside them. The cache records each program's digest, and returns a
+//! program only while it still has that digest.
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -15,13 +16,13 @@ use crate::file;
 pub struct Release {
     /// Where it is published.
     pub url: String,
-    /// What its bytes are held against.
+    /// What its bytes are verified against.
     proof: Proof,
-    /// The programs in it; an archive where its name ends like one, else the file is the program.
+    /// The programs in it. It is an archive if its name ends like one, else the file is the program.
     programs: Vec<&'static str>,
 }
 
-/// What a release's bytes are held against.
+/// What a release's bytes are verified against.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Proof {
     /// Its sha256.
@@ -30,7 +31,7 @@ enum Proof {
     Published(String),
 }
 
-/// Programs of one release: their names, where it is published, its sha256.
+/// The programs of one release: their names, where it is published, its sha256.
 type Pinned = (&'static [&'static str], &'static str, &'static str);
 
 const PINNED: [Pinned; 4] = [
@@ -56,7 +57,7 @@ const PINNED: [Pinned; 4] = [
     ),
 ];
 
-/// What a program is published in: Kubernetes' own have the cluster's version.
+/// The release that contains a program: for Kubernetes' own, that of the cluster's version.
 pub fn release(program: &'static str, kubernetes: &str) -> Release {
     match PINNED.iter().find(|(programs, ..)| programs.contains(&program)) {
         Some((programs, url, digest)) => {
@@ -70,12 +71,11 @@ pub fn release(program: &'static str, kubernetes: &str) -> Release {
 }
 
 impl Release {
-    /// Where the cache keeps a program of it.
     fn place(&self, program: &str, cache: &Path) -> PathBuf {
         cache.join("programs").join(&sha256(self.url.as_bytes())[..16]).join(program)
     }
 
-    /// A program of it, if the cache has it; whether it is whole is seen when it is used.
+    /// A program of it, if the cache has it; not yet verified.
     pub fn cached(&self, program: &str, cache: &Path) -> Option<PathBuf> {
         Some(self.place(program, cache)).filter(|path| path.is_file() && vouched(path).is_some())
     }
@@ -83,7 +83,7 @@ impl Release {
     /// Downloads it, verifies it, and keeps its programs in the cache.
     ///
     /// # Errors
-    /// It cannot be had, or is not what its checksum says; the cache then has nothing of it.
+    /// It cannot be downloaded, or does not match its checksum; the cache then has nothing of it.
     pub fn fetch(&self, cache: &Path) -> Result<(), ArtifactError> {
         let name = self.url.rsplit('/').next().unwrap_or_default();
         let expected = match &self.proof {
@@ -93,7 +93,7 @@ impl Release {
         let folder = self.place("", cache);
         let failed = |source| ArtifactError::Io { action: "write", path: folder.clone(), source };
         std::fs::create_dir_all(&folder).map_err(failed)?;
-        // another run may be at the same release: each unpacks what it has verified itself
+        // another run may be fetching the same release: each unpacks what it has verified itself
         let packed = tempfile::Builder::new().prefix(".release-").tempfile_in(&folder).map_err(failed)?.into_temp_path();
         let actual = download::save(&self.url, &packed)?;
         match expected == actual {
@@ -102,7 +102,7 @@ impl Release {
         }
     }
 
-    /// Puts the programs of a release that was verified into the cache, each with a note of what it is.
+    /// Puts the programs of a verified release into the cache, each with its digest beside it.
     fn unpack(&self, packed: &Path, cache: &Path) -> Result<(), ArtifactError> {
         let failed = |source| ArtifactError::Io { action: "unpack", path: packed.to_owned(), source };
         if !self.url.ends_with("gz") {
@@ -127,7 +127,7 @@ impl Release {
     }
 }
 
-/// The digest of `name` in a list of checksums; a list of one need not name it. Empty if it is not there.
+/// The digest of `name` in a list of checksums; a list of one need not name it. Empty if it is not listed.
 fn listed(checksums: &str, name: &str) -> String {
     let mut lines = checksums.lines().map(|line| line.split_once(char::is_whitespace).unwrap_or((line, name)));
     let found = lines.find(|(_, file)| file.trim_start().trim_start_matches('*') == name);
@@ -145,7 +145,7 @@ mod tests {
         assert_eq!(url("kubelet"), "https://dl.k8s.io/release/v1.36.4/bin/linux/amd64/kubelet");
     }
 
-    /// Whoever serves a release whose version is fixed does not say what it is.
+    /// A release with a fixed version is trusted by our pin, not by the server it comes from.
     #[test]
     fn what_has_a_fixed_version_is_pinned_in_the_source() {
         for (programs, _, digest) in PINNED {
@@ -173,7 +173,7 @@ mod tests {
         let ctr = release.cached("ctr", cache.path()).expect("there");
         assert_eq!((std::fs::read(&ctr).expect("there"), vouched(&ctr)), (b"bin/ctr".to_vec(), Some(sha256(b"bin/ctr"))));
         assert_eq!(release.cached("containerd-stress", cache.path()), None);
-        // one that a power cut left, of a time when nothing was noted
+        // a program left by a power cut, or cached before digests were recorded
         std::fs::remove_file(ctr.with_added_extension("sha256")).expect("removed");
         assert_eq!(release.cached("ctr", cache.path()), None);
     }

@@ -1,4 +1,4 @@
-//! Image references: what one leaves out stands for Docker's own registry.
+//! Image references: parts left out default to Docker's own registry.
 //! (Source: distribution/reference, `splitDockerDomain` and `TagNameOnly`.)
 
 /// The registry of references that name none.
@@ -6,7 +6,7 @@ const DOCKER_HUB: &str = "docker.io";
 /// The host that serves it.
 const DOCKER_HUB_SERVER: &str = "registry-1.docker.io";
 
-/// A reference with nothing left out: `nginx` becomes `docker.io/library/nginx:latest`.
+/// A reference in full: `nginx` becomes `docker.io/library/nginx:latest`.
 pub fn canonical(reference: &str) -> String {
     let (host, path) = split(reference);
     let library = if host == DOCKER_HUB && !path.contains('/') { "library/" } else { "" };
@@ -14,7 +14,7 @@ pub fn canonical(reference: &str) -> String {
     format!("{host}/{library}{path}{tag}")
 }
 
-/// The server that a reference's image is asked of, with its port where the reference names one.
+/// The server to ask for an image, with its port where the reference names one.
 pub fn server(reference: &str) -> &str {
     match split(reference).0 {
         DOCKER_HUB => DOCKER_HUB_SERVER,
@@ -27,7 +27,7 @@ pub fn is_on_docker_hub(reference: &str) -> bool {
     split(reference).0 == DOCKER_HUB
 }
 
-/// Registry and the rest. The first part of a path is a host only if it looks like one, or could be no user's name.
+/// Splits off the registry. The first part of a path is a host only if it looks like one, or could not be a user's name.
 fn split(reference: &str) -> (&str, &str) {
     match reference.split_once('/') {
         Some(("index.docker.io", path)) => (DOCKER_HUB, path),

@@ -1,5 +1,5 @@
-//! Where one run gets artifacts from: the bundle, else the cache, else those who publish them. What costs time is done
-//! once, whoever asks first: packing the WAS image, a file's digest, a release's download.
+//! Where one run gets artifacts from: the bundle, else the cache, else their publishers. Expensive work is done once, for
+//! whichever caller is first: packing the WAS image, hashing a file, downloading a release.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -27,12 +27,12 @@ pub struct Store {
 }
 
 impl Store {
-    /// With the bundle that was named, if one was.
+    /// A store that uses `bundle`, if one was named.
     pub fn new(bundle: Option<Bundle>) -> Self {
         Store { bundle, ..Store::default() }
     }
 
-    /// The WAS image, packed out of this program on first use.
+    /// The WAS image, packed from this program on first use.
     pub async fn was(&self) -> Result<&Packed, ArtifactError> {
         self.was
             .get_or_try_init(|| async {
@@ -42,7 +42,7 @@ impl Store {
             .await
     }
 
-    /// The whole reference of an image as plans name it: that of the WAS image gets its tag.
+    /// The full reference of an image that a plan names: the WAS image gets its tag.
     pub async fn reference<'a>(&'a self, image: &'a str) -> Result<&'a str, ArtifactError> {
         Ok(if image == WAS_REPOSITORY { &self.was().await?.reference } else { image })
     }
@@ -60,12 +60,12 @@ impl Store {
         Ok(Some(was.path.clone()))
     }
 
-    /// The archive of an image in the bundle.
+    /// The archive of an image, if the bundle has one that can be read.
     pub fn bundled(&self, reference: &str) -> Option<PathBuf> {
         self.bundle.as_ref()?.image(reference).ok()
     }
 
-    /// Archives of the bundle that cannot be read: the images in them are not known.
+    /// Archives of the bundle that cannot be read, so that it is not known which images they hold.
     pub fn unreadable(&self) -> Vec<ArtifactError> {
         self.bundle.as_ref().and_then(|bundle| bundle.images().ok()).map(|contents| contents.unreadable).unwrap_or_default()
     }
@@ -81,13 +81,14 @@ impl Store {
         is_at_hand(pin, self.bundle.as_ref())
     }
 
-    /// A program's file on this machine, if the bundle or the cache has it. Kubernetes' own have the version `kubernetes`.
+    /// A program's file on this machine, if the bundle or the cache has it. `kubernetes` is the version of Kubernetes' own
+    /// programs.
     pub fn program_at_hand(&self, name: &'static str, kubernetes: &str) -> Option<PathBuf> {
         let bundled = self.bundle.as_ref().and_then(|bundle| bundle.program(name));
         bundled.or_else(|| release(name, kubernetes).cached(name, &cache_dir().ok()?))
     }
 
-    /// A program's file on this machine; what it is published in is downloaded if need be.
+    /// A program's file on this machine, downloaded with its release if need be.
     pub async fn program(&self, name: &'static str, kubernetes: &str, progress: &Progress) -> Result<PathBuf, ArtifactError> {
         if let Some(path) = self.bundle.as_ref().and_then(|bundle| bundle.program(name)) {
             return Ok(path);
@@ -102,7 +103,7 @@ impl Store {
         published.cached(name, &cache).ok_or(ArtifactError::NoProgram { program: name, url: published.url })
     }
 
-    /// True when a file of the cache is what was put there. A damaged one is nobody's mistake: it is made or fetched again.
+    /// True when a cache file still is what was stored. A damaged one is no error: it is made or fetched again.
     async fn is_whole(&self, path: &Path) -> Result<bool, ArtifactError> {
         let whole = vouched(path) == Some(self.digest(path).await?);
         if !whole {
@@ -134,7 +135,7 @@ impl Store {
     }
 }
 
-/// True when a host takes connections, on the port of HTTPS unless it names another.
+/// True when a host accepts connections, on port 443 unless it names another.
 pub async fn answers(host: &str) -> bool {
     let address = if host.contains(':') { host.to_owned() } else { format!("{host}:443") };
     timeout(ANSWERS_WITHIN, TcpStream::connect(address)).await.is_ok_and(|connected| connected.is_ok())

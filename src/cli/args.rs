@@ -1,4 +1,4 @@
-//! The command line: what can be typed, nothing of what it does.
+//! The command line: what can be typed, not what it does.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -24,12 +24,12 @@ pub struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub verb: Verb,
-    /// How to talk about it.
+    /// How to print it.
     #[command(flatten)]
     pub output: OutputArgs,
 }
 
-/// How Hearth talks.
+/// How Hearth prints.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Output")]
 pub struct OutputArgs {
@@ -270,7 +270,7 @@ pub struct TestArgs {
 #[derive(Debug, Args)]
 #[command(group = clap::ArgGroup::new("question").args(["file", "arm"]).required(true))]
 pub struct CompareArgs {
-    /// Comparison file; what else is said here takes the place of what it says
+    /// Comparison file; other arguments override what it says
     pub file: Option<PathBuf>,
     /// An arm; two of them, before and after: every difference is the second less the first
     #[arg(long, value_name = "NAME=URL")]
@@ -426,7 +426,7 @@ pub struct SchemaArgs {
     pub of: SchemaOf,
 }
 
-/// What has a schema.
+/// What there is a schema for.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub enum SchemaOf {
     /// Cluster profiles.
@@ -435,23 +435,23 @@ pub enum SchemaOf {
     Scenario,
     /// Comparisons.
     Comparison,
-    /// What a comparison found.
+    /// The result of a comparison.
     ComparisonResult,
 }
 
-/// Reads `5 %`, and `0.05` as the same.
+/// Accepts `5 %`, or `0.05` for the same.
 fn share(text: &str) -> Result<Share, String> {
     let plain = text.parse().ok().filter(|share| (0.0..=1.0).contains(share)).map(Share);
     plain.map_or_else(|| text.parse().map_err(|error: QuantityError| error.to_string()), Ok)
 }
 
-/// Reads `200 req/s`, and `200` as the same: a rate of requests has no other unit here.
+/// Accepts `200 req/s`, or `200` for the same: a rate of requests has no other unit here.
 fn rate(text: &str) -> Result<Rate, String> {
     let text = if text.parse::<f64>().is_ok() { format!("{text} req/s") } else { text.to_owned() };
     text.parse().map_err(|error: QuantityError| error.to_string())
 }
 
-/// Reads `90s`, `10m`, `1h`.
+/// Accepts `90s`, `10m`, `1h`.
 fn duration(text: &str) -> Result<Duration, String> {
     let split = text.find(|c: char| !c.is_ascii_digit()).ok_or("a time needs a unit: 90s, 10m or 1h")?;
     let (number, unit) = text.split_at(split);

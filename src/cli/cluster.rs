@@ -1,8 +1,8 @@
 //! Which cluster a verb is about, why that one, and what it takes to work on it.
 //!
-//! One order for all verbs: `-f`, `--name`, `./hearth.yaml`, the one cluster that is up. A verb that brings a cluster to
-//! what a profile says ([`wanted`]) reads the profile's file where there is one; a verb that takes a cluster as it is
-//! ([`existing`]) goes by what the last `up` kept where only a name is given.
+//! All verbs look in the same order: `-f`, `--name`, `./hearth.yaml`, the one cluster that is up. A verb that brings a cluster
+//! to what a profile says ([`wanted`]) reads the profile's file where there is one; a verb that takes a cluster as it is
+//! ([`existing`]) uses what the last `up` kept where only a name is given.
 
 use std::fmt;
 use std::io::Read;
@@ -26,9 +26,9 @@ pub const DEFAULT_FILE: &str = "hearth.yaml";
 /// A cluster, and what pointed to it.
 #[derive(Debug)]
 pub struct Target {
-    /// What it is made of.
+    /// Its profile.
     pub profile: Profile,
-    /// What pointed to it.
+    /// Which argument or file pointed to it.
     pub why: Why,
 }
 
@@ -41,7 +41,7 @@ pub enum Why {
     Named,
     /// `hearth.yaml` in the working directory.
     Here,
-    /// Nothing: it is the only one.
+    /// Nothing: it is the only cluster.
     Only,
 }
 
@@ -56,7 +56,7 @@ impl fmt::Display for Why {
     }
 }
 
-/// The cluster that a verb brings to what a profile says, or shows how it would.
+/// The cluster for a verb that brings it to what a profile says, or shows how it would.
 pub fn wanted(args: &ProfileArgs) -> Result<Target> {
     if let Some(target) = from_files(args)? {
         return Ok(target);
@@ -73,7 +73,7 @@ pub fn wanted(args: &ProfileArgs) -> Result<Target> {
     }
 }
 
-/// The cluster that a verb takes as it is.
+/// The cluster for a verb that takes it as it is.
 pub fn existing(args: &ProfileArgs) -> Result<Target> {
     if let Some(target) = from_files(args)? {
         return Ok(target);
@@ -134,12 +134,11 @@ fn load(sources: &[Source], args: &ProfileArgs) -> Result<Profile> {
     profile::load(sources, &overrides)
 }
 
-/// The override that gives a profile another name, however odd that name is.
+/// The override that renames a profile, however odd the name.
 fn named(name: &str) -> String {
     format!("metadata.name={}", serde_json::Value::from(name))
 }
 
-/// The one cluster that is up.
 fn only(args: &ProfileArgs) -> Result<Target> {
     let mut up = Vec::new();
     for name in State::names()? {
@@ -161,7 +160,7 @@ fn only(args: &ProfileArgs) -> Result<Target> {
     }
 }
 
-/// A value for a profile's file has no effect where no file is read.
+/// Refuses `--set` where no profile file is read, since it would have no effect.
 fn without_set(args: &ProfileArgs, target: Target) -> Result<Target> {
     match args.set.first() {
         Some(set) => Err(UsageError::SetWithoutFile { set: set.clone(), name: target.profile.name }.into()),
@@ -169,7 +168,7 @@ fn without_set(args: &ProfileArgs, target: Target) -> Result<Target> {
     }
 }
 
-/// A cluster of which nothing is kept: its containers carry its name, so it can still be looked at and removed.
+/// A cluster about which nothing is kept: its containers carry its name, so it can still be looked at and removed.
 fn unknown(state: &State) -> Result<Profile> {
     if !Journal::<StepEntry>::read(&state.journal())?.is_empty() {
         return Err(UsageError::ProfileLost { name: state.name().to_owned(), state: state.root().to_owned() }.into());
@@ -181,7 +180,7 @@ fn unknown(state: &State) -> Result<Profile> {
 pub fn session(profile: Profile, bundle: Option<&BundleArgs>, merge_into: Option<PathBuf>) -> Result<Arc<Session>> {
     let state = State::of(&profile.name)?;
     let kept = Kept::read(&state.profile())?;
-    // nodes of the other kind would be taken for absent
+    // nodes of the other provider would be taken for absent
     if let Some(kept) = &kept
         && kept.profile.provider.name() != profile.provider.name()
     {

@@ -17,12 +17,12 @@ pub async fn run(context: &Context, args: CompareArgs) -> Result<u8> {
     let (name, spec) = question(&args)?;
     let run = RunId::new();
     let dir = super::report::folder(args.report_dir.as_deref(), &run);
-    // minutes of measurement are not lost for want of a place
+    // so that minutes of measurement are not lost because the folder cannot be written
     std::fs::create_dir_all(&dir).map_err(|source| UsageError::Write { path: dir.display().to_string(), source })?;
     let comparison = match measure(context, &run, name, &spec).await {
         Ok(comparison) => comparison,
         Err(error) => {
-            // only an empty one goes
+            // only removed if empty
             let _ = std::fs::remove_dir(&dir);
             return Err(error);
         }
@@ -49,7 +49,7 @@ pub async fn run(context: &Context, args: CompareArgs) -> Result<u8> {
     })
 }
 
-/// The command that asks the same question again.
+/// The command that repeats this comparison.
 fn command(args: &CompareArgs) -> String {
     let mut words = vec!["hearth compare".to_owned()];
     words.extend(args.file.iter().map(|file| quoted(&file.display().to_string())));
@@ -70,7 +70,7 @@ fn command(args: &CompareArgs) -> String {
     words.join(" ")
 }
 
-/// As a shell takes it for one word.
+/// Quoted for a shell, as one word.
 fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,@+".contains(c);
     if word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
@@ -100,7 +100,7 @@ async fn measure(context: &Context, run: &RunId, name: String, spec: &Spec) -> R
     Ok(done?)
 }
 
-/// The file's question, or none, with what the command line says in place of it.
+/// The question in the file, if one is named, with the command line's values in place of the file's.
 fn question(args: &CompareArgs) -> Result<(String, Spec)> {
     let (name, mut spec) = match &args.file {
         Some(file) => {

@@ -1,4 +1,4 @@
-//! `hearth completions`: scripts for shells.
+//! `hearth completions`: completion scripts for shells.
 
 use clap::CommandFactory;
 

@@ -1,4 +1,4 @@
-//! What every verb gets: the terminal, how to use it, and the one document that a program reads.
+//! What every verb gets: the terminal, the output options, and the one document that programs read.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -17,21 +17,21 @@ use crate::ui::{JsonLines, Printer, Verbosity, failure};
 pub struct Context {
     /// The terminal.
     pub printer: Printer,
-    /// How to use it.
+    /// Format and verbosity.
     pub output: OutputArgs,
-    /// The log of the run, once there is one; failures name it.
+    /// The debug log of the run, once there is one; failures name it.
     pub log: OnceLock<PathBuf>,
-    /// The result for programs, printed at the end together with an error if there is one.
+    /// The result for programs, printed at the end, with the error if there is one.
     document: Mutex<Option<Value>>,
 }
 
 impl Context {
-    /// Nothing has happened yet.
+    /// A context in which nothing has happened yet.
     pub fn new(printer: Printer, output: OutputArgs) -> Context {
         Context { printer, output, log: OnceLock::new(), document: Mutex::default() }
     }
 
-    /// Gives a result as the user wants it; `text` is for people.
+    /// Sets the result, in the format the user asked for; `text` is the form for people.
     pub fn result(&self, value: &impl Serialize, text: impl FnOnce() -> String) -> Result<()> {
         match self.output.output {
             Format::Text => self.printer.out(text()),
@@ -45,7 +45,7 @@ impl Context {
         *self.document.lock().unwrap_or_else(PoisonError::into_inner) = Some(value);
     }
 
-    /// A line of talk before or beside a run.
+    /// Prints a line before or beside a run.
     pub fn say(&self, text: impl Into<String>) {
         self.talk(Event::Log { text: text.into() }, |text| self.printer.err(text));
     }
@@ -58,7 +58,7 @@ impl Context {
         }
     }
 
-    /// Prints what is left to print, and gives the exit code.
+    /// Prints what is left to print, and returns the exit code.
     pub fn conclude(&self, outcome: Result<u8>) -> ExitCode {
         let document = self.document.lock().unwrap_or_else(PoisonError::into_inner).take();
         let code = match &outcome {
@@ -82,7 +82,7 @@ impl Context {
     }
 }
 
-/// A command line that cannot be read, or one that only asks for help.
+/// Handles a command line that cannot be read, or one that only asks for help.
 pub fn refused(error: &clap::Error) -> ExitCode {
     if !error.use_stderr() {
         let _closed = error.print();
@@ -96,7 +96,7 @@ pub fn refused(error: &clap::Error) -> ExitCode {
     ExitCode::from(Family::Usage.code())
 }
 
-/// The format that a command line asks for which as a whole cannot be read.
+/// The output format asked for by a command line that as a whole cannot be read.
 fn asked_format() -> Format {
     let arguments: Vec<String> = std::env::args_os().map(|argument| argument.to_string_lossy().into_owned()).collect();
     let pairs = arguments.iter().zip(arguments.iter().skip(1).map(Some).chain([None]));
@@ -122,7 +122,7 @@ fn print(printer: &Printer, format: Format, document: &Value) {
     }
 }
 
-/// The result with what went wrong; a result that is no mapping stands below `result`.
+/// The result together with the error; a result that is no mapping goes below `result`.
 fn with_error(document: Option<Value>, error: &dyn Explain) -> Value {
     let mut fields = match document {
         Some(Value::Object(fields)) => fields,

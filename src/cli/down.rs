@@ -56,7 +56,7 @@ pub async fn run(context: &Context, args: DownArgs) -> Result<u8> {
     removed.push(format!("kubeconfig context {}", kubeconfig::context(&name)));
     removed.push(format!("state {}", session.state.root().display()));
     context.say(Outlook::of_removal(&session.profile, &why, removed.clone()).text());
-    // a guess at which cluster is meant is confirmed even by those who say yes to everything
+    // a guess at which cluster is meant is confirmed even with `--yes`
     if !args.yes || why == Why::Only {
         match ui::confirm(&context.printer, "This cannot be taken back. Go on?") {
             Err(AskError::NotATerminal) if why == Why::Only => return Err(UsageError::Guess { name }.into()),
@@ -96,7 +96,7 @@ pub async fn run(context: &Context, args: DownArgs) -> Result<u8> {
     Ok(0)
 }
 
-/// What was removed, and what was kept because it is not Hearth's.
+/// Prints what was removed, and what was kept because it is not Hearth's.
 async fn gone(context: &Context, session: &Session, removed: &[String]) -> Result<()> {
     let name = &session.profile.name;
     let kept = match session.provider.machines() {
@@ -110,12 +110,12 @@ async fn gone(context: &Context, session: &Session, removed: &[String]) -> Resul
     })
 }
 
-/// What there is of a cluster.
+/// What exists of a cluster.
 struct Found {
     nodes: Vec<NodeSpec>,
-    /// Hosts that do not answer: nothing can be done for them now.
+    /// Hosts that do not answer: nothing can be done about them now.
     away: Vec<Host>,
-    /// What it holds besides its nodes.
+    /// What the cluster holds besides its nodes.
     holdings: Holdings,
     plan: Plan<StepKind>,
 }
@@ -132,7 +132,7 @@ impl Found {
         Ok(Found { nodes, away, holdings: session.provider.holdings().await?, plan })
     }
 
-    /// Refuses to forget what does not belong to the cluster. A host that answers is cleaned like all others.
+    /// Refuses to forget a host that does not belong to the cluster. One that answers is cleaned like all others.
     fn refuse_unknown(&self, session: &Session, forgotten: &[String]) -> Result<()> {
         let known = |host: &String| {
             self.nodes.iter().any(|node| node.name == *host)
@@ -145,7 +145,7 @@ impl Found {
         }
     }
 
-    /// Its nodes, with what becomes of them.
+    /// A line for each node, with what happens to it.
     fn names(&self) -> Vec<String> {
         let with = if self.holdings.volumes.is_empty() { ": it is a plain host again" } else { " and its volume" };
         let nodes = self.nodes.iter().map(|node| format!("node {}{with}", node.name));

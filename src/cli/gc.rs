@@ -42,7 +42,7 @@ pub async fn run(context: &Context, args: GcArgs) -> Result<u8> {
     Ok(0)
 }
 
-/// What the clusters of this user would start from.
+/// The node images that this user's clusters would start from.
 async fn used() -> Result<BTreeSet<String>> {
     let mut used = BTreeSet::new();
     for name in State::names()? {
@@ -52,7 +52,7 @@ async fn used() -> Result<BTreeSet<String>> {
         let provider = AnyProvider::of(&profile, &[], state.known_hosts())?;
         let cluster = provider.docker()?;
         let images = catalogue::pulled(&profile);
-        // an image that is gone has nothing derived from it
+        // if the base image is gone, nothing derived from it is used
         if cluster.lacking(&images).await?.is_empty() && cluster.has_image(base).await? {
             used.insert(cluster.derived_reference(&images).await?);
         }

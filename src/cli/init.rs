@@ -1,4 +1,4 @@
-//! `hearth init`: a commented profile to start from.
+//! `hearth init`: writes a commented profile to start from.
 
 use std::io::Write;
 

@@ -1,4 +1,4 @@
-//! `hearth kubeconfig`: print it, or merge it into the user's.
+//! `hearth kubeconfig`: print it, or merge it into the user's own.
 
 use serde_json::json;
 

@@ -1,5 +1,5 @@
-//! Who belongs to a cluster of hosts: the record of it shrinks only by a host that was released, or that its owner says is gone for
-//! good.
+//! Which hosts belong to a cluster: a host leaves the record only when it was released, or when its owner says that it is gone
+//! for good.
 
 use super::UsageError;
 use crate::error::{Explain, Family, Result};
@@ -8,8 +8,8 @@ use crate::provider::Provider;
 use crate::provider::machine::HOME;
 use crate::steps::Session;
 
-/// Keeps the profile, and the hosts that it does not name and that still belong to the cluster, or do not answer; those are given
-/// back. `forgotten` are not among them.
+/// Keeps the profile, together with the hosts that it no longer names but that still belong to the cluster or do not answer;
+/// returns those hosts. `forgotten` hosts are not among them.
 pub async fn keep(session: &Session, forgotten: &[String]) -> Result<Vec<Host>> {
     let mut leaving = match session.provider.machines() {
         Ok(machines) => machines.leaving().await,
@@ -20,7 +20,7 @@ pub async fn keep(session: &Session, forgotten: &[String]) -> Result<Vec<Host>> 
     Ok(leaving)
 }
 
-/// Refuses to go on with a record that another run has added hosts to since it was read: nobody here would release them.
+/// Refuses to continue if another run has added hosts to the record since it was read: this run would not release them.
 ///
 /// # Errors
 /// [`UsageError::Changed`].
@@ -55,7 +55,7 @@ pub async fn refuse_to_forget_the_living(session: &Session, forgotten: &[String]
     Ok(())
 }
 
-/// What becomes of hosts that left without having been released; none if all were.
+/// Explains what happens to hosts that left without being released; none if all were.
 pub fn unreleased(profile: &Profile, hosts: &[Host]) -> Option<String> {
     let name = |host: &Host| host.name.clone();
     let names = hosts.iter().map(name).collect::<Vec<_>>();
@@ -68,7 +68,7 @@ pub fn unreleased(profile: &Profile, hosts: &[Host]) -> Option<String> {
     ))
 }
 
-/// The command for each host that makes it a plain one again.
+/// A command for each host that makes it a plain host again.
 fn by_hand(profile: &Profile, hosts: &[Host]) -> String {
     let user = match &profile.provider {
         Nodes::Ssh(all) => all.user.as_str(),
@@ -78,31 +78,31 @@ fn by_hand(profile: &Profile, hosts: &[Host]) -> String {
     hosts.iter().map(|host| format!("  ssh {user}@{} {sudo}sh {HOME}/release", host.address)).collect::<Vec<_>>().join("\n")
 }
 
-/// Hosts were not made plain hosts again.
+/// Some hosts were not made plain hosts again.
 #[derive(Debug, thiserror::Error)]
 pub enum MembersError {
-    /// They do not answer, and it is not known whether they ever will.
+    /// They do not answer, and may or may not come back.
     #[error("{} of cluster `{cluster}` does not answer, and is as it was; all others are plain hosts again", .hosts.join(", "))]
     Away {
-        /// The cluster.
+        /// The cluster's name.
         cluster: String,
-        /// Their names.
+        /// Names of the hosts.
         hosts: Vec<String>,
     },
-    /// Their owner said that they are gone.
+    /// Their owner said that they are gone for good.
     #[error("cluster `{cluster}` is gone, but {} was not cleaned: it does not answer. Should it be back:\n{commands}", .hosts.join(", "))]
     Forgotten {
-        /// The cluster.
+        /// The cluster's name.
         cluster: String,
-        /// Their names.
+        /// Names of the hosts.
         hosts: Vec<String>,
-        /// What to do there, a line each.
+        /// What to run on each host should it come back, a line each.
         commands: String,
     },
 }
 
 impl MembersError {
-    /// For hosts that were forgotten.
+    /// The error for hosts that were forgotten.
     pub fn forgotten(profile: &Profile, hosts: &[Host]) -> MembersError {
         let names = hosts.iter().map(|host| host.name.clone()).collect();
         MembersError::Forgotten { cluster: profile.name.clone(), hosts: names, commands: by_hand(profile, hosts) }

@@ -1,7 +1,7 @@
 //! The command line: one file a verb, which loads, calls and prints.
 //!
-//! Enters: arguments. Leaves: data on stdout, and an exit code, which is that of the error's family. What is touched is touched by
-//! the rooms below; a verb itself keeps the profile and removes the state.
+//! In: arguments. Out: data on stdout, and an exit code, which comes from the error's family. Changes are made by the
+//! rooms below; a verb itself only keeps the profile and removes the state.
 
 pub mod args;
 mod cluster;
@@ -43,7 +43,7 @@ use usage::UsageError;
 use crate::error::{Family, Result};
 use crate::ui::{Printer, Verbosity};
 
-/// Parses the command line, runs the verb, and turns what happened into an exit code.
+/// Parses the command line, runs the verb, and turns the outcome into an exit code.
 pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
@@ -66,7 +66,7 @@ pub fn main() -> ExitCode {
         }
     };
     let outcome = runtime.block_on(dispatch(cli.verb, &context));
-    // work of dropped steps may still block a thread; nothing waits for it
+    // work of dropped steps may still block a thread; do not wait for it
     runtime.shutdown_timeout(Duration::from_millis(100));
     context.conclude(outcome)
 }

@@ -1,5 +1,5 @@
-//! What a run is going to change, to be read before it does: the head of `plan`, `up` and `down`, and what the question
-//! before a change is about.
+//! What a run is going to change, to be read beforehand: the head of `plan`, `up` and `down`, and what the question before a
+//! change is about.
 
 use std::fmt::Write;
 
@@ -17,7 +17,7 @@ use crate::profile::Profile;
 use crate::provider::{NodeView, Provider};
 use crate::steps::{Session, StepKind};
 
-/// What is going to be changed, and on what grounds.
+/// What is going to be changed, and why.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Outlook {
@@ -27,14 +27,14 @@ pub struct Outlook {
     nodes: Vec<NodeOutlook>,
     #[serde(skip)]
     decided: Vec<String>,
-    /// Images that have to be fetched first; none where that was not looked at.
+    /// Images that have to be fetched first; none if that was not looked at.
     #[serde(skip_serializing_if = "Option::is_none")]
     fetch: Option<Vec<Fetch>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     steps: Option<Counts>,
     /// Everything that is going to be destroyed, by name.
     removes: Vec<String>,
-    /// What the profile no longer asks for and stays, with what it holds.
+    /// What the profile no longer asks for but stays, with the data it holds.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     keeps: Vec<String>,
 }
@@ -46,11 +46,11 @@ struct NodeOutlook {
     change: Change,
 }
 
-/// What becomes of a node; in the order in which they are listed.
+/// What happens to a node, in the order in which nodes are listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 enum Change {
-    /// Whether it is there was not looked at.
+    /// Asked for by the profile; whether it exists was not looked at.
     Wanted,
     Keep,
     Create,
@@ -58,19 +58,19 @@ enum Change {
     Remove,
 }
 
-/// An image on its way.
+/// An image that has to be fetched.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Fetch {
     image: String,
     /// `bundle` or `registry`.
     from: &'static str,
-    /// Size of its archive, where that is known before it is fetched.
+    /// Size of its archive, where that is known in advance.
     #[serde(skip_serializing_if = "Option::is_none")]
     bytes: Option<u64>,
 }
 
-/// Steps by what they do to things that run; those that have something to do where that was looked at, else all.
+/// Steps counted by how much they disturb what runs: those with something to do if that was looked at, else all.
 #[derive(Debug, Clone, Copy, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Counts {
@@ -100,12 +100,12 @@ impl Outlook {
         }
     }
 
-    /// The same for a cluster that is going to be removed.
+    /// The outlook for a cluster that is going to be removed.
     pub fn of_removal(profile: &Profile, why: &Why, removes: Vec<String>) -> Outlook {
         Outlook { nodes: Vec::new(), removes, ..Outlook::of(profile, why) }
     }
 
-    /// Adds which nodes there are; those that the profile does not ask for are going to be removed.
+    /// Adds the existing nodes; those that the profile does not ask for are going to be removed.
     pub fn with_nodes(mut self, existing: &[NodeView]) -> Outlook {
         for node in &mut self.nodes {
             node.change = match existing.iter().find(|there| there.name == node.name) {
@@ -122,7 +122,7 @@ impl Outlook {
         self
     }
 
-    /// Adds what was decided where it was, for those who do not read the plan.
+    /// Adds the decisions that are made, for readers who skip the plan.
     pub fn with_decisions(mut self, decisions: &Decisions) -> Outlook {
         let made = decisions.lines.iter().filter_map(|line| Some(format!("{}: {}", line.what, line.value.as_ref()?)));
         self.decided = made.collect();
@@ -134,7 +134,7 @@ impl Outlook {
         Outlook { fetch, ..self }
     }
 
-    /// Adds the steps, with what a look at the live world found where there was one.
+    /// Adds the steps, with the result of their checks where there are any.
     pub fn with_steps(mut self, plan: &Plan<StepKind>, checks: &[(StepId, Result<Check>)]) -> Outlook {
         let mut counts = Counts { total: plan.steps().len(), ..Counts::default() };
         let check = |id: &StepId| checks.iter().find(|(other, _)| other == id).map(|(_, check)| check);
@@ -157,9 +157,9 @@ impl Outlook {
         self
     }
 
-    /// Adds objects that the profile no longer asks for: those that go, and those that stay for what they hold.
+    /// Adds objects that the profile no longer asks for: those that are removed, and those that stay because of what they hold.
     pub fn with_removal(mut self, removal: &Removal, delete_data: bool) -> Outlook {
-        // a line a kind: they are many
+        // one line per kind: there are many
         for kind in removal.goes.chunk_by(|one, other| one.kind == other.kind) {
             let names: Vec<String> = kind.iter().map(ObjectRef::path).collect();
             self.removes.push(format!("{} {}", kind[0].kind, names.join(", ")));
@@ -173,7 +173,7 @@ impl Outlook {
         self
     }
 
-    /// For people; a line a subject, long lists below each other.
+    /// The text for people: one line per subject, long lists one item a line.
     pub fn text(&self) -> String {
         let mut text = format!("Cluster `{}` ({}), {}", self.cluster, self.provider, self.why);
         let mut nodes: Vec<Change> = self.nodes.iter().map(|node| node.change).collect();
@@ -197,11 +197,10 @@ impl Outlook {
     }
 }
 
-/// Images that have to be fetched before nodes can be made, with where they come from. None where that is not known before
-/// the run.
+/// Images that have to be fetched before nodes can be made, and from where. None if that is not known before the run.
 ///
 /// # Errors
-/// What nodes are made of cannot be asked.
+/// The Docker engine or the hosts cannot be asked.
 pub async fn fetch(session: &Session) -> Result<Option<Vec<Fetch>>> {
     let lacking = session.provider.to_fetch(&catalogue::pulled(&session.profile)).await?;
     Ok(lacking.map(|images| images.into_iter().map(|image| Fetch::of(image, &session.store)).collect()))
@@ -256,7 +255,7 @@ impl Counts {
     }
 }
 
-/// Adds the lines of a subject, the first one behind its label.
+/// Adds the lines of a subject, the first one after its label.
 fn row(text: &mut String, label: &str, lines: impl IntoIterator<Item = String>) {
     for (at, line) in lines.into_iter().enumerate() {
         let label = if at == 0 { label } else { "" };

@@ -1,4 +1,4 @@
-//! `hearth plan`: the very value that `up` runs, with what the live world says of each step.
+//! `hearth plan`: the very value that `up` runs, with each step compared with the live world.
 
 use std::sync::Arc;
 
@@ -16,8 +16,8 @@ use crate::profile::Profile;
 use crate::provider::Provider;
 use crate::steps::{Session, StepKind, Steps};
 
-/// Why a step is to do that rests on something which is still to come.
-pub const NOT_BEFORE: &str = "cannot be looked at before";
+/// The reason for steps that cannot be checked yet, because what they build on does not exist.
+pub const NOT_BEFORE: &str = "cannot be checked yet";
 
 pub async fn run(context: &Context, args: PlanArgs) -> Result<u8> {
     let Target { profile, why } = cluster::wanted(&args.profile)?;
@@ -41,7 +41,7 @@ pub async fn run(context: &Context, args: PlanArgs) -> Result<u8> {
                 checks = look(&plan, session.clone()).await;
                 removal = session.removal().await;
             }
-            // without an engine or hosts there is still a plan
+            // without an engine or hosts a plan can still be printed
             Err(error) if matches!(error.family(), Family::Docker | Family::Ssh) => {
                 context.say(format!("not checked against the live world: {}", chain(&*error)));
             }
@@ -61,21 +61,21 @@ pub async fn run(context: &Context, args: PlanArgs) -> Result<u8> {
     Ok(if args.detailed_exitcode && changes { 2 } else { 0 })
 }
 
-/// The cluster's surroundings, if what nodes are made of can be asked.
+/// A session, if the Docker engine or the hosts answer.
 async fn reach(profile: Profile, args: &PlanArgs) -> Result<Arc<Session>> {
     let session = cluster::session(profile, Some(&args.bundle), None)?;
     session.provider.reachable().await?;
     Ok(session)
 }
 
-/// What the live world says of each step.
+/// The check of each step against the live world.
 pub async fn look(plan: &Plan<StepKind>, session: Arc<Session>) -> Vec<(StepId, Result<Check>)> {
     let mut checks = engine::check_all(plan, &Arc::new(Steps(session)), &Options::default()).await;
     unknown_yet(plan, &mut checks);
     checks
 }
 
-/// A step that cannot be looked at because what it builds on is still to come is no failure: it is to do.
+/// A step that cannot be checked because what it builds on does not exist yet has not failed: it is still to do.
 fn unknown_yet(plan: &Plan<StepKind>, checks: &mut [(StepId, Result<Check>)]) {
     let mut open = vec![false; checks.len()];
     for (at, needs) in plan.dependencies().iter().enumerate().take(checks.len()) {

@@ -1,4 +1,4 @@
-//! `hearth recover`: what a test run that was killed left changed, and its end. `up` and `test` begin with the same.
+//! `hearth recover`: shows what a killed test run left changed, and takes it back. `up` and `test` begin with the same.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +18,7 @@ use crate::state::{Lock, RunId, StateError};
 use crate::steps::Session;
 use crate::ui;
 
-/// How long an API server may take to answer, before it is taken for one that does not.
+/// How long an API server may take to answer before it counts as unreachable.
 const ANSWER: Duration = Duration::from_secs(10);
 
 pub async fn run(context: &Context, args: RecoverArgs) -> Result<u8> {
@@ -56,7 +56,7 @@ pub async fn run(context: &Context, args: RecoverArgs) -> Result<u8> {
     Ok(0)
 }
 
-/// What is changed, as far as that can be told now: without an API server, as the file has it.
+/// What is still changed, as far as that is known now: without an API server, as the journal file has it.
 async fn left(context: &Context, session: &Session) -> Result<Vec<Change>> {
     let journal = session.state.undo_journal();
     let asked = async { Ok::<_, BoxError>(undo::standing(session.client().await?, &journal).await?) };
@@ -86,8 +86,8 @@ fn nodes(session: &Session) -> Arc<dyn Nodes> {
     scenario::nodes(session.provider.clone())
 }
 
-/// Lets nodes go on that a killed run left standing still, before anything looks at them and waits. While another run holds
-/// the cluster they are its own.
+/// Resumes nodes that a killed run left paused, before anything looks at them and waits. While another run holds the cluster,
+/// paused nodes are its business.
 pub async fn wake(context: &Context, session: &Session) -> Result<()> {
     let journal = session.state.undo_journal();
     if undo::noted(&journal)?.iter().any(|change| change.undo.is_of_node())
@@ -98,14 +98,14 @@ pub async fn wake(context: &Context, session: &Session) -> Result<()> {
     Ok(())
 }
 
-/// A node that cannot be asked may be what the verb is there to repair: that is told, and no failure yet.
+/// A node that cannot be reached may be what the verb is there to repair: it is reported, but is no failure yet.
 async fn wake_nodes(context: &Context, session: &Session) {
     if let Err(error) = undo::wake_nodes(&*nodes(session), &session.state.undo_journal()).await {
         context.say(chain(&error));
     }
 }
 
-/// Takes back what killed runs have left, where there is an API server to ask: before one is made or repaired there is not.
+/// Takes back what killed runs have left, if an API server answers: before one is made or repaired, none does.
 pub async fn heal_early(context: &Context, session: &Session, running: &Run) -> Result<()> {
     if undo::noted(&session.state.undo_journal())?.is_empty() {
         return Ok(());
@@ -120,7 +120,7 @@ pub async fn heal_early(context: &Context, session: &Session, running: &Run) -> 
     Ok(())
 }
 
-/// Takes back what killed runs have left, and tells of each change.
+/// Takes back what killed runs have left, and reports each change.
 pub async fn heal(session: &Session, running: &Run) -> Result<Vec<String>> {
     let hands = Hands { client: session.client().await?.clone(), nodes: Some(nodes(session)) };
     let healed = undo::heal(&hands, &session.state.undo_journal()).await?;

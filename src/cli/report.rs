@@ -1,4 +1,4 @@
-//! `hearth report`: write the page of a run anew from its numbers, list what there is, and set two runs side by side.
+//! `hearth report`: write the page of a run anew from its numbers, list the runs, and set two side by side.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -12,10 +12,10 @@ use crate::report::model::{Digest, Line, Verdict};
 use crate::report::{self, Report};
 use crate::state::RunId;
 
-/// Where reports go when nobody says.
+/// Where reports go by default.
 const REPORTS: &str = "hearth-reports";
 
-/// Where the reports of a run go: as the user said, else a folder of its own.
+/// Where the reports of a run go: to the folder the user named, else to one of its own.
 pub(super) fn folder(given: Option<&Path>, run: &RunId) -> PathBuf {
     given.map_or_else(|| Path::new(REPORTS).join(run.as_str()), Path::to_owned)
 }
@@ -72,7 +72,7 @@ pub fn run(context: &Context, args: ReportArgs) -> Result<u8> {
     }
 }
 
-/// The directory of a run: named whole, or below the reports.
+/// The directory of a run, given as a path or as a name below the reports.
 fn place(base: &Path, run: &str) -> PathBuf {
     let whole = PathBuf::from(run);
     if whole.join("report.json").is_file() { whole } else { base.join(run) }
@@ -85,13 +85,13 @@ fn read(base: &Path, run: &str) -> Result<Report> {
     Ok(serde_json::from_str(&text).map_err(|source| Unshown::Foreign { path: name, source })?)
 }
 
-/// Hands the page to the user's browser, and does not wait for it.
+/// Opens the page in the user's browser, without waiting for it.
 fn browse(page: &Path) -> std::io::Result<()> {
     let mut command = Command::new("xdg-open");
     command.arg(page).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().map(drop)
 }
 
-/// A run among others.
+/// A run in the list.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Listed {
@@ -119,7 +119,7 @@ fn list(context: &Context, base: &Path) -> Result<u8> {
         let verdicts: Vec<&str> = of.verdicts.iter().map(|verdict| verdict.name()).collect();
         format!("{}  {}  {}  {}", of.run, of.environment, verdicts.join(", "), of.headline)
     };
-    // an empty list is no line
+    // an empty list prints nothing, not an empty line
     match (context.output.output, runs.is_empty()) {
         (Format::Text, true) => {}
         _ => context.result(&runs, || runs.iter().map(line).collect::<Vec<_>>().join("\n"))?,
@@ -135,7 +135,7 @@ struct Pair {
     other: Option<Told>,
 }
 
-/// What a result came to.
+/// The outcome of a result.
 #[derive(Debug, Serialize)]
 struct Told {
     verdict: Verdict,
@@ -158,7 +158,7 @@ impl Told {
     }
 }
 
-/// Only like with like: the same place, the same question, and results of the same name.
+/// Compares only like with like: the same place, the same question, and results of the same name.
 fn diff(context: &Context, one: &Report, other: &Report) -> Result<u8> {
     if let Some((name, here, there)) = unlike(one, other) {
         return Err(Unshown::Unlike { what: format!("{name} is `{here}` in {} and `{there}` in {}", one.run, other.run) }.into());
@@ -188,7 +188,7 @@ fn diff(context: &Context, one: &Report, other: &Report) -> Result<u8> {
     Ok(0)
 }
 
-/// The first thing in which two runs differ that must not: the place, or what ran under the same name.
+/// The first difference that makes two runs incomparable: another place, or other content under the same name.
 fn unlike(one: &Report, other: &Report) -> Option<(String, String, String)> {
     if let Some((name, here, there)) = one.environment.differences(&other.environment).into_iter().next() {
         return Some((name.to_owned(), here, there));

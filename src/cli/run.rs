@@ -1,5 +1,5 @@
-//! The one place where a run is opened, whatever its verb: signals, lock, debug log, journal, events with their sinks,
-//! leases on hosts; and closed again, however it ends.
+//! The one place where a run is opened, for every verb: signals, lock, debug log, journal, events with their sinks, leases on
+//! hosts; and where it is closed again, however it ends.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,20 +20,20 @@ use crate::ui::{Display, JsonLines, Verbosity, logging, milestones, timing_table
 
 /// A run that holds the cluster's lock.
 pub struct Run {
-    /// Its name.
+    /// The run's name.
     pub id: RunId,
-    /// Where everything that happens is sent.
+    /// Where all its events go.
     pub events: Events,
-    /// Asks it to stop.
+    /// Stops the run.
     pub cancel: Cancel,
     journal: Arc<Journal<StepEntry>>,
 }
 
 /// How a run is opened.
 pub struct Opening {
-    /// Its name.
+    /// The run's name.
     pub id: RunId,
-    /// What was typed.
+    /// The verb that was typed.
     pub verb: &'static str,
     /// How long to wait for another run's lock.
     pub wait: Option<Duration>,
@@ -41,7 +41,7 @@ pub struct Opening {
     pub last_words: &'static str,
 }
 
-/// Does `work` with the cluster's lock, and on hosts with their leases, which are given back however it ends.
+/// Does `work` while holding the cluster's lock, and the leases of its hosts, which are released however it ends.
 pub async fn open<T>(
     context: &Context,
     session: &Session,
@@ -85,7 +85,7 @@ pub async fn open<T>(
     }
 }
 
-/// What shows events as the user wants them.
+/// The sink that shows events as the user wants them.
 pub fn display(context: &Context) -> Box<dyn Sink> {
     match context.output.log_format {
         LogFormat::Text => Box::new(Display::new(context.printer.clone())),
@@ -93,7 +93,7 @@ pub fn display(context: &Context) -> Box<dyn Sink> {
     }
 }
 
-/// Takes the cluster's lock; who waits for it is told whose it is.
+/// Takes the cluster's lock; while it waits, it prints who holds the lock.
 async fn lock(context: &Context, session: &Session, id: &RunId, wait: Option<Duration>, cancel: &Cancel) -> Result<Lock> {
     match (Lock::acquire(&session.state, id, None).await, wait) {
         (Err(held @ StateError::Held { .. }), Some(_)) => {
@@ -105,17 +105,17 @@ async fn lock(context: &Context, session: &Session, id: &RunId, wait: Option<Dur
 }
 
 impl Run {
-    /// Names the steps that a killed run was amid, and notes that this is known.
+    /// Names the steps that a killed run was in the middle of, and records that they were named.
     async fn go_on_from(&self, entries: &[StepEntry]) -> Result<()> {
         for entry in cut_off(entries) {
-            self.events.log(format!("run {} was cut off amid: {}", entry.run, entry.sentence));
+            self.events.log(format!("run {} was cut off during: {}", entry.run, entry.sentence));
             let known = StepEntry { at: jiff::Timestamp::now(), run: self.id.to_string(), phase: Phase::Failed, ..entry.clone() };
             self.journal.append(&known).await?;
         }
         Ok(())
     }
 
-    /// Runs a plan to its end, or until it is stopped or `timeout` is over.
+    /// Runs a plan to its end, or until it is stopped or `timeout` has passed.
     pub async fn execute(
         &self,
         session: &Arc<Session>,
@@ -136,10 +136,10 @@ impl Run {
         outcome
     }
 
-    /// Waits for work that changes nothing, unless the run is asked to stop before it is done.
+    /// Waits for work that changes nothing, unless the run is stopped before it is done.
     ///
     /// # Errors
-    /// [`Stopped`] when it was.
+    /// [`Stopped`] when the run was.
     pub async fn unless_stopped<T>(&self, work: impl Future<Output = T>) -> Result<T> {
         unless_stopped(&self.cancel, work).await
     }
@@ -187,7 +187,7 @@ fn outcome<T>(done: &Result<T>) -> RunOutcome {
     }
 }
 
-/// The timing table, and when what people wait for was there.
+/// Prints the timing table, and when each milestone was reached.
 fn summary(context: &Context, collector: &Collector) {
     let records = collector.records();
     if context.output.log_format == LogFormat::Text

@@ -24,7 +24,7 @@ struct Status {
     /// Why this cluster and no other.
     why: String,
     vip: Option<std::net::Ipv4Addr>,
-    /// The host name that the application answers to; none when it answers to any.
+    /// The host name that the application answers to; none if it answers to any.
     #[serde(skip_serializing_if = "Option::is_none")]
     host: Option<String>,
     nodes: Vec<NodeStatus>,
@@ -68,7 +68,7 @@ impl Explain for Unwell {
 pub async fn run(context: &Context, args: StatusArgs) -> Result<u8> {
     let Target { profile, why } = cluster::existing(&args.profile)?;
     let session = cluster::session(profile, None, None)?;
-    // for a moment the engine lists a container as running that has stopped: what fails is looked at once more
+    // for a moment the engine lists a stopped container as running: a failed look is repeated once
     let status = match look(&session, why.to_string()).await {
         Err(_) => look(&session, why.to_string()).await?,
         found => found?,

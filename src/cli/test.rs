@@ -1,4 +1,4 @@
-//! `hearth test`: run scenarios, write the report, and let the exit code tell a failed system from a failed tool.
+//! `hearth test`: run scenarios, write the report, and distinguish in the exit code a failed system from a failed tool.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -39,7 +39,7 @@ pub async fn run(context: &Context, args: TestArgs) -> Result<u8> {
     std::fs::create_dir_all(&dir).map_err(|source| UsageError::Write { path: dir.display().to_string(), source })?;
     let mut records = Vec::new();
     let done = measure(context, &session, id, &dir, &scenarios, &mut records).await;
-    // whatever went wrong, there is a report, and it has what there was until then
+    // whatever went wrong, a report is written with what there was until then
     let report = Report::new(about, &dir, records);
     let report = match &done {
         Ok(()) => report,
@@ -55,7 +55,7 @@ pub async fn run(context: &Context, args: TestArgs) -> Result<u8> {
     // a failed clean-up or a broken tool must not look like a failed system
     let family = report.scenarios.iter().filter_map(RunRecord::exit_family).max_by_key(|family| family.code());
     match family {
-        // what was not measured is not good
+        // nothing measured is not a success
         None if !args.allow_skipped && report.scenarios.iter().all(|record| record.verdict == Verdict::Skipped) => {
             let mut records: Vec<String> = report.scenarios.iter().map(summary).collect();
             records.push("nothing was tested: every scenario was skipped (--allow-skipped accepts that)".to_owned());
@@ -69,7 +69,7 @@ pub async fn run(context: &Context, args: TestArgs) -> Result<u8> {
     }
 }
 
-/// What the report says of the run besides its results.
+/// What the report contains about the run besides its results.
 fn about(args: &TestArgs, session: &Session, run: &RunId) -> About {
     let files: Vec<String> = args.scenarios.iter().map(|path| path.display().to_string()).collect();
     let profile: String = args.profile.file.iter().map(|file| format!(" -f {file}")).collect();
@@ -90,7 +90,7 @@ fn about(args: &TestArgs, session: &Session, run: &RunId) -> About {
     }
 }
 
-/// Runs the scenarios one after the other; those that ran are in `records`, also when something goes wrong.
+/// Runs the scenarios one after the other; those that ran are in `records`, even on an error.
 async fn measure(
     context: &Context,
     session: &Arc<Session>,
@@ -112,7 +112,7 @@ async fn measure(
             }
             records.push(scenario::run(&within, one).await);
         }
-        // an interrupted run says so in its record; who took the hosts stands nowhere else
+        // an interrupted run is marked in its record; that the hosts were taken over is reported only here
         match running.cancel.reason() {
             Some(reason @ Reason::Taken) => Err(Stopped::early(reason).into()),
             _ => Ok(()),
@@ -122,8 +122,8 @@ async fn measure(
     .map(|((), _lock)| ())
 }
 
-/// All scenarios of the named files, and of the files in the named directories; every mistake in them at once. A
-/// comparison in a directory is left out, and said to be one; named itself, it is refused.
+/// All scenarios of the named files, and of the files in the named directories; every mistake in them at once. A comparison in
+/// a directory is left out with a message; one that is named itself is refused.
 fn load(context: &Context, paths: &[PathBuf]) -> Result<Vec<Scenario>> {
     let unreadable = |path: &Path| {
         let path = path.display().to_string();
@@ -161,7 +161,7 @@ fn load(context: &Context, paths: &[PathBuf]) -> Result<Vec<Scenario>> {
     Ok(scenarios)
 }
 
-/// True for a document that says so itself; what is wrong with it is told by whoever reads it.
+/// True for a document whose kind is a comparison; what else is wrong with it is reported by its reader.
 fn is_comparison(text: &str) -> bool {
     crate::yaml::documents(text).is_ok_and(|documents| documents.first().is_some_and(|first| first["kind"] == "Comparison"))
 }

@@ -1,4 +1,4 @@
-//! `hearth unlock`: whose the leases on hosts are; and the end of those whose run died.
+//! `hearth unlock`: shows who holds the leases on hosts, and takes those away whose run died.
 
 use futures_util::future::try_join_all;
 use serde_json::json;

@@ -39,7 +39,7 @@ pub async fn run(context: &Context, args: UpArgs) -> Result<u8> {
     recover::wake(context, &session).await?;
     members::refuse_to_forget_the_living(&session, &args.forget).await?;
     for archive in session.store.unreadable() {
-        context.say(format!("{}: what is in it is looked for elsewhere", chain(&archive)));
+        context.say(format!("{}: its images are looked for elsewhere", chain(&archive)));
     }
     let missing = session.nowhere().await.unwrap_or_default();
     let findings = doctor::preflight(&session.profile, &session.provider, &missing, session.merge_into.as_deref()).await?;
@@ -85,7 +85,7 @@ pub async fn run(context: &Context, args: UpArgs) -> Result<u8> {
     Ok(0)
 }
 
-/// Runs the plan; how many steps had something to do, and the gateway's address.
+/// Runs the plan; returns how many steps had something to do, and the gateway's address.
 async fn apply(
     session: &Arc<Session>,
     running: &Run,
@@ -104,19 +104,19 @@ async fn apply(
     Ok((applied, vip))
 }
 
-/// What a run led to.
+/// The result of a run.
 struct Arrival {
-    /// Steps of the plan.
+    /// Number of steps in the plan.
     steps: usize,
-    /// Those that had something to do.
+    /// Number of steps that had something to do.
     applied: usize,
     /// The gateway's address.
     vip: Option<Ipv4Addr>,
-    /// What the profile no longer asks for and is kept for what it holds.
+    /// What the profile no longer asks for but is kept because of what it holds.
     kept: Vec<Holding>,
 }
 
-/// What there is now, and what can be done with it.
+/// Prints what there is now, and what can be done with it.
 fn arrived(context: &Context, session: &Session, arrival: Arrival) -> Result<()> {
     let Arrival { steps, applied, vip, kept } = arrival;
     let (file, name) = (session.state.kubeconfig(), &session.profile.name);
@@ -146,7 +146,7 @@ fn arrived(context: &Context, session: &Session, arrival: Arrival) -> Result<()>
     )
 }
 
-/// Where the application answers: by name where it has one, with what leads there as long as no DNS does.
+/// Where the application answers: by host name if it has one, with the command that reaches it until a DNS entry exists.
 pub fn gateway(vip: Ipv4Addr, host: Option<&str>) -> String {
     match host {
         Some(host) => format!("http://{host}/ at {vip} (curl --resolve {host}:80:{vip} http://{host}/)"),

@@ -1,10 +1,10 @@
-//! Mistakes in what was typed.
+//! Mistakes on the command line.
 
 use std::path::PathBuf;
 
 use crate::error::{Explain, Family};
 
-/// The command line asks for something that makes no sense as things are.
+/// The command line asks for something that is not possible as things are.
 #[derive(Debug, thiserror::Error)]
 pub enum UsageError {
     #[error("no profile: there is no hearth.yaml here and no cluster is up")]

@@ -1,4 +1,4 @@
-//! `hearth version`: this program and what it installs.
+//! `hearth version`: the version of this program and of what it installs.
 
 use serde_json::json;
 

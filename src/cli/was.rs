@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use crate::error::{BoxError, Explain};
 use crate::ui::{Printer, failure};
 
-/// It brings its own small runtime, so it runs instead of ours.
+/// It has its own small runtime, so it runs instead of ours.
 pub fn run(printer: &Printer) -> ExitCode {
     match crate::was::run() {
         Ok(()) => ExitCode::SUCCESS,

@@ -17,15 +17,15 @@ pub async fn client(pki: &Pki, server: &str) -> Result<Client, ClusterError> {
     let mut config =
         Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.map_err(|error| connect(&error))?;
     config.connect_timeout = Some(Duration::from_secs(5));
-    // a control plane that lost its power answers nothing, and TCP would wait for it for a quarter of an hour; a watch that is
-    // cut off begins again
+    // a control plane that lost its power answers nothing, and TCP would wait a quarter of an hour for it; a watch that is cut
+    // off starts over
     config.read_timeout = Some(Duration::from_secs(30));
     config.reset_reader_on_write = true;
     config.proxy_url = None;
     Client::try_from(config).map_err(|error| connect(&error))
 }
 
-/// What keeps the API server from being ready to serve; none when it is.
+/// Why the API server is not ready to serve; none when it is.
 pub async fn trouble(client: &Client) -> Option<String> {
     let request = http::Request::get("/readyz").body(Vec::new()).ok()?;
     match client.request_text(request).await {
@@ -41,7 +41,7 @@ pub async fn trouble(client: &Client) -> Option<String> {
     }
 }
 
-/// The last cause, which says what happened; those around it say who noticed.
+/// The innermost cause, which is what happened; the outer ones only pass it on.
 fn innermost(error: &dyn std::error::Error) -> String {
     let mut cause = error;
     while let Some(inner) = cause.source() {
@@ -50,8 +50,8 @@ fn innermost(error: &dyn std::error::Error) -> String {
     cause.to_string()
 }
 
-/// Waits until the API server is ready to serve. There is nothing to watch before it answers, so it is asked
-/// every 50 ms; a refused connection costs next to nothing. What keeps it is told.
+/// Waits until the API server is ready to serve, and reports why it is not. There is nothing to watch before it answers, so it
+/// is polled every 50 ms; a refused connection costs next to nothing.
 pub async fn wait_ready(client: &Client, limit: Duration, progress: &Progress) -> Result<(), ClusterError> {
     let ready = async {
         while let Some(trouble) = trouble(client).await {

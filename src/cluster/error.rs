@@ -1,4 +1,4 @@
-//! What can go wrong while nodes become a cluster.
+//! What can go wrong while nodes are made into a cluster.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -6,24 +6,24 @@ use std::time::Duration;
 use crate::error::{Explain, Family};
 use crate::provider::NodeError;
 
-/// Nodes did not become a cluster.
+/// Nodes could not be made into a cluster.
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum ClusterError {
     /// A node failed.
     #[error(transparent)]
     Node(#[from] NodeError),
-    /// Certificates could not be made or read.
+    /// Certificates could not be generated or read.
     #[error("cannot {action}")]
     Certificate {
         action: String,
         #[source]
         source: rcgen::Error,
     },
-    /// A control plane has run and lacks what signs for it.
+    /// A control plane has run, but keys or certificates of its authorities are missing.
     #[error("{node} is a control plane that lacks {missing}")]
     AuthorityIncomplete { node: String, missing: String },
-    /// A control plane has authorities that are not this run's.
+    /// A control plane has authorities other than this run's.
     #[error("{node} has other certificate authorities: {files} below /etc/kubernetes/pki")]
     ForeignAuthority { node: String, files: String },
     /// A file could not be written as YAML.
@@ -47,26 +47,26 @@ pub enum ClusterError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// A kubelet does not stay.
+    /// A kubelet keeps failing.
     #[error("the kubelet of {node} starts again and again, {restarts} times so far: {said}")]
     KubeletFails {
-        /// The node.
+        /// The node's name.
         node: String,
-        /// How often it started again.
+        /// How often its kubelet was restarted.
         restarts: u32,
-        /// What it said last of what is wrong.
+        /// The last error that the kubelet logged.
         said: String,
     },
-    /// Pods would not come back.
+    /// Pods would be lost for good.
     #[error("nodes that leave hold what would be lost:\n  {pods}")]
     PodsLost {
         /// Each pod with its node and the reason, a line each.
         pods: String,
     },
-    /// A machine that does not answer is not dead.
+    /// A machine that does not answer is not known to be dead.
     #[error("{node} does not answer, but its kubelet reports to the API server: it lives, and its pods run")]
     NotDead {
-        /// The node.
+        /// The node's name.
         node: String,
     },
     /// Something did not become ready.
@@ -75,20 +75,20 @@ pub enum ClusterError {
         /// What was waited for.
         what: String,
         limit: Duration,
-        /// What was seen last.
+        /// The last state seen.
         state: String,
     },
     /// The podSubnet has no room for another node.
     #[error("pod subnet {subnet} has no free /24 for node `{node}`")]
     SubnetFull {
         subnet: ipnet::Ipv4Net,
-        /// The node without one.
+        /// The node that has no subnet.
         node: String,
     },
 }
 
 impl ClusterError {
-    /// Puts a name to what was asked of the API.
+    /// Adds what was attempted to an error of the API.
     pub fn api(action: impl Into<String>) -> impl FnOnce(kube::Error) -> ClusterError {
         let action = action.into();
         |source| ClusterError::Api { action, source: Box::new(source) }
@@ -109,7 +109,7 @@ impl Explain for ClusterError {
     fn hint(&self) -> Option<String> {
         match self {
             ClusterError::NotReady { .. } | ClusterError::KubeletFails { .. } => {
-                Some("`hearth status` tells what is wrong; `hearth logs NODE` shows a node's log".into())
+                Some("`hearth status` shows what is wrong; `hearth logs NODE` shows a node's log".into())
             }
             ClusterError::PodsLost { .. } => {
                 Some("save what is in them and delete the pods, or pass --delete-data to lose them".into())

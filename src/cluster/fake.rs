@@ -1,4 +1,4 @@
-//! A cluster for tests: an API server in memory, whose controllers are done at once.
+//! A cluster for tests: an API server in memory, with controllers that finish at once.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -13,7 +13,7 @@ use futures_util::stream::pending;
 use kube::Client;
 use serde_json::{Value, json};
 
-/// The cluster; clones are the same one.
+/// The cluster; clones share its state.
 #[derive(Clone, Default)]
 pub struct FakeCluster(Arc<Mutex<Kept>>);
 
@@ -24,7 +24,7 @@ struct Kept {
     silent: bool,
 }
 
-/// Where an object stands: group and version, namespace, plural, name.
+/// The identity of an object: group and version, namespace, plural, name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Place {
     group: String,
@@ -34,8 +34,8 @@ struct Place {
 }
 
 impl Place {
-    /// Of a path of the API, for example `/api/v1/namespaces/a/pods/b`; without a name it is of a list, and what follows a name
-    /// comes back beside it.
+    /// From an API path, for example `/api/v1/namespaces/a/pods/b`; without a name it is a list. What follows the name is
+    /// returned beside it.
     fn of(path: &str) -> (Place, Vec<&str>) {
         let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
         let (group, rest) = parts.split_at(if parts[0] == "api" { 2 } else { 3 }.min(parts.len()));
@@ -50,23 +50,22 @@ impl Place {
 }
 
 impl FakeCluster {
-    /// A client of it.
     pub fn client(&self) -> Client {
         Client::new(Router::new().fallback(answer).with_state(self.clone()), "default")
     }
 
-    /// Puts an object there, as its controller would.
+    /// Creates or changes an object, and lets its controllers react.
     pub fn put(&self, path: &str, object: Value) {
         self.0.lock().unwrap().write(Place::of(path).0, object);
     }
 
-    /// Takes an object away; what it was.
+    /// Removes an object and returns it.
     pub fn lose(&self, path: &str) -> Value {
         let found = self.0.lock().unwrap().objects.remove(&Place::of(path).0);
         found.unwrap_or_else(|| panic!("there is no {path}"))
     }
 
-    /// Puts an object back as it was.
+    /// Puts an object back as it was, without its controllers.
     pub fn restore(&self, path: &str, object: Value) {
         self.0.lock().unwrap().objects.insert(Place::of(path).0, object);
     }
@@ -76,7 +75,7 @@ impl FakeCluster {
         edit(self.0.lock().unwrap().objects.get_mut(&Place::of(path).0).unwrap_or_else(|| panic!("there is no {path}")));
     }
 
-    /// Every object, by its path, but for those that controllers make.
+    /// Every object by its path, except those that controllers make.
     pub fn objects(&self) -> BTreeMap<String, Value> {
         let kept = self.0.lock().unwrap();
         let path = |place: &Place| {
@@ -88,12 +87,12 @@ impl FakeCluster {
         written.map(|(place, object)| (path(place), object.clone())).collect()
     }
 
-    /// How often anything was changed.
+    /// How many changes were made.
     pub fn changes(&self) -> u64 {
         self.0.lock().unwrap().changes
     }
 
-    /// Whether it answers nothing but errors.
+    /// Whether it answers every request with an error.
     pub fn silence(&self, silent: bool) {
         self.0.lock().unwrap().silent = silent;
     }
@@ -104,7 +103,7 @@ async fn answer(State(FakeCluster(kept)): State<FakeCluster>, request: Request) 
     let body = to_bytes(body, usize::MAX).await.unwrap_or_default();
     let query: BTreeMap<String, String> = parts.uri.query().unwrap_or_default().split('&').map(decode).collect();
     if query.get("watch").is_some_and(|watch| watch == "true") {
-        // everything is as it should be from the first list on
+        // nothing ever changes after the first list
         return Body::from_stream(pending::<Result<Bytes, Infallible>>()).into_response();
     }
     let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
@@ -115,7 +114,7 @@ async fn answer(State(FakeCluster(kept)): State<FakeCluster>, request: Request) 
     }
 }
 
-/// A parameter of a query.
+/// Decodes a parameter of a query.
 fn decode(pair: &str) -> (String, String) {
     let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
     let mut text = value.replace('+', " ");
@@ -200,7 +199,7 @@ impl Kept {
         json!({"kind": "List", "apiVersion": "v1", "metadata": {"resourceVersion": "1"}, "items": items})
     }
 
-    /// What of a group the definitions that are there have the API serve.
+    /// The resources of a group that the present definitions make the API serve.
     fn resources(&self, group: &str) -> Option<Value> {
         let serves = |definition: &Value| {
             let (name, versions) = (definition["spec"]["group"].as_str()?, definition["spec"]["versions"].as_array()?);
@@ -216,7 +215,7 @@ impl Kept {
         (!resources.is_empty()).then_some(list)
     }
 
-    /// A pod as it becomes where a webhook injects.
+    /// A pod as it becomes if a webhook injects a sidecar.
     fn injected(&self, mut pod: Value) -> Value {
         if self.objects.keys().any(|place| place.plural == "mutatingwebhookconfigurations")
             && let Some(containers) = pod["spec"]["containers"].as_array_mut()
@@ -226,7 +225,7 @@ impl Kept {
         pod
     }
 
-    /// What a probe pod answers.
+    /// The answer of a probe pod.
     fn probe(&self, question: &str) -> Value {
         let pods = self.objects.iter().filter(|(place, _)| place.plural == "pods");
         match question {
@@ -244,7 +243,7 @@ impl Kept {
         found
     }
 
-    /// Lays `change` over what is there, then lets the controllers work.
+    /// Merges `change` into what is there, then lets the controllers work.
     fn write(&mut self, place: Place, change: Value) -> Value {
         let before = self.objects.get(&place).cloned();
         let mut object =
@@ -267,7 +266,7 @@ impl Kept {
         object
     }
 
-    /// What the controllers of its kind make of an object.
+    /// What the controllers of an object's kind do with it.
     fn control(&mut self, place: &Place, object: &mut Value) {
         let generation = object["metadata"]["generation"].clone();
         match place.plural.as_str() {
@@ -319,7 +318,7 @@ impl Kept {
 }
 
 impl Kept {
-    /// A service has a pod behind it.
+    /// Puts a pod behind a service.
     fn answers_at(&mut self, namespace: Option<String>, service: &str) {
         let slice = json!({"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "addressType": "IPv4",
             "metadata": {"name": service, "namespace": namespace, "labels": {"kubernetes.io/service-name": service}},
@@ -329,7 +328,7 @@ impl Kept {
     }
 }
 
-/// Fields that an applied object sets, as the API server records them; here lists are all owned as one.
+/// The fields that an applied object sets, as the API server records them; here a list counts as one field.
 fn fields(value: &Value) -> Value {
     match value {
         Value::Object(map) => map.iter().map(|(key, value)| (format!("f:{key}"), fields(value))).collect(),
@@ -337,7 +336,7 @@ fn fields(value: &Value) -> Value {
     }
 }
 
-/// As RFC 7396 merges.
+/// Merges as RFC 7396 defines.
 fn merge(into: &mut Value, change: Value) {
     match (into, change) {
         (Value::Object(into), Value::Object(change)) => {

@@ -1,6 +1,6 @@
-//! The control plane, by kubeadm. Its phases are run in three calls, so that the moment in between, when the
-//! API starts to answer, is ours: workers and components start then instead of after kubeadm's own waits.
-//! (Phases: kubeadm reference, "kubeadm init"; configuration: kubeadm.k8s.io/v1beta4.)
+//! The control plane, by kubeadm. Its phases run in three calls, so that Hearth controls the moment in between, when the API
+//! starts to answer: workers and components start then instead of after kubeadm's own waits. (Phases: kubeadm reference,
+//! "kubeadm init"; configuration: kubeadm.k8s.io/v1beta4.)
 
 use std::net::Ipv4Addr;
 use std::time::Duration;
@@ -19,34 +19,34 @@ use crate::provider::{Command, FileSpec, Node, NodeError, Quirks, files};
 
 /// Where kind keeps the configuration; its node image reads it when a container restarts.
 const CONFIG: &str = "/kind/kubeadm.conf";
-/// What must be done before the API can answer.
+/// What has to be done before the API can answer.
 const BEFORE_API: &str = "certs,kubeconfig,etcd,control-plane/apiserver,kubelet-start";
-/// What pods wait for. The controller manager and the scheduler are among it: started together with etcd and the API
-/// server they would only slow them down, and then sit out the pauses after their failed first attempts.
+/// What pods need. The controller manager and the scheduler belong here: started together with etcd and the API server they
+/// would only slow those down, and then sit out the pauses after their failed first attempts.
 const FOR_PODS: &str = "control-plane/controller-manager,control-plane/scheduler,addon";
 /// What only later upgrades need.
 const FOR_LATER: &str = "upload-config";
 /// What nobody needs: checks made for bare machines, waits that ours replace, and advice to a reader. Labels and taint of the
-/// control plane are registered with it ([`super::registration`]). Nothing joins by a token, so there is none for others to
-/// join by. The last phase makes the kubelet renew its certificate, which [`kubelet::client`] let it do from the start, and
-/// restarts it: containers that are being created then are lost, half made.
+/// control plane are registered with it ([`super::registration`]). Nothing joins by a token, so none is made that others could
+/// use. The last phase makes the kubelet renew its certificate, which [`kubelet::client`] allowed from the start, and restarts
+/// it: containers that are just being created are then lost, half made.
 const NEVER: &str =
     "preflight,wait-control-plane,upload-certs,mark-control-plane,bootstrap-token,show-join-command,kubelet-finalize";
 /// The group of kubeadm's own kubeconfig, and the name of the binding that gives it its rights.
 const ADMINISTRATORS: &str = "kubeadm:cluster-admins";
 /// Lets kubelets renew their own certificates; named as kubeadm names it. (Source: kubeadm `phases/bootstraptoken/node`,
-/// AutoApproveNodeCertificateRotation; it comes with the tokens that we have none of.)
+/// AutoApproveNodeCertificateRotation; kubeadm creates it with the bootstrap tokens, of which we have none.)
 const ROTATION: &str = "kubeadm:node-autoapprove-certificate-rotation";
 /// Lets the API server ask kubelets for logs and shells; named as kubeadm names it. (Source: kubeadm
-/// `phases/bootstraptoken/node`, AllowAPIServerToAccessKubeletAPI; from 1.36 on its certificate is no administrator's, and the
-/// binding comes with the tokens that we have none of.)
+/// `phases/bootstraptoken/node`, AllowAPIServerToAccessKubeletAPI; from 1.36 on its certificate is no administrator's, and
+/// kubeadm creates the binding with the bootstrap tokens, of which we have none.)
 const KUBELET_API: &str = "kubeadm:apiserver-kubelet-client";
-/// The last thing that kubeadm stores. (Source: kubeadm `phases/kubelet`, CreateConfigMap.)
+/// The last object that kubeadm stores. (Source: kubeadm `phases/kubelet`, CreateConfigMap.)
 const STORED: &str = "kubeadm:kubelet-config";
-/// kind's fixed token, which everybody knows: Hearth once made clusters with it.
+/// kind's fixed token, which is public: earlier versions of Hearth made clusters with it.
 const TOKEN: &str = "bootstrap-token-abcdef";
 
-/// What kubeadm needs to know.
+/// The input to kubeadm's configuration.
 #[derive(Debug, Clone)]
 pub struct Settings<'a> {
     /// The cluster's name.
@@ -57,11 +57,11 @@ pub struct Settings<'a> {
     pub endpoint: &'a str,
     /// The control plane's name.
     pub name: &'a str,
-    /// Its own address.
+    /// The control plane's own address.
     pub address: Ipv4Addr,
-    /// Arguments of its kubelet.
+    /// Command-line arguments of its kubelet.
     pub arguments: Vec<(&'static str, String)>,
-    /// What differs between hosts for kubelets.
+    /// Differences between hosts that matter to kubelets.
     pub kubelet: Quirks,
 }
 
@@ -77,8 +77,8 @@ pub fn config(settings: &Settings) -> Vec<Value> {
             "controlPlaneEndpoint": endpoint,
             "encryptionAlgorithm": "ECDSA-P256",
             "apiServer": {"certSANs": ["localhost", "127.0.0.1"], "extraArgs": [argument("runtime-config", "")]},
-            // one control plane has nobody to elect a leader against: not waiting for the election saves seconds
-            // and its default of 20 calls a second makes the controller manager take six seconds to start its controllers
+            // a single control plane has no other to elect a leader against, and not waiting for the election saves seconds;
+            // with the default of 20 calls a second the controller manager takes six seconds to start its controllers
             "controllerManager": {"extraArgs": [
                 argument("enable-hostpath-provisioner", "true"), argument("leader-elect", "false"),
                 argument("kube-api-qps", "300"), argument("kube-api-burst", "600")]},
@@ -100,7 +100,7 @@ pub fn config(settings: &Settings) -> Vec<Value> {
             "apiVersion": "kubeproxy.config.k8s.io/v1alpha1", "kind": "KubeProxyConfiguration",
             "mode": "iptables",
             "iptables": {"minSyncPeriod": "1s"},
-            // 0: leave the host's nf_conntrack_max alone
+            // 0: do not change the host's nf_conntrack_max
             "conntrack": {"maxPerCore": 0},
         }),
     ]
@@ -112,7 +112,7 @@ pub fn config_file(settings: &Settings) -> Result<FileSpec, ClusterError> {
     Ok(FileSpec { path: CONFIG.to_owned(), bytes: documents.join("---\n").into_bytes(), mode: 0o600 })
 }
 
-/// Files of a control plane that was started: without them the API server does not answer, or kubeadm cannot go on.
+/// Files of a control plane that was started: without them the API server does not answer, or kubeadm cannot continue.
 pub const STARTED: [&str; 5] = [
     CONFIG,
     "/etc/kubernetes/manifests/etcd.yaml",
@@ -124,7 +124,7 @@ pub const STARTED: [&str; 5] = [
 pub const INSTALLED: [&str; 2] =
     ["/etc/kubernetes/manifests/kube-controller-manager.yaml", "/etc/kubernetes/manifests/kube-scheduler.yaml"];
 
-/// Those of these files that a node lacks, one line each.
+/// Those of `paths` that are missing on a node, one line each.
 pub async fn files_missing(node: &impl Node, paths: &[&str]) -> Result<Vec<String>> {
     let mut missing = Vec::new();
     for (path, look) in paths.iter().zip(files::read(node, paths).await?) {
@@ -135,22 +135,22 @@ pub async fn files_missing(node: &impl Node, paths: &[&str]) -> Result<Vec<Strin
     Ok(missing)
 }
 
-/// Everything up to the start of the kubelet; the API answers some seconds later.
+/// Runs everything up to the start of the kubelet; the API answers some seconds later.
 pub async fn start(node: &impl Node, in_container: bool) -> Result<(), ClusterError> {
     node.run(Command::shell(kubelet::slices(in_container)).timeout(Duration::from_secs(30))).await?;
     init(node, &[NEVER, FOR_PODS, FOR_LATER], Duration::from_secs(120)).await
 }
 
-/// Gives the group of kubeadm's own kubeconfig its rights. kubeadm does so too when it is first called, but asks the API
-/// server before that has taken them up, and fails; until it has started, these are. (Source: kubeadm
-/// `phases/kubeconfig`, EnsureAdminClusterRoleBinding.)
+/// Grants the group of kubeadm's own kubeconfig its rights. kubeadm does so too on its first call, but uses the API before the
+/// new rights are in effect, and fails; these are in effect by the time it has started. (Source: kubeadm `phases/kubeconfig`,
+/// EnsureAdminClusterRoleBinding.)
 pub async fn bind_administrators(client: &Client) -> Result<(), ClusterError> {
     bind(client, ADMINISTRATORS, "cluster-admin", ("Group", ADMINISTRATORS))
         .await
         .map_err(ClusterError::api("give kubeadm its rights"))
 }
 
-/// Gives a group or user a cluster role; fine when it has it.
+/// Binds a cluster role to a group or user; no error if it is bound already.
 async fn bind(client: &Client, name: &str, role: &str, (kind, subject): (&str, &str)) -> Result<(), kube::Error> {
     let binding = ClusterRoleBinding {
         metadata: ObjectMeta { name: Some(name.to_owned()), ..Default::default() },
@@ -172,19 +172,19 @@ async fn bind(client: &Client, name: &str, role: &str, (kind, subject): (&str, &
     }
 }
 
-/// What of kubeadm's own rights is missing, one line each.
+/// Which of kubeadm's own bindings are missing, one line each.
 pub async fn rights_missing(client: &Client) -> Result<Vec<String>, ClusterError> {
     let bindings = Api::<ClusterRoleBinding>::all(client.clone());
     let found = bindings.get_metadata_opt(ADMINISTRATORS).await.map_err(ClusterError::api("look for kubeadm's rights"))?;
     Ok(found.is_none().then(|| format!("ClusterRoleBinding {ADMINISTRATORS} is missing")).into_iter().collect())
 }
 
-/// Controller manager, scheduler, kube-proxy and CoreDNS. Needs the API.
+/// Installs controller manager, scheduler, kube-proxy and CoreDNS. Needs the API.
 pub async fn install_services(node: &impl Node) -> Result<(), ClusterError> {
     init(node, &[NEVER, BEFORE_API, FOR_LATER], Duration::from_secs(180)).await
 }
 
-/// What [`finish`] has still to do, one line each; empty when it has nothing.
+/// What is left for [`finish`] to do, one line each; empty if nothing is.
 pub async fn unfinished(client: &Client) -> Result<Vec<String>, ClusterError> {
     let roles = Api::<RoleBinding>::namespaced(client.clone(), "kube-system");
     let rights = Api::<ClusterRoleBinding>::all(client.clone());
@@ -211,8 +211,8 @@ pub async fn unfinished(client: &Client) -> Result<Vec<String>, ClusterError> {
     Ok(wanted.into_iter().filter(|(lacks, _)| *lacks).map(|(_, what)| what.to_owned()).collect())
 }
 
-/// Stores the configuration, lets kubelets renew their certificates and the API server ask them for logs, and takes away the
-/// token that Hearth once made. Needs the API.
+/// Stores the configuration, lets kubelets renew their certificates and the API server read their logs, and removes the token
+/// that earlier versions of Hearth made. Needs the API.
 pub async fn finish(node: &impl Node, client: &Client) -> Result<(), ClusterError> {
     init(node, &[NEVER, BEFORE_API, FOR_PODS], Duration::from_secs(180)).await?;
     let role = "system:certificates.k8s.io:certificatesigningrequests:selfnodeclient";
@@ -226,8 +226,8 @@ pub async fn finish(node: &impl Node, client: &Client) -> Result<(), ClusterErro
     }
 }
 
-/// Runs `kubeadm init` without some phases. A run of an earlier, killed Hearth may still be at it: two at once
-/// would trip over each other, so that one is waited for.
+/// Runs `kubeadm init` without some phases. A kubeadm started by an earlier, killed Hearth may still be running: two at once
+/// would get in each other's way, so that one is waited for.
 async fn init(node: &impl Node, skip: &[&str], timeout: Duration) -> Result<(), ClusterError> {
     let script = format!(
         "while pgrep -x kubeadm >/dev/null; do sleep 0.2; done; exec kubeadm init --config={CONFIG} --skip-token-print --skip-phases={}",
@@ -237,7 +237,7 @@ async fn init(node: &impl Node, skip: &[&str], timeout: Duration) -> Result<(), 
     Ok(())
 }
 
-/// The last words of an error are what people see of it; kubeadm's are how to call it, which is not the user's to do.
+/// Users see the last lines of an error; kubeadm's are usage advice, which is of no use to them.
 fn without_advice(mut error: NodeError) -> NodeError {
     if let NodeError::Failed { output, .. } = &mut error
         && let Some(advice) = output.find("To see the stack trace of this error")

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::ClusterError;
 use crate::file::{self, Readers};
 
-/// kind's name for a cluster's context, so that tools which expect it find it.
+/// kind's name for a cluster's context, so that tools that expect it find it.
 pub fn context(cluster: &str) -> String {
     format!("kind-{cluster}")
 }
@@ -44,7 +44,7 @@ pub fn merge(path: &Path, kubeconfig: &Value) -> Result<(), ClusterError> {
     })
 }
 
-/// True when `path` has an entry of that name.
+/// True when `path` has an entry named `name`.
 pub fn contains(path: &Path, name: &str) -> Result<bool, ClusterError> {
     let config = read(path).map_err(failed("read", path))?;
     Ok(["clusters", "users", "contexts"]
@@ -52,7 +52,7 @@ pub fn contains(path: &Path, name: &str) -> Result<bool, ClusterError> {
         .any(|list| config[list].as_array().is_some_and(|entries| entries.iter().any(|entry| entry["name"] == name))))
 }
 
-/// True when `path` has a cluster of that name with the authority that the file `own` has for it: a name alone proves nothing.
+/// True when `path` has a cluster named `name` with the same authority as in the file `own`: a name alone proves nothing.
 pub fn is_ours(path: &Path, own: &Path, name: &str) -> Result<bool, ClusterError> {
     let authority = |path: &Path| {
         let config = read(path).map_err(failed("read", path))?;
@@ -64,7 +64,7 @@ pub fn is_ours(path: &Path, own: &Path, name: &str) -> Result<bool, ClusterError
     Ok(ours.is_some() && there == ours)
 }
 
-/// Takes the entries of that name out of `path`; other entries stay as they are.
+/// Removes the entries named `name` from `path`; other entries stay as they are.
 pub fn remove(path: &Path, name: &str) -> Result<(), ClusterError> {
     if !path.exists() || !contains(path, name)? {
         return Ok(());
@@ -79,7 +79,7 @@ pub fn remove(path: &Path, name: &str) -> Result<(), ClusterError> {
     })
 }
 
-/// Changes a kubeconfig under an exclusive lock that waits for others of ours. kubectl and kind lock by creating
+/// Changes a kubeconfig under an exclusive lock that waits for other runs of Hearth. kubectl and kind lock by creating
 /// `<file>.lock`; that lock is taken too, so that they do not write at the same time.
 fn edit(path: &Path, change: impl FnOnce(&mut Value)) -> Result<(), ClusterError> {
     let lock = Lock::acquire(path).map_err(failed("lock", path))?;

@@ -1,7 +1,7 @@
-//! Kubelets: their configuration, and workers that start without a join.
+//! Kubelets: their configuration, and workers that start without joining.
 //!
-//! A worker gets exactly the files that `kubeadm join` leaves behind (kubeadm `cmd/phases/join/kubelet.go`),
-//! with a client certificate signed beforehand instead of one asked for with a bootstrap token.
+//! A worker gets exactly the files that `kubeadm join` leaves behind (kubeadm `cmd/phases/join/kubelet.go`), with a client
+//! certificate signed in advance instead of one requested with a bootstrap token.
 
 use std::time::Duration;
 
@@ -13,18 +13,18 @@ use crate::look::Look;
 use crate::profile::Kubernetes;
 use crate::provider::{Command, FileSpec, Node, Quirks, files};
 
-/// Where pods find their DNS servers on hosts whose own file does not serve them.
+/// The file with the DNS servers for pods, on hosts whose own file is of no use to them.
 const RESOLVER: &str = "/etc/kubernetes/resolv.conf";
 
 impl Quirks {
-    /// What the kubelet's command line needs besides its configuration.
+    /// Command-line arguments that the kubelet needs besides its configuration.
     pub fn arguments(&self, node: &impl Node, provider_id: &str) -> Vec<(&'static str, String)> {
         let mut arguments = vec![("node-ip", node.address().to_string()), ("provider-id", provider_id.to_owned())];
         arguments.extend(self.name.clone().map(|name| ("hostname-override", name)));
         arguments
     }
 
-    /// Files of the host's that the configuration speaks of.
+    /// Files on the host that the configuration refers to.
     pub fn files(&self) -> Vec<FileSpec> {
         let text = self.nameserver.map(|address| format!("nameserver {address}\n"));
         text.map(|text| FileSpec { path: RESOLVER.to_owned(), bytes: text.into_bytes(), mode: 0o644 }).into_iter().collect()
@@ -58,25 +58,25 @@ pub fn config(kubernetes: &Kubernetes, quirks: &Quirks) -> Value {
     }
     if quirks.in_container {
         config["cgroupRoot"] = json!("/kubelet");
-        // the disk is the host's: its fill level is not ours to act on
+        // the disk belongs to the host: it is not ours to act on its fill level
         config["imageGCHighThresholdPercent"] = json!(100);
         config["evictionHard"] = json!({"nodefs.available": "0%", "nodefs.inodesFree": "0%", "imagefs.available": "0%"});
     }
     config
 }
 
-/// Where a kubelet's certificate is, and where it renews it itself.
+/// Where a kubelet keeps its certificate, and renews it itself.
 const CLIENT: &str = "/var/lib/kubelet/pki/kubelet-client-current.pem";
-/// The kubelet's arguments.
+/// The kubelet's command-line arguments.
 const ARGUMENTS: &str = "/var/lib/kubelet/kubeadm-flags.env";
 
-/// What a kubelet is known by at the API server.
+/// A kubelet's client certificate and key for the API server.
 pub fn client(node: &impl Node, pki: &Pki) -> Result<FileSpec, ClusterError> {
     let client = pki.client(&format!("system:node:{}", node.name()), "system:nodes")?;
     Ok(file(CLIENT, format!("{}{}", client.certificate, client.key), 0o600))
 }
 
-/// The kubeconfig that names the API server and [`client`].
+/// The kubeconfig that refers to the API server and to [`client`].
 pub fn kubeconfig(endpoint: &str) -> Result<FileSpec, ClusterError> {
     let kubeconfig = json!({
         "apiVersion": "v1", "kind": "Config", "current-context": "default",
@@ -92,7 +92,7 @@ fn file(path: &str, text: String, mode: u32) -> FileSpec {
     FileSpec { path: path.to_owned(), bytes: text.into_bytes(), mode }
 }
 
-/// A worker's files, but for its [`client`].
+/// A worker's files, except for its [`client`].
 pub fn worker_files(
     node: &impl Node,
     pki: &Pki,
@@ -113,20 +113,20 @@ pub fn worker_files(
     Ok(files)
 }
 
-/// True when a node was ever part of a cluster: its kubelet has a way to an API server.
+/// True when a node was ever part of a cluster: its kubelet has a kubeconfig.
 pub async fn has_joined(node: &impl Node) -> Result<bool> {
     let look = files::read(node, &["/etc/kubernetes/kubelet.conf"]).await?.pop();
     Ok(look.map(Look::known).transpose()?.flatten().is_some())
 }
 
-/// What keeps a worker's kubelet from being as it should be, one line each: its files, its certificate, the service.
+/// What is wrong with a worker's kubelet, one line each: its files, its certificate, the service.
 pub async fn worker_problems(node: &impl Node, pki: &Pki, wanted: &[FileSpec]) -> Result<Vec<String>> {
     let (differing, rest) = tokio::try_join!(files::differing(node, wanted), problems(node, pki, &[]))?;
     Ok(differing.into_iter().map(|path| format!("{path} is another")).chain(rest).collect())
 }
 
-/// What keeps any kubelet from being as it should be, one line each. kubeadm writes the arguments of a control plane's among
-/// others of its own: `arguments` are those it must have.
+/// What is wrong with a kubelet, one line each. On a control plane kubeadm writes the arguments among others of its own:
+/// `arguments` are those that must be present.
 pub async fn problems(node: &impl Node, pki: &Pki, arguments: &[(&str, String)]) -> Result<Vec<String>> {
     let active = Command::new(["systemctl", "is-active", "--quiet", "kubelet"]);
     let (looks, active) = tokio::try_join!(files::read(node, &[CLIENT, ARGUMENTS]), node.exec(active))?;
@@ -144,16 +144,16 @@ pub async fn problems(node: &impl Node, pki: &Pki, arguments: &[(&str, String)])
     Ok(problems)
 }
 
-/// What a node says of its kubelet.
+/// The state of a node's kubelet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct State {
-    /// How often it was started again.
+    /// How often it was restarted.
     pub restarts: u32,
-    /// The last error that it wrote.
+    /// The last error in its log.
     pub said: Option<String>,
 }
 
-/// Asks a node for its kubelet's state; none where it does not answer.
+/// The state of a node's kubelet; none if the node does not answer.
 pub async fn state(node: &impl Node) -> Option<State> {
     let script = "systemctl show kubelet --property=NRestarts --value
         journalctl --unit=kubelet --output=cat --lines=60 --no-pager | grep -E '^(E[0-9]|Error|.*err=)' | tail -n 1";
@@ -175,9 +175,9 @@ fn said(line: &str) -> String {
     text
 }
 
-/// What makes the cgroups that a kubelet's pods live in, before it starts. It makes them itself, but may look for a static
-/// pod's before: then it leaves that pod alone for ten seconds and more. systemd makes slices where it has them at all; under
-/// cgroup v1 the kubelet looks in every hierarchy.
+/// A script that creates the cgroups for a kubelet's pods before the kubelet starts. The kubelet creates them itself, but may
+/// look for a static pod's cgroup earlier than that, and then leaves the pod alone for ten seconds and more. systemd makes
+/// slices in the hierarchies that it manages; under cgroup v1 the kubelet looks in every hierarchy.
 pub fn slices(in_container: bool) -> String {
     let top = if in_container { "kubelet-kubepods" } else { "kubepods" };
     let above = if in_container { "kubelet.slice/" } else { "" };
@@ -220,7 +220,7 @@ mod tests {
         (node, files)
     }
 
-    /// Every postcondition of a worker's kubelet, damaged alone.
+    /// Breaks every postcondition of a worker's kubelet, one at a time.
     #[tokio::test]
     async fn whatever_is_wrong_with_a_kubelet_is_seen() {
         let (pki, other) = (Pki::generate().unwrap(), Pki::generate().unwrap());
@@ -242,7 +242,7 @@ mod tests {
         let (node, _) = worker(&pki).await;
         assert_eq!(seen(node.answers("is-active", 3, "")).await, "it does not run");
 
-        // one that cannot be read is no answer
+        // a file that cannot be read is neither present nor absent
         let (node, _) = worker(&pki).await;
         assert!(worker_problems(&node.broken(CLIENT, "Input/output error"), &pki, &files).await.is_err());
     }

@@ -1,4 +1,4 @@
-//! How a node leaves: no new pods, its pods move elsewhere by eviction, its Node object goes.
+//! How a node leaves: no new pods are scheduled on it, its pods are evicted, its Node object is removed.
 //! (Kubernetes documentation, "Safely Drain a Node" and "API-initiated Eviction".)
 
 use std::time::Duration;
@@ -15,17 +15,17 @@ use tokio::time::{Instant, sleep};
 use super::ClusterError;
 use crate::progress::Progress;
 
-/// Pause between two looks at pods that take their time to end.
+/// Pause between two looks at pods that take time to end.
 const LOOK: Duration = Duration::from_millis(500);
 
-/// Marks the node unschedulable and evicts its pods until none is left, those of DaemonSets and static ones aside. What a
-/// disruption budget holds back is tried again until `deadline`.
+/// Marks the node unschedulable and evicts its pods until none is left, except for DaemonSet pods and static pods. Evictions
+/// that a disruption budget refuses are retried until `deadline`.
 pub async fn drain(client: &Client, node: &str, deadline: Instant, progress: &Progress) -> Result<(), ClusterError> {
     let started = Instant::now();
     let nodes = Api::<NodeObject>::all(client.clone());
     let cordon = Patch::Merge(json!({"spec": {"unschedulable": true}}));
     let cordoned = match nodes.patch(node, &PatchParams::default(), &cordon).await {
-        // never registered, or gone already: nothing runs there
+        // never registered, or already gone: nothing runs there
         Err(kube::Error::Api(status)) if status.code == 404 => return Ok(()),
         result => result.map_err(ClusterError::api(format!("cordon node {node}")))?,
     };
@@ -47,18 +47,18 @@ pub async fn drain(client: &Client, node: &str, deadline: Instant, progress: &Pr
     }
 }
 
-/// What the cluster knows of a node.
+/// A node's state as the cluster sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Standing {
-    /// Nothing: it is no part of it.
+    /// It is not part of the cluster.
     Absent,
-    /// Its kubelet has not reported for a while: nothing that runs there, if it does, will ever report its end.
+    /// Its kubelet has not reported for a while: if anything still runs there, nothing will ever report its end.
     Silent,
-    /// Its kubelet reports.
+    /// Its kubelet reports regularly.
     Reports,
 }
 
-/// What the cluster knows of a node.
+/// A node's state as the cluster sees it.
 pub async fn standing(client: &Client, node: &str) -> Result<Standing, ClusterError> {
     let found = Api::<NodeObject>::all(client.clone()).get_opt(node).await;
     Ok(match found.map_err(ClusterError::api(format!("look at node {node}")))? {
@@ -68,8 +68,8 @@ pub async fn standing(client: &Client, node: &str) -> Result<Standing, ClusterEr
     })
 }
 
-/// Waits until nobody has heard of a node for a while. A machine that does not answer may still run pods: only a kubelet that is
-/// silent too makes it dead. Kubernetes takes 50 s to say so.
+/// Waits until a node's kubelet has been silent for a while. A machine that does not answer may still run pods: it counts as
+/// dead only once its kubelet is silent too, which Kubernetes notices after 50 s.
 ///
 /// # Errors
 /// [`ClusterError::NotDead`] when the kubelet still reports at `deadline`.
@@ -78,13 +78,13 @@ pub async fn wait_for_silence(client: &Client, node: &str, deadline: Instant, pr
         if Instant::now() > deadline {
             return Err(ClusterError::NotDead { node: node.to_owned() });
         }
-        progress.say(format!("{node} does not answer; waiting whether its kubelet still reports"));
+        progress.say(format!("{node} does not answer; waiting to see whether its kubelet still reports"));
         sleep(LOOK).await;
     }
     Ok(())
 }
 
-/// Removes the Node object; fine when it is gone already.
+/// Removes the Node object; no error if it is already gone.
 pub async fn forget(client: &Client, node: &str) -> Result<(), ClusterError> {
     match Api::<NodeObject>::all(client.clone()).delete(node, &DeleteParams::default()).await {
         Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
@@ -92,7 +92,7 @@ pub async fn forget(client: &Client, node: &str) -> Result<(), ClusterError> {
     }
 }
 
-/// Volumes that only exist on one of `nodes`, each as `volume on node`: what they hold would be lost with it.
+/// Volumes that exist on one of `nodes` only, each as `volume on node`: their content would be lost with the node.
 pub async fn volumes_on(client: &Client, nodes: &[String]) -> Result<Vec<String>, ClusterError> {
     let volumes = Api::<PersistentVolume>::all(client.clone());
     let list = volumes.list(&ListParams::default()).await.map_err(ClusterError::api("list volumes"))?;
@@ -105,9 +105,9 @@ pub async fn volumes_on(client: &Client, nodes: &[String]) -> Result<Vec<String>
     Ok(list.iter().filter_map(place).collect())
 }
 
-/// Refuses to move pods off `nodes` that would be lost by it: those that nothing makes again, and those of others that keep
-/// something in an emptyDir, as `kubectl drain` does without `--force` and `--delete-emptydir-data`. Nodes that run only: a kubelet
-/// that nobody hears of may have pods that go on.
+/// Refuses to evict pods from `nodes` if something would be lost: pods that nothing recreates, and pods not made by Hearth that
+/// keep data in an emptyDir, as `kubectl drain` does without `--force` and `--delete-emptydir-data`. Only for nodes that run:
+/// pods may go on under a kubelet that is silent.
 pub async fn refuse_loss(client: &Client, nodes: &[String]) -> Result<(), ClusterError> {
     let mut lost = Vec::new();
     for node in nodes {
@@ -123,7 +123,7 @@ pub async fn refuse_loss(client: &Client, nodes: &[String]) -> Result<(), Cluste
     }
 }
 
-/// What is lost when a pod is evicted.
+/// What is lost if a pod is evicted.
 async fn loss(client: &Client, pod: &Pod) -> Result<Option<String>, ClusterError> {
     let Some(owner) = controller(pod) else { return Ok(Some("nothing makes it again".to_owned())) };
     let kept = kept_on_node(pod);
@@ -137,7 +137,7 @@ fn controller(object: &impl ResourceExt) -> Option<&OwnerReference> {
     object.owner_references().iter().find(|owner| owner.controller == Some(true))
 }
 
-/// Volumes of a pod that live on its node and end with it; those that Istio's injection adds are nobody's.
+/// Volumes of a pod that live on its node and end with it, without those that Istio's injection adds.
 fn kept_on_node(pod: &Pod) -> Vec<String> {
     let injected = pod.annotations().get("sidecar.istio.io/status").and_then(|text| serde_json::from_str::<Value>(text).ok());
     let injected = injected.and_then(|status| status["volumes"].as_array().cloned()).unwrap_or_default();
@@ -146,7 +146,7 @@ fn kept_on_node(pod: &Pod) -> Vec<String> {
     kept.map(|volume| volume.name.clone()).collect()
 }
 
-/// True when Hearth wrote what makes the pods: nothing that matters is in them.
+/// True when Hearth made the pod's controller: such pods hold nothing that matters.
 async fn is_hearths(client: &Client, namespace: &str, owner: &OwnerReference) -> Result<bool, ClusterError> {
     let failed = || ClusterError::api(format!("read {} {namespace}/{}", owner.kind, owner.name));
     let maker = match owner.kind.as_str() {
@@ -166,25 +166,25 @@ async fn is_hearths(client: &Client, namespace: &str, owner: &OwnerReference) ->
     Ok(label.as_deref() == Some("hearth"))
 }
 
-/// Pods that have to move.
+/// Pods that have to be evicted.
 async fn pods_of(client: &Client, node: &str) -> Result<Vec<Pod>, ClusterError> {
     let parameters = ListParams::default().fields(&format!("spec.nodeName={node}"));
     let list = Api::<Pod>::all(client.clone()).list(&parameters).await.map_err(ClusterError::api("list pods"))?;
     let stays = |pod: &Pod| {
         let ended = pod.status.as_ref().and_then(|status| status.phase.as_deref()).is_some_and(|phase| phase == "Succeeded");
-        // a DaemonSet makes its pods anew on any node; a static pod is its node's own file
+        // a DaemonSet recreates its pods on any node; a static pod comes from a file on its node
         ended || pod.owner_references().iter().any(|owner| owner.kind == "DaemonSet" || owner.kind == "Node")
     };
     Ok(list.into_iter().filter(|pod| !stays(pod)).collect())
 }
 
-/// True when nobody has heard of a node's kubelet: nothing that runs there, if it does, will ever report its end.
+/// True when a node's kubelet is silent: if anything still runs there, nothing will ever report its end.
 fn is_silent(node: &NodeObject) -> bool {
     let conditions = node.status.as_ref().and_then(|status| status.conditions.as_deref()).unwrap_or_default();
     !conditions.iter().any(|condition| condition.type_ == "Ready" && condition.status != "Unknown")
 }
 
-/// Evicts a pod. One that is on its way already is only waited for, unless its node is dead: then it is gone.
+/// Evicts a pod. One that is already terminating is only waited for, unless its node is dead: then it is deleted.
 async fn evict(client: &Client, pod: &Pod, dead: bool) -> Result<(), ClusterError> {
     let (namespace, name) = (pod.namespace().unwrap_or_default(), pod.name_any());
     if pod.metadata.deletion_timestamp.is_some() {
@@ -198,7 +198,7 @@ async fn evict(client: &Client, pod: &Pod, dead: bool) -> Result<(), ClusterErro
         };
     }
     match Api::<Pod>::namespaced(client.clone(), &namespace).evict(&name, &EvictParams::default()).await {
-        // gone meanwhile, or held back by a disruption budget for now
+        // gone in the meantime, or held back by a disruption budget for now
         Err(kube::Error::Api(status)) if matches!(status.code, 404 | 429) => Ok(()),
         result => result.map(drop).map_err(ClusterError::api(format!("evict pod {namespace}/{name}"))),
     }

@@ -1,4 +1,4 @@
-//! What a control plane was made with, as it stands in the manifests that it runs: no later `up` can change it.
+//! What a control plane was made with, read from its static pod manifests: no later `up` can change it.
 
 use std::fmt::Display;
 
@@ -14,7 +14,7 @@ const API_SERVER: &str = "/etc/kubernetes/manifests/kube-apiserver.yaml";
 /// The controller manager's: pod subnet.
 const CONTROLLER_MANAGER: &str = "/etc/kubernetes/manifests/kube-controller-manager.yaml";
 
-/// Values of a running control plane; none where it has not come so far that it has one.
+/// Values of a running control plane; none where it does not have the value yet.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Made {
     /// Kubernetes' version, with the leading `v`.
@@ -29,7 +29,7 @@ impl Made {
     /// Reads the manifests of a control plane.
     ///
     /// # Errors
-    /// One of them may be there and cannot be read.
+    /// One of the manifests exists but cannot be read, or may exist.
     pub async fn look(control_plane: &impl Node) -> Result<Made> {
         let mut looks = files::read(control_plane, &[API_SERVER, CONTROLLER_MANAGER]).await?.into_iter();
         let mut next = || looks.next().unwrap_or(Look::Absent);
@@ -46,7 +46,7 @@ impl Made {
         })
     }
 
-    /// Where a profile wants something else, one line each.
+    /// What a profile wants changed, one line each.
     pub fn differences(&self, wanted: &Kubernetes) -> Vec<String> {
         let pairs: [(&str, &Option<String>, &dyn Display); 3] = [
             ("spec.kubernetes.version", &self.version, &wanted.version),
@@ -58,7 +58,7 @@ impl Made {
     }
 }
 
-/// What a cluster has and a profile wants otherwise, in words; none where they are the same.
+/// A value that the cluster has and the profile wants otherwise, in words; none if they are the same.
 pub fn difference(field: &str, has: &dyn Display, wants: &dyn Display) -> Option<String> {
     let (has, wants) = (has.to_string(), wants.to_string());
     (has != wants).then(|| format!("{field}: the cluster has {has}, the profile says {wants}"))

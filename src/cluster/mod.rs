@@ -1,12 +1,12 @@
 //! Kubernetes on nodes: certificates, kubeadm, kubelets, pod network, kubeconfig, readiness.
 //!
-//! Enters: nodes, and what the profile says of Kubernetes. Leaves: a cluster that answers, and what is missing of it, a line
-//! each. Nodes are touched through the [`Node`](crate::provider::Node) trait, the cluster through the Kubernetes API, and of
-//! this machine's files only kubeconfigs.
+//! In: nodes, and the profile's Kubernetes settings. Out: a cluster that answers, and what it lacks, a line each. Nodes are
+//! touched through the [`Node`](crate::provider::Node) trait, the cluster through the Kubernetes API, and on this machine only
+//! kubeconfigs.
 //!
-//! The order that makes it fast: Hearth makes the cluster's certificates itself, so a worker needs neither a
-//! join nor a signing request; Node objects are registered with their podCIDR, so the pod network is written
-//! before any kubelet starts; and workers' kubelets start the moment the API answers.
+//! What makes it fast: Hearth makes the cluster's certificates itself, so a worker needs neither a join nor a signing request;
+//! Node objects are registered with their podCIDR, so the pod network is written before any kubelet starts; and workers'
+//! kubelets start the moment the API answers.
 
 pub mod api;
 pub mod error;

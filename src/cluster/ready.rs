@@ -1,5 +1,5 @@
-//! Ready, as Hearth means it: every node Ready, system pods Ready, DNS answers, and a pod on every node
-//! reaches a pod on every other.
+//! Readiness as Hearth defines it: every node Ready, system pods Ready, DNS answers, and a pod on every node reaches a pod on
+//! every other.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use super::ClusterError;
 use crate::progress::Progress;
 use crate::provider::{Command, Node};
 
-/// What keeps a node from being Ready; `None` when it is.
+/// Why a node is not Ready; `None` when it is.
 pub fn node_problem(node: &NodeObject) -> Option<String> {
     let conditions = node.status.as_ref().and_then(|status| status.conditions.as_ref());
     let ready = conditions.and_then(|all| all.iter().find(|condition| condition.type_ == "Ready"));
@@ -27,7 +27,7 @@ pub fn node_problem(node: &NodeObject) -> Option<String> {
     }
 }
 
-/// Waits by a watch until every node in `names` is Ready; tells what keeps them.
+/// Watches until every node in `names` is Ready, and reports why some are not.
 pub async fn wait_nodes(client: &Client, names: &[String], limit: Duration, progress: &Progress) -> Result<(), ClusterError> {
     let nodes = Api::<NodeObject>::all(client.clone());
     let complete = |seen: &BTreeMap<String, Option<String>>| {
@@ -44,7 +44,7 @@ fn problems(seen: &BTreeMap<String, Option<String>>) -> Vec<String> {
     seen.iter().filter_map(|(name, problem)| Some(format!("{name}: {}", problem.as_ref()?))).collect()
 }
 
-/// What keeps the nodes in `names` from being Ready, one line each.
+/// Why nodes in `names` are not Ready, one line each.
 pub async fn node_problems(client: &Client, names: &[String]) -> Result<Vec<String>, ClusterError> {
     let list =
         Api::<NodeObject>::all(client.clone()).list(&ListParams::default()).await.map_err(ClusterError::api("list nodes"))?;
@@ -55,10 +55,10 @@ pub async fn node_problems(client: &Client, names: &[String]) -> Result<Vec<Stri
     Ok(names.iter().filter_map(problem).collect())
 }
 
-/// Pods with containers that run only in what the API remembers, one line each: their node was down, or they were killed,
-/// and their kubelet has not spoken since. The container runtimes know better.
+/// Pods with containers that the API still lists as running but that do not run, one line each: their node was down, or they
+/// were killed, and their kubelet has not reported since. The container runtimes are asked instead.
 pub async fn outdated(client: &Client, nodes: &[impl Node]) -> Result<Vec<String>, ClusterError> {
-    // first what the API says: what starts afterwards is no contradiction
+    // the API first: what starts afterwards is no contradiction
     let list = Api::<Pod>::all(client.clone()).list(&ListParams::default()).await.map_err(ClusterError::api("list pods"))?;
     let looks = nodes.iter().map(|node| async {
         let output = node.run(Command::new(["ctr", "--namespace=k8s.io", "tasks", "list"])).await?;
@@ -77,7 +77,7 @@ pub async fn outdated(client: &Client, nodes: &[impl Node]) -> Result<Vec<String
     Ok(list.iter().filter_map(outdated).collect())
 }
 
-/// Watches until nothing has a problem and the set is complete; on timeout the problems are the message.
+/// Watches until nothing has a problem and the set is complete; on timeout the problems become the message.
 async fn wait_all<K>(
     api: Api<K>,
     config: watcher::Config,
@@ -122,10 +122,10 @@ where
     Err(ClusterError::NotReady { what: what.to_owned(), limit, state })
 }
 
-/// Where the proof of connectivity is kept: the nodes it was made for.
+/// Name of the object that records between which nodes connectivity was proven.
 const PROOF: &str = "hearth-connectivity";
 
-/// The nodes as the proof names them: a node that was made anew has another uid, so it has to be proven again.
+/// The nodes as the record identifies them: a recreated node has another uid, so connectivity has to be proven again.
 async fn node_identities(client: &Client) -> Result<String, ClusterError> {
     let list =
         Api::<NodeObject>::all(client.clone()).list(&ListParams::default()).await.map_err(ClusterError::api("list nodes"))?;
@@ -135,7 +135,7 @@ async fn node_identities(client: &Client) -> Result<String, ClusterError> {
     Ok(identities.join("\n"))
 }
 
-/// True when connectivity was proven between exactly the nodes there are now.
+/// True when connectivity was proven between exactly the current nodes.
 pub async fn is_proven(client: &Client) -> Result<bool, ClusterError> {
     let maps = Api::<ConfigMap>::namespaced(client.clone(), "kube-system");
     let proof = maps.get_opt(PROOF).await.map_err(ClusterError::api("read the proof of connectivity"))?;
@@ -143,7 +143,7 @@ pub async fn is_proven(client: &Client) -> Result<bool, ClusterError> {
     Ok(proven == Some(node_identities(client).await?))
 }
 
-/// Keeps the proof for [`is_proven`].
+/// Records the proof for [`is_proven`].
 pub async fn keep_proof(client: &Client) -> Result<(), ClusterError> {
     let maps = Api::<ConfigMap>::namespaced(client.clone(), "kube-system");
     let map = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": PROOF},
@@ -162,7 +162,7 @@ struct Reached {
     error: Option<String>,
 }
 
-/// The proof of connectivity: every probe pod resolves a service name and reaches every probe pod by address.
+/// Proves connectivity: every probe pod resolves a service name and reaches every probe pod by address.
 /// Returns how many connections were made.
 pub async fn prove_connectivity(client: &Client, namespace: &str, selector: &str) -> Result<usize, ClusterError> {
     let pods = Api::<Pod>::namespaced(client.clone(), namespace);
@@ -195,7 +195,7 @@ fn unreachable(state: String) -> ClusterError {
     ClusterError::NotReady { what: "the pod network".into(), limit: Duration::ZERO, state }
 }
 
-/// One GET through the API server's proxy to a pod.
+/// One GET to a pod, through the API server's proxy.
 async fn get<T: serde::de::DeserializeOwned>(client: &Client, path: &str) -> Result<T, ClusterError> {
     let request =
         http::Request::get(path).body(Vec::new()).map_err(|error| ClusterError::Connect { reason: error.to_string() })?;

@@ -1,7 +1,7 @@
-//! Node objects, registered before their kubelets start: with the podCIDR in the object, the pod network can
-//! be written at once instead of after the controller manager has handed one out. The range allocator keeps
-//! CIDRs that are already set (kube-controller-manager `nodeipam/ipam/range_allocator.go`). With the capacity in it, a kubelet
-//! that reads the object back before its own first report admits its static pods: one it once refused it never starts.
+//! Node objects, registered before their kubelets start. With the podCIDR in the object, the pod network can be written at once
+//! instead of after the controller manager has assigned one; the range allocator keeps CIDRs that are already set
+//! (kube-controller-manager `nodeipam/ipam/range_allocator.go`). With the capacity in it, a kubelet that reads the object back
+//! before its own first report admits its static pods: a pod that it refused once is never started.
 
 use std::collections::BTreeMap;
 
@@ -14,30 +14,30 @@ use serde_json::json;
 
 use super::ClusterError;
 
-/// What a machine has; its kubelet will tell more exactly.
+/// A machine's resources; its kubelet will report them more exactly.
 #[derive(Debug, Clone, Copy)]
 pub struct Capacity {
-    /// Processors.
+    /// Number of processors.
     pub cpus: u64,
     /// Memory in bytes.
     pub memory: u64,
 }
 
-/// A kubelet's default.
+/// A kubelet's default limit of pods.
 const PODS: u64 = 110;
 
-/// The label that kubeadm gives control planes, and their taint. (Source: kubeadm `phases/markcontrolplane`.)
+/// The label that kubeadm puts on control planes, also the key of their taint. (Source: kubeadm `phases/markcontrolplane`.)
 const CONTROL_PLANE: &str = "node-role.kubernetes.io/control-plane";
 /// The label that keeps service load balancers off a node.
 const NO_LOAD_BALANCER: &str = "node.kubernetes.io/exclude-from-external-load-balancers";
 
-/// What a node is for.
+/// A node's purpose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
-    /// It runs pods; how it is marked is its owner's business.
+    /// It runs pods; its labels and taints are up to the user.
     Worker,
-    /// It runs the control plane, and pods only where it is schedulable: then it has neither taint nor label that keep them
-    /// off. (Source: kind `actions/kubeadminit`, which takes both away where there is one node.)
+    /// It runs the control plane, and pods only if it is schedulable: then it has neither the taint nor the label that keep
+    /// them off. (Source: kind `actions/kubeadminit`, which removes both on a single node.)
     ControlPlane {
         /// Whether pods may run on it.
         schedulable: bool,
@@ -45,7 +45,7 @@ pub enum Purpose {
 }
 
 impl Purpose {
-    /// Labels that the node has, and others that it has not.
+    /// Labels that the node must have, and labels that it must not have.
     fn labels(self) -> (Vec<&'static str>, Vec<&'static str>) {
         match self {
             Purpose::Worker => (vec![], vec![]),
@@ -54,7 +54,7 @@ impl Purpose {
         }
     }
 
-    /// The taints of a node that has `taints` now: others' stay.
+    /// The taints that a node should have, given those it has now: taints of others stay.
     fn taints(self, taints: &[Taint]) -> Vec<Taint> {
         let own = |taint: &&Taint| taint.key == CONTROL_PLANE && self != Purpose::Worker;
         let mut wanted: Vec<Taint> = taints.iter().filter(|taint| !own(taint)).cloned().collect();
@@ -64,7 +64,7 @@ impl Purpose {
         wanted
     }
 
-    /// What of this a node lacks, in words.
+    /// Which of these labels and taints are wrong on a node, in words.
     fn missing(self, node: &NodeObject) -> Vec<String> {
         let labels = node.metadata.labels.clone().unwrap_or_default();
         let (has, has_not) = self.labels();
@@ -81,7 +81,7 @@ impl Purpose {
     }
 }
 
-/// What keeps a node from being registered as it should be, one line each; empty when it is.
+/// What is wrong with a node's registration, one line each; empty if nothing is.
 pub async fn missing(client: &Client, name: &str, purpose: Purpose) -> Result<Vec<String>, ClusterError> {
     let node = Api::<NodeObject>::all(client.clone()).get_opt(name).await.map_err(ClusterError::api("read nodes"))?;
     let Some(node) = node else { return Ok(vec!["not there yet".to_owned()]) };
@@ -92,7 +92,7 @@ pub async fn missing(client: &Client, name: &str, purpose: Purpose) -> Result<Ve
     Ok(missing)
 }
 
-/// Registers a node, or brings the one that its kubelet registered to what it should be.
+/// Registers a node, or corrects the object that its kubelet registered.
 pub async fn register(
     client: &Client,
     name: &str,
@@ -113,7 +113,7 @@ pub async fn register(
         let (has, has_not) = purpose.labels();
         let labels = has.into_iter().map(|label| (label, Some(""))).chain(has_not.into_iter().map(|label| (label, None)));
         let taints = existing.spec.as_ref().and_then(|spec| spec.taints.clone()).unwrap_or_default();
-        // the version makes it fail where others change the taints meanwhile
+        // the version makes the patch fail if others change the taints in the meantime
         let patch = json!({"metadata": {"resourceVersion": existing.metadata.resource_version,
             "labels": labels.collect::<BTreeMap<_, _>>()}, "spec": {"taints": purpose.taints(&taints)}});
         let marked = nodes.patch(name, &PatchParams::default(), &Patch::Merge(patch)).await;
@@ -125,13 +125,13 @@ pub async fn register(
     let patch = Patch::Merge(json!({"spec": {"podCIDR": cidr, "podCIDRs": [cidr]}}));
     match nodes.patch(name, &PatchParams::default(), &patch).await {
         Ok(_) => Ok(()),
-        // the controller manager was faster: its choice is as good, the pod network reads it back
+        // the controller manager was faster: its choice is as good, and the pod network reads it back
         Err(kube::Error::Api(status)) if status.code == 422 => Ok(()),
         Err(error) => Err(ClusterError::api(format!("give node {name} its pod subnet"))(error)),
     }
 }
 
-/// A Node object as it is before its kubelet has said anything.
+/// A Node object as it is before its kubelet has reported.
 fn object(name: &str, purpose: Purpose, cidr: Ipv4Net, capacity: Capacity, provider_id: &str) -> NodeObject {
     let amounts = [("cpu", capacity.cpus), ("memory", capacity.memory), ("pods", PODS)];
     let amounts: BTreeMap<String, Quantity> =

@@ -1,5 +1,5 @@
-//! The `routed` pod network: each node hands out its podCIDR by the ptp and host-local plugins, and has a static
-//! route to every other node's. A unit keeps the routes and the rules of address translation in place, whatever others do to
+//! The `routed` pod network: each node hands out addresses from its podCIDR with the ptp and host-local plugins, and has a
+//! static route to the podCIDR of every other node. A unit keeps the routes and the NAT rules in place, whatever others do to
 //! them. All nodes must share one layer 2 network.
 
 use std::net::Ipv4Addr;
@@ -18,17 +18,17 @@ const SCRIPT: &str = "/usr/local/lib/hearth/routes.sh";
 const FACTS: &str = "/usr/local/lib/hearth/routes.conf";
 const UNIT: &str = "/etc/systemd/system/hearth-routes.service";
 const NETWORKD: &str = "/etc/systemd/networkd.conf.d/90-hearth.conf";
-/// Pause between two looks at routes that are being brought into place.
+/// Pause between two looks at routes that are being set up.
 const LOOK: Duration = Duration::from_millis(500);
 /// Longest wait for that: kube-proxy notices within 30 s that its rules are gone.
 const IN_PLACE: Duration = Duration::from_secs(60);
 
-/// The pod network as one node has it.
+/// The pod network as seen by one node.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PodNetwork {
     /// Addresses of all pods.
     pub subnet: Ipv4Net,
-    /// Those of the node's own.
+    /// Addresses of the node's own pods.
     pub own: Ipv4Net,
     /// All other nodes.
     pub others: Vec<Segment>,
@@ -43,13 +43,13 @@ pub struct PodNetwork {
 /// Another node's share of the pod network.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Segment {
-    /// The node's address, or a name that nodes can look up: containers come back with other addresses.
+    /// The node's address, or a name that nodes can look up: containers may come back with other addresses.
     pub host: String,
-    /// Its pods' addresses.
+    /// Addresses of its pods.
     pub cidr: Ipv4Net,
 }
 
-/// What a node gets.
+/// The files that a node gets.
 pub fn node_files(network: &PodNetwork) -> Vec<FileSpec> {
     let PodNetwork { subnet, own, others, service, api_server, machine } = network;
     let conflist = json!({"cniVersion": "1.0.0", "name": "hearth", "plugins": [
@@ -75,8 +75,8 @@ pub fn node_files(network: &PodNetwork) -> Vec<FileSpec> {
     files
 }
 
-/// What of the pod network a node lacks, one line each: files, the unit that keeps it, routes with their next hop, rules of
-/// address translation, those of kube-proxy.
+/// What a node lacks of the pod network, one line each: files, the unit that keeps it, routes with their next hop, NAT rules,
+/// and the rules of kube-proxy.
 pub async fn missing(node: &impl Node, wanted: &[FileSpec]) -> Result<Vec<String>> {
     let differing = files::differing(node, wanted).await?;
     if !differing.is_empty() {
@@ -90,10 +90,10 @@ pub async fn missing(node: &impl Node, wanted: &[FileSpec]) -> Result<Vec<String
     Ok(missing)
 }
 
-/// The share of the pod network that a node was given, as it has it itself; none if it has none yet.
+/// The segment of the pod network that a node was given, as the node has it; none if it has none yet.
 ///
 /// # Errors
-/// It may have one that cannot be read.
+/// It may have one, but that cannot be read.
 pub async fn segment(node: &impl Node) -> Result<Option<Ipv4Net>> {
     let look = files::read(node, &[CONFLIST]).await?.pop();
     let Some(file) = look.map(|look| look.known()).transpose()?.flatten() else { return Ok(None) };
@@ -107,8 +107,8 @@ pub async fn segment(node: &impl Node) -> Result<Option<Ipv4Net>> {
     Ok(Some(subnet.and_then(|subnet| subnet.parse().ok()).ok_or_else(unreadable)?))
 }
 
-/// Gives every node that has no share the lowest /24 of the subnet that is free. The result only depends on who has
-/// what, so it stays the same while nodes are given theirs one by one.
+/// Gives every node without a segment the lowest free /24 of the subnet. The result depends only on which node has which
+/// segment, so it stays the same while nodes get theirs one by one.
 pub fn share(pod_subnet: Ipv4Net, nodes: &[(String, Option<Ipv4Net>)]) -> Result<Vec<Ipv4Net>, ClusterError> {
     let full = |node: &str| ClusterError::SubnetFull { subnet: pod_subnet, node: node.to_owned() };
     let taken: Vec<Ipv4Net> = nodes.iter().filter_map(|(_, segment)| *segment).collect();
@@ -116,7 +116,7 @@ pub fn share(pod_subnet: Ipv4Net, nodes: &[(String, Option<Ipv4Net>)]) -> Result
     nodes.iter().map(|(node, segment)| segment.map_or_else(|| free.next().ok_or_else(|| full(node)), Ok)).collect()
 }
 
-/// Writes the files, brings routes and rules into place, and has them kept there, now and after every boot.
+/// Writes the files, sets up routes and rules, and has them kept, now and after every boot.
 pub async fn apply(node: &impl Node, wanted: Vec<FileSpec>) -> Result<()> {
     node.put(wanted.clone()).await?;
     let start = "systemctl enable --quiet hearth-routes.service; systemctl restart --no-block hearth-routes.service";

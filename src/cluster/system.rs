@@ -1,5 +1,5 @@
-//! What kubeadm installs into every cluster, and how its presence is seen. Whether it works is for the rules by which
-//! components are judged: the objects that they take are here.
+//! What kubeadm installs into every cluster, and how to see that it is there. Whether it works is judged by the rules for
+//! components, from the objects returned here.
 
 use k8s_openapi::api::apps::v1::{DaemonSet, Deployment};
 use k8s_openapi::api::core::v1::{ConfigMap, Service};
@@ -13,7 +13,7 @@ use crate::provider::{Command, Node};
 /// The node image's own storage manifest (kind's contract).
 const STORAGE_MANIFEST: &str = "/kind/manifests/default-storage.yaml";
 
-/// What of kube-proxy and CoreDNS is not there, one line each.
+/// Which objects of kube-proxy and CoreDNS are missing, one line each.
 pub async fn services_missing(client: &Client) -> Result<Vec<String>, ClusterError> {
     let daemon_sets = Api::<DaemonSet>::namespaced(client.clone(), "kube-system");
     let deployments = Api::<Deployment>::namespaced(client.clone(), "kube-system");
@@ -37,18 +37,18 @@ pub async fn services_missing(client: &Client) -> Result<Vec<String>, ClusterErr
     Ok(wanted.into_iter().filter(|(there, _)| !there).map(|(_, what)| format!("{what} is missing")).collect())
 }
 
-/// The objects of the storage class that the node image brings, as the control plane has them.
+/// The objects of the node image's storage class, as the control plane has them.
 pub async fn storage_objects(control_plane: &impl Node) -> Result<Vec<Value>, ClusterError> {
     let manifest = control_plane.run(Command::new(["cat", STORAGE_MANIFEST])).await?;
     Ok(crate::yaml::documents(&manifest.text())?)
 }
 
-/// kube-proxy, which leads service addresses to pods.
+/// kube-proxy, which routes service addresses to pods.
 pub fn kube_proxy() -> Value {
     object("DaemonSet", "kube-proxy")
 }
 
-/// CoreDNS.
+/// CoreDNS, which resolves service names.
 pub fn coredns() -> Value {
     object("Deployment", "coredns")
 }

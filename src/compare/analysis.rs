@@ -1,4 +1,4 @@
-//! From windows to estimates: pure functions of what was measured.
+//! From windows to estimates: pure functions of the measurements.
 
 use super::metric::Metric;
 use super::plan::Declaration;
@@ -10,25 +10,25 @@ use crate::statistics::{
     nested_bootstrap, standard_error, units_needed,
 };
 
-/// Batches are not made larger than leaves this many.
+/// Batches are never so large that fewer than this many remain.
 const LEAST_BATCHES: usize = 10;
-/// Where the shift is shown: p5 to p90, p95 and p99.
+/// Quantiles at which the shift is shown: p5 to p90, p95 and p99.
 const SHIFT: [f64; 20] =
     [0.05, 0.10, 0.15, 0.20, 0.25, 0.30, 0.35, 0.40, 0.45, 0.50, 0.55, 0.60, 0.65, 0.70, 0.75, 0.80, 0.85, 0.90, 0.95, 0.99];
 
-/// What the estimates are of: valid windows, neighbours put together as far as they resemble each other.
+/// The units of the estimates: valid windows, or batches of neighbouring windows if these are correlated.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Units {
-    /// Each with the deployment it belongs to.
+    /// Each unit with the deployment it belongs to.
     units: Vec<(u32, [Sent; 2])>,
-    /// Windows that went into them.
+    /// Number of windows they were made from.
     windows: usize,
     timeout_ms: f64,
 }
 
 impl Units {
-    /// The valid ones of these windows, each with its deployment. How many neighbours are put together follows from the
-    /// differences of the primary metric, whichever arm they favour.
+    /// The valid windows, each with its deployment. How many neighbours are combined depends on the differences of the primary
+    /// metric, whichever arm they favour.
     pub fn of<'a>(windows: impl Iterator<Item = (u32, &'a Window)>, declaration: &Declaration) -> Self {
         let valid = windows.filter(|(_, window)| window.void.is_empty());
         let units: Vec<(u32, [Sent; 2])> = valid.map(|(deployment, window)| (deployment, window.arms.clone())).collect();
@@ -38,7 +38,7 @@ impl Units {
         units.batched(size)
     }
 
-    /// As many windows as a batch has, put together within a deployment; what does not fill a batch is left out.
+    /// Combines `size` windows at a time, within a deployment; windows that do not fill a batch are left out.
     fn batched(self, size: usize) -> Self {
         if size == 1 {
             return self;
@@ -55,18 +55,18 @@ impl Units {
         self.units.len()
     }
 
-    /// Fewest requests of an arm in a unit.
+    /// The smallest number of requests of an arm in a unit.
     fn requests(&self) -> u64 {
         self.units.iter().flat_map(|(_, arms)| arms).map(Sent::len).min().unwrap_or_default() as u64
     }
 
-    /// The figure of one arm in each unit; infinite where it falls on failed requests.
+    /// The figure of one arm in each unit; infinite if it falls on failed requests.
     fn values(&self, arm: usize, of: impl Fn(&Sent) -> f64) -> Vec<f64> {
         self.units.iter().map(|(_, arms)| of(&arms[arm])).collect()
     }
 
-    /// Second arm less first, in each unit. A request that failed took longer than the timeout: how much longer is not known,
-    /// so the difference counts it as the timeout, which leaves the order, and with it the test, as it is.
+    /// Second arm less first, in each unit. A failed request took longer than the timeout, but how much longer is not known, so
+    /// it counts as the timeout here, which leaves the order, and with it the test, unchanged.
     fn differences_of(&self, of: impl Fn(&Sent) -> f64) -> Vec<f64> {
         let (a, b) = (self.values(0, &of), self.values(1, &of));
         a.iter().zip(&b).map(|(a, b)| b.min(self.timeout_ms) - a.min(self.timeout_ms)).collect()
@@ -76,7 +76,7 @@ impl Units {
         self.differences_of(|sent| sent.value(metric, self.timeout_ms))
     }
 
-    /// The same, by deployment.
+    /// The differences grouped by deployment.
     fn by_deployment(&self, differences: &[f64]) -> Vec<Vec<f64>> {
         let mut rest = differences;
         let sizes = self.units.chunk_by(|one, other| one.0 == other.0).map(<[_]>::len);
@@ -89,7 +89,7 @@ impl Units {
             .collect()
     }
 
-    /// Median over the units of one arm's figure; none when that falls on failed requests, or without any unit.
+    /// Median over the units of one arm's figure; none if that falls on failed requests, or there are no units.
     fn median(&self, arm: usize, of: impl Fn(&Sent) -> f64) -> Option<f64> {
         let mut values = self.values(arm, of);
         values.sort_unstable_by(f64::total_cmp);
@@ -103,7 +103,7 @@ fn estimate(of: &str, unit: &str, value: f64, interval: Interval, level: f64) ->
     Estimate { of: of.into(), value: tidy(value), unit: unit.into(), low: end(interval.low), high: end(interval.high), level }
 }
 
-/// All metrics, the primary first, secondary ones with chances adjusted for their number.
+/// All metrics, the primary first, secondary ones with p-values adjusted for their number.
 pub(super) fn metrics(units: &Units, declaration: &Declaration) -> Vec<MetricRecord> {
     let secondary = Metric::ALL.into_iter().filter(|metric| *metric != declaration.metric);
     let mut records: Vec<MetricRecord> =
@@ -181,7 +181,7 @@ pub(super) fn phase(windows: &[Window], declaration: &Declaration, level: f64) -
     let units = Units::of(windows.iter().map(|window| (0, window)), declaration);
     let differences = units.differences(declaration.metric);
     let paired = SignedRank::of_series(&differences);
-    // blocks leave their begin out and may have fewer requests than a window: that is weighed by the interval
+    // blocks leave out their beginning and may have fewer requests than a window: the interval takes that into account
     let some = !differences.is_empty();
     PhaseRecord {
         windows: windows.len() as u64,
@@ -191,7 +191,7 @@ pub(super) fn phase(windows: &[Window], declaration: &Declaration, level: f64) -
     }
 }
 
-/// Differences at p5 to p99, where there are requests enough.
+/// Differences at p5 to p99, as far as there are enough requests.
 pub(super) fn shift(units: &Units, declaration: &Declaration) -> Vec<ShiftRecord> {
     let level = 1.0 - declaration.alpha;
     let enough = |share: &f64| units.len() > 0 && units.requests() >= crate::statistics::requests_needed(*share, 0.95);
@@ -208,7 +208,7 @@ pub(super) fn shift(units: &Units, declaration: &Declaration) -> Vec<ShiftRecord
     SHIFT.into_iter().filter(enough).map(at).collect()
 }
 
-/// Which arm's requests tend to be slower, as Cliff's delta of each unit.
+/// Which arm's requests tend to be slower: Cliff's delta of each unit.
 pub(super) fn dominance(units: &Units, declaration: &Declaration) -> Option<Estimate> {
     let counted = |sent: &Sent| -> Vec<(f64, u64)> {
         let runs = sent.good.chunk_by(|one, other| one == other).map(|same| (same[0], same.len() as u64));

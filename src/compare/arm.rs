@@ -1,4 +1,4 @@
-//! An arm before the measurement: where it is, whether it answers, and whether both arms answer the same.
+//! An arm before the measurement: its address, whether it answers, and whether both arms give the same answer.
 
 use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
@@ -10,7 +10,7 @@ use crate::load::{Outcome, Target, Visit, visit};
 
 /// Requests to each arm before the measurement.
 const PROBES: u32 = 3;
-/// Longest wait for the answer of one.
+/// Longest wait for the answer to one of them.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A plain HTTP address.
@@ -22,12 +22,12 @@ pub struct Url {
     port: u16,
     /// Path and query.
     path: String,
-    /// As it was written, for the Host header.
+    /// Host and port as they were written, for the Host header.
     authority: String,
 }
 
 impl FromStr for Url {
-    /// What is wrong, and what to do.
+    /// What is wrong, and what to do about it.
     type Err = (String, Option<String>);
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
@@ -57,24 +57,24 @@ impl FromStr for Url {
 }
 
 impl Url {
-    /// True for a name that means a machine and not one of several sites on it.
+    /// True for a name that stands for a machine and not for one of several sites on it.
     fn is_machine(&self) -> bool {
         self.host == "localhost" || self.host.parse::<IpAddr>().is_ok()
     }
 }
 
-/// An arm that answers.
+/// An arm that is ready to be measured.
 #[derive(Debug, Clone)]
 pub(super) struct Ready {
     pub target: Target,
-    /// CRC-32 of its body; none when it is not the same for each request.
+    /// CRC-32 of its body; none if the body differs from request to request.
     pub body: Option<u32>,
 }
 
-/// Looks both arms up, once and for all, and asks each a few times.
+/// Resolves the names of both arms, only once, and sends each a few requests.
 ///
 /// # Errors
-/// A name has no address, an arm does not answer or not as it should, both are the same or their answers differ.
+/// A name has no address, an arm does not answer or answers wrongly, both arms are the same or their answers differ.
 pub(super) async fn prepare(arms: &[Arm], expect: &Expect, run: &str) -> Result<Vec<Ready>, CompareError> {
     let mut ready = Vec::new();
     let mut urls: Vec<(Url, SocketAddr)> = Vec::new();

@@ -1,4 +1,4 @@
-//! From what was measured to the result: checks, verdict, records. Pure.
+//! From the measurements to the result: checks, verdict, records. Pure.
 
 use super::analysis::{Units, dominance, metrics, phase, shift};
 use super::arm::Ready;
@@ -14,10 +14,10 @@ use super::window::{Sent, Window};
 use crate::load::Visit;
 use crate::statistics::{Interval, clopper_pearson};
 
-/// Level of the intervals that can void a run by themselves: A/A. Wide, since every run has one of them.
+/// Level of the interval that can void a run by itself, that of A/A. It is wide, since every run has one.
 const STRICT: f64 = 0.99;
 
-/// Fills in everything that follows from what was found.
+/// Fills in everything that follows from the measurements.
 pub(super) fn conclude(record: &mut Comparison, found: &Found, arms: &[Ready]) {
     let declaration = record.declaration.content.clone();
     let timeout_ms = declaration.load.timeout.0.as_secs_f64() * 1e3;
@@ -67,12 +67,12 @@ fn judge(record: &mut Comparison, found: &Found, declaration: &Declaration) {
     let margin = primary.and_then(|metric| metric.margin_ms);
     record.exceeds_margin = interval.zip(margin).filter(|_| found_one).and_then(|(wide, margin)| exceeds(wide, margin));
     if record.verdict == Verdict::Invalid {
-        // estimates stay, as evidence; nothing is concluded from them
+        // estimates stay as evidence; nothing is concluded from them
         record.metrics.iter_mut().for_each(|metric| metric.verdict = None);
     }
 }
 
-/// Why a check that does not hold takes the measurement's worth.
+/// Why the measurement does not count if this check does not hold.
 fn in_words(check: &CheckRecord) -> String {
     let CheckRecord { id, title, measured, limit, .. } = check;
     match id.as_str() {
@@ -83,7 +83,7 @@ fn in_words(check: &CheckRecord) -> String {
     }
 }
 
-/// An end that is not bounded is infinite again.
+/// Turns a missing end back into an infinite one.
 fn interval_of(estimate: &super::record::Estimate) -> Interval {
     Interval { low: estimate.low.unwrap_or(f64::NEG_INFINITY), high: estimate.high.unwrap_or(f64::INFINITY) }
 }
@@ -140,7 +140,7 @@ fn checks(record: &Comparison, found: &Found, declaration: &Declaration) -> Vec<
     check.0
 }
 
-/// The same question asked in other ways.
+/// Compares with the answers to the same question asked in other ways.
 fn against_others(record: &Comparison, check: &mut Check) {
     let margin = record.metrics.first().and_then(|metric| metric.margin_ms);
     let words = |phase: &PhaseRecord| match &phase.estimate {
@@ -159,7 +159,7 @@ fn against_others(record: &Comparison, check: &mut Check) {
     if let (Some(blocks), Some(duet)) = (&record.blocks, &record.estimate) {
         let duet = interval_of(duet);
         let interval = blocks.estimate.as_ref().map(interval_of).filter(|interval| interval.low.is_finite());
-        // opposite signs: the arms disturb each other in one of the two designs, and neither is believed
+        // opposite signs: the arms disturb each other in one of the two designs, so neither can be trusted
         let opposed = |blocks: Interval| blocks.low > 0.0 && duet.high < 0.0 || blocks.high < 0.0 && duet.low > 0.0;
         let title = "difference with one arm at a time";
         let contradicts = interval.is_some_and(opposed);

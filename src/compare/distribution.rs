@@ -1,14 +1,14 @@
-//! Both arms' latencies in bins, and how sure the windows are of them.
+//! Both arms' latencies in bins, with the uncertainty estimated from the windows.
 
 use super::record::{ArmDistribution, Distribution, tidy};
 use super::window::{Sent, Window};
 
-/// Bins; each is as much longer than the one before as the next is longer than it.
+/// Number of bins; their edges grow by a constant ratio.
 const BINS: usize = 96;
-/// Half the width of a 95 % interval in standard errors, for many windows.
+/// Half the width of a 95 % interval in standard errors, if there are many windows.
 const Z: f64 = 1.96;
 
-/// Of the valid windows; none without any good answer.
+/// The distribution in the valid windows; none if there is no good answer.
 pub(super) fn distribution(windows: &[Window]) -> Option<Distribution> {
     let valid: Vec<&Window> = windows.iter().filter(|window| window.void.is_empty()).collect();
     let good = || valid.iter().flat_map(|window| &window.arms).flat_map(|sent| &sent.good).copied();
@@ -16,7 +16,7 @@ pub(super) fn distribution(windows: &[Window]) -> Option<Distribution> {
     if !low.is_finite() {
         return None;
     }
-    // the last edge lies just above the slowest answer
+    // the last edge is just above the slowest answer
     let ratio = (high * 1.000_001 / low).max(1.001).ln() / BINS as f64;
     let edges: Vec<f64> = (0..=BINS).map(|edge| tidy(low * (ratio * edge as f64).exp())).collect();
     let arm = |index: usize| arm(&valid.iter().map(|window| &window.arms[index]).collect::<Vec<_>>(), &edges);
@@ -29,7 +29,7 @@ fn arm(windows: &[&Sent], edges: &[f64]) -> ArmDistribution {
     let all = windows.iter().map(|sent| sent.len() as u64).sum::<u64>().max(1) as f64;
     let (mut low, mut high) = (Vec::new(), Vec::new());
     for (edge, beyond) in edges.iter().zip(&beyond) {
-        // the share of each window is one observation: requests of a window resemble each other
+        // the share of each window is one observation: requests of a window are correlated
         let shares: Vec<f64> = windows.iter().map(|sent| slower(sent, *edge) as f64 / sent.len().max(1) as f64).collect();
         let half = Z * standard_error(&shares);
         low.push(tidy((*beyond as f64 / all - half).max(0.0)));
@@ -44,7 +44,7 @@ fn arm(windows: &[&Sent], edges: &[f64]) -> ArmDistribution {
     }
 }
 
-/// Of the mean; 0 for fewer than two values.
+/// Standard error of the mean; 0 for fewer than two values.
 fn standard_error(values: &[f64]) -> f64 {
     let count = values.len() as f64;
     if values.len() < 2 {

@@ -1,4 +1,4 @@
-//! Why a comparison could not begin or go on.
+//! Why a comparison could not start or continue.
 
 use std::net::SocketAddr;
 
@@ -6,7 +6,7 @@ use super::plan::Flaw;
 use crate::error::{Explain, Family};
 use crate::load::{LoadError, Outcome, Target};
 
-/// Why a comparison could not begin or go on. What was measured and does not count is no error but a verdict.
+/// Why a comparison could not start or continue. A measurement that does not count is no error but a verdict.
 #[derive(Debug, thiserror::Error)]
 #[allow(missing_docs)] // the fields are what the messages name
 pub enum CompareError {

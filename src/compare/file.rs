@@ -7,7 +7,7 @@ use super::record::Comparison;
 use super::schema::{ComparisonFile, Metadata, Spec};
 use crate::input::{Layer, Problems, load_with};
 
-/// Reads a comparison: its name, and what is compared. `file_name` is for messages.
+/// Reads a comparison: its name, and what to compare. `file_name` is for messages.
 ///
 /// # Errors
 /// All [`Problems`] of the file, each with its place.
@@ -21,7 +21,7 @@ pub fn load_file(file_name: &str, text: &str) -> Result<(Metadata, Spec), Proble
             problems.push(located.problem("metadata.name", format!("`{name}` is not made of a-z, 0-9 and `-`"), hint));
         }
         for flaw in Declaration::of(&located.value.spec).err().into_iter().flatten() {
-            // what was left out stands nowhere: the flaw is then shown where its surroundings begin
+            // a value that was left out has no place: the flaw is then shown at the nearest thing around it
             let mut path = flaw.path.as_str();
             while located.find(path).is_none() {
                 path = path.rsplit_once(['.', '[']).map_or("", |(above, _)| above);

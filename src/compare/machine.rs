@@ -1,4 +1,4 @@
-//! What the machine that sends the load was doing, read at the ends of every window; nothing of it knows the arms.
+//! What the machine that sends the load was doing, read at the ends of every window; none of it depends on the arms.
 
 use std::fs;
 
@@ -7,9 +7,9 @@ use rustix::time::{ClockId, clock_gettime};
 /// Counters since the machine or the process started.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(super) struct Sample {
-    /// Processor time of the machine in ticks, all processors; none when it cannot be read.
+    /// Processor time of the machine in ticks, all processors; none if it cannot be read.
     pub ticks: Option<Ticks>,
-    /// TCP segments; none when they cannot be read.
+    /// TCP segments; none if they cannot be read.
     pub segments: Option<Segments>,
     /// Processor time of this process, in seconds.
     pub process: f64,
@@ -19,7 +19,7 @@ pub(super) struct Sample {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Ticks {
     pub all: f64,
-    /// Taken away by the hypervisor.
+    /// Time taken away by the hypervisor.
     pub stolen: f64,
 }
 
@@ -27,7 +27,7 @@ pub(super) struct Ticks {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Segments {
     pub sent: f64,
-    /// Of them, sent again.
+    /// Segments that were sent again.
     pub again: f64,
 }
 
@@ -43,16 +43,16 @@ impl Sample {
     }
 }
 
-/// What happened between two samples, as shares; none where it is not known.
+/// What happened between two samples, as shares; none if it is not known.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(super) struct Strain {
     pub stolen: Option<f64>,
     pub retransmitted: Option<f64>,
-    /// Of one processor.
+    /// Share of one processor used by the generator.
     pub generator: f64,
 }
 
-/// `seconds` passed between the two.
+/// `seconds` is the time between the two samples.
 pub(super) fn strain(before: Sample, after: Sample, seconds: f64) -> Strain {
     let share = |part: f64, whole: f64| if whole > 0.0 { part / whole } else { 0.0 };
     Strain {
@@ -65,15 +65,15 @@ pub(super) fn strain(before: Sample, after: Sample, seconds: f64) -> Strain {
     }
 }
 
-/// The first line of /proc/stat (proc_stat(5)): user, nice, system, idle, iowait, irq, softirq, steal; what guests use is
-/// contained in user and nice.
+/// Parses the first line of /proc/stat (proc_stat(5)): user, nice, system, idle, iowait, irq, softirq, steal; the time of
+/// guests is included in user and nice.
 fn ticks(text: &str) -> Option<Ticks> {
     let line = text.lines().find_map(|line| line.strip_prefix("cpu "))?;
     let values: Vec<f64> = line.split_whitespace().take(8).map_while(|value| value.parse().ok()).collect();
     (values.len() == 8).then(|| Ticks { all: values.iter().sum(), stolen: values[7] })
 }
 
-/// The two lines `Tcp:` of /proc/net/snmp, names and values (RFC 1213, tcpOutSegs and tcpRetransSegs).
+/// Parses the two lines `Tcp:` of /proc/net/snmp, names and values (RFC 1213, tcpOutSegs and tcpRetransSegs).
 fn segments(text: &str) -> Option<Segments> {
     let mut lines = text.lines().filter_map(|line| line.strip_prefix("Tcp:"));
     let (names, values) = (lines.next()?, lines.next()?);

@@ -9,17 +9,17 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::quantity::{QuantityError, Share, Span};
 
-/// The largest difference that does not matter, either way.
+/// The largest difference that does not matter, in either direction.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Margin {
-    /// This long.
+    /// A time.
     Time(Span),
-    /// This share of the first arm's value.
+    /// A share of the first arm's value.
     Share(Share),
 }
 
 impl Margin {
-    /// In milliseconds, where the first arm's value is `value_ms`.
+    /// The margin in milliseconds, if the first arm's value is `value_ms`.
     pub fn ms(self, value_ms: f64) -> f64 {
         match self {
             Margin::Time(span) => span.0.as_secs_f64() * 1e3,
@@ -27,7 +27,7 @@ impl Margin {
         }
     }
 
-    /// True for no room at all: nothing could ever be equivalent.
+    /// True if there is no room at all, so that nothing could ever be equivalent.
     pub fn is_zero(self) -> bool {
         self.ms(1.0) == 0.0
     }

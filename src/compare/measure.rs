@@ -1,4 +1,4 @@
-//! One load of the comparison, with the machine read at the ends of its windows.
+//! One load of the comparison, with the machine's counters read at the ends of its windows.
 
 use std::ops::ControlFlow;
 use std::time::Duration;
@@ -14,38 +14,38 @@ use crate::load::{Arrivals, Ledger, LoadError, LoadPlan, Order, Stall, Target, b
 pub(super) struct Bench<'a> {
     pub declaration: &'a Declaration,
     pub run: &'a str,
-    /// CRC-32 of the body of a good answer; none when bodies may differ.
+    /// CRC-32 of the body of a good answer; none if bodies may differ.
     pub body: Option<u32>,
     pub cancel: &'a CancellationToken,
-    /// Failure injection for tests: in the duet the generator stops at this time for this long.
+    /// Failure injection for tests: when the generator stops during the duet, and for how long.
     pub stall: Stall,
 }
 
-/// What one load was.
+/// The measurements of one load.
 #[derive(Debug, Default)]
 pub(super) struct Measured {
     pub ledger: Ledger,
-    /// One for each boundary that was reached.
+    /// One sample for each boundary that was reached.
     pub samples: Vec<Sample>,
-    /// True when somebody stopped it.
+    /// True if it was cancelled.
     pub interrupted: bool,
 }
 
-/// Which load.
+/// The properties of one load.
 pub(super) struct Kind {
-    /// The end of the run's name in the requests' ids.
+    /// Appended to the run's name in the requests' ids.
     pub name: &'static str,
     pub order: Order,
     /// Requests per second, both arms together.
     pub rate: f64,
-    /// When windows begin and end, in microseconds after the start.
+    /// When windows begin and end, in microseconds after the start of the load.
     pub boundaries: Vec<u32>,
     pub stall: bool,
 }
 
 impl Bench<'_> {
-    /// Runs a load until its last boundary, until `watch`, called at each with its number, wants no more, or until somebody
-    /// stops it. Requests in flight are waited for.
+    /// Runs a load until its last boundary, until `watch`, which is called at each boundary with its number, stops it, or until
+    /// it is cancelled. Waits for requests in flight.
     pub async fn load(
         &self,
         targets: [&Target; 2],

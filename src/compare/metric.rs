@@ -1,4 +1,4 @@
-//! What of the latency is compared.
+//! The figures of the latency that can be compared.
 
 use std::fmt;
 use std::str::FromStr;
@@ -28,16 +28,16 @@ pub enum Metric {
     Mean,
 }
 
-/// A name that is no metric.
+/// A name that is not a metric.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is no metric: latency.p50, latency.p90, latency.p99, latency.p99.9 or latency.mean")]
 pub struct NoMetric(String);
 
 impl Metric {
-    /// All of them, as results list them.
+    /// All metrics, as results list them.
     pub const ALL: [Metric; 5] = [Metric::P50, Metric::P90, Metric::P99, Metric::P999, Metric::Mean];
 
-    /// Its quantile; none for the mean.
+    /// The metric's quantile; none for the mean.
     pub fn share(self) -> Option<f64> {
         match self {
             Metric::P50 => Some(0.5),
@@ -48,7 +48,7 @@ impl Metric {
         }
     }
 
-    /// As files and command lines write it.
+    /// The name in files and on the command line.
     pub fn name(self) -> &'static str {
         match self {
             Metric::P50 => "latency.p50",
@@ -59,8 +59,8 @@ impl Metric {
         }
     }
 
-    /// Least number of requests in a window and arm for which it says something (`statistics::requests_needed` at 95 %; for
-    /// the mean as many as for the median).
+    /// The least number of requests in a window and arm for which it can be estimated (`statistics::requests_needed` at 95 %;
+    /// for the mean as many as for the median).
     pub fn needs(self) -> u64 {
         requests_needed(self.share().unwrap_or(0.5), 0.95)
     }
@@ -75,7 +75,7 @@ impl fmt::Display for Metric {
 impl FromStr for Metric {
     type Err = NoMetric;
 
-    /// With or without `latency.`.
+    /// Accepts the name with or without `latency.`.
     fn from_str(text: &str) -> Result<Self, NoMetric> {
         let name = text.strip_prefix("latency.").unwrap_or(text);
         let known = Metric::ALL.into_iter().find(|metric| metric.name().strip_prefix("latency.") == Some(name));

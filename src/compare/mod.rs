@@ -1,10 +1,10 @@
 //! Comparisons: two arms measured against each other, with a verdict that holds.
 //!
-//! Enters: two addresses and a question. Leaves: a [`Comparison`], also where the answer is that nothing can be said.
-//! Only the arms and this machine's counters are looked at; nothing is changed anywhere.
+//! In: two addresses and a question. Out: a [`Comparison`], even if the answer is that nothing can be concluded. Only the arms
+//! and this machine's counters are looked at; nothing is changed anywhere.
 //!
-//! 1. `schema`, `file`, `plan`: what was asked becomes a [`Declaration`], sealed by a digest before the first request.
-//! 2. `arm`: both arms answer, and answer the same.
+//! 1. `schema`, `file`, `plan`: the question becomes a [`Declaration`], sealed by a digest before the first request.
+//! 2. `arm`: checks that both arms answer, and answer the same.
 //! 3. `run`, with `measure` and `warm_up`: calibration, warm-up, A/A, then the duet: one open-loop schedule whose adjacent
 //!    requests go to both arms in random order; at last one arm at a time in blocks, and requests one by one.
 //! 4. `window`, `machine`: windows of as many requests to each arm; those that the generator or the machine spoilt are void
@@ -47,21 +47,21 @@ pub use verdict::Verdict;
 use crate::event::{Event, Events};
 use crate::load::Stall;
 
-/// What a comparison needs besides its question.
+/// What a comparison needs besides the question.
 pub struct Context {
     /// The run's name.
     pub run: String,
-    /// Where what happens is sent.
+    /// Where all events go.
     pub events: Events,
-    /// Stops it; the result so far is then marked incomplete.
+    /// Cancels it; the result so far is then marked as incomplete.
     pub cancel: CancellationToken,
 }
 
 /// Compares two arms.
 ///
 /// # Errors
-/// When it cannot begin: the question makes no sense, an arm does not answer or not as it should, both are the same or
-/// their answers differ. A measurement that does not count is no error, but a verdict.
+/// It cannot start: the question makes no sense, an arm does not answer or answers wrongly, both arms are the same or their
+/// answers differ. A measurement that does not count is no error, but a verdict.
 pub async fn run(name: &str, spec: &Spec, context: &Context) -> Result<Comparison, CompareError> {
     run_with(name, spec, context, None).await
 }

@@ -1,5 +1,5 @@
-//! From what was asked to what is declared: every default filled in, every contradiction refused, all of it sealed by a
-//! digest before the first request.
+//! From the question to the declaration: every default filled in, every contradiction refused, and all of it sealed by a digest
+//! before the first request.
 
 use std::time::Duration;
 
@@ -14,64 +14,64 @@ use super::metric::Metric;
 use super::schema::{Arm, Expect, Load, Spec};
 use crate::load::LONGEST;
 
-/// Time for the duet of a quick comparison, in seconds; with the other phases half a minute.
+/// Length of the duet of a quick comparison, in seconds; with the other phases half a minute.
 const QUICK_DUET: f64 = 13.0;
-/// Time for the A/A run of a quick comparison, in seconds: eight windows of one, the fewest that bound it.
+/// Length of the A/A run of a quick comparison, in seconds: eight windows of one second, the fewest that bound it.
 const QUICK_SAME_ARM: f64 = 8.0;
 /// Resamples of the bootstrap.
 const DRAWS: u32 = 10_000;
 
-/// What is declared before the first request. Its compact JSON, fields in this order, is what the digest is of.
+/// What is declared before the first request. The digest is computed from its compact JSON, with the fields in this order.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Declaration {
-    /// What is expected, in words.
+    /// The expected result, in words.
     pub hypothesis: String,
     /// The arms; every difference is the second less the first.
     pub arms: Vec<Arm>,
-    /// What decides.
+    /// The metric that decides.
     pub metric: Metric,
     /// The largest difference that does not matter.
     pub margin: Margin,
-    /// Chance of a wrong better or worse when the arms are alike; the interval's level is 1 - alpha, that of the equivalence
-    /// interval 1 - 2 alpha.
+    /// Chance of a wrong better or worse if the arms are alike; the level of the interval is 1 - alpha, and that of the
+    /// equivalence interval 1 - 2 alpha.
     pub alpha: f64,
     /// The requests.
     pub load: Load,
     /// What a good answer is.
     pub expect: Expect,
-    /// Half a minute instead of several.
+    /// Whether it takes half a minute instead of several.
     pub quick: bool,
     /// Length of a window, the unit of all statistics.
     pub window_ms: f64,
     /// Requests to each arm in a window.
     pub requests_per_window: u32,
-    /// Windows of the duet: never more.
+    /// Number of windows of the duet, which is also the maximum.
     pub windows: u32,
-    /// Windows of the A/A run.
+    /// Number of windows of the A/A run.
     pub same_arm_windows: u32,
-    /// Blocks in which one arm has the load alone.
+    /// Number of blocks in which one arm has the load alone.
     pub blocks: u32,
-    /// Requests to each arm one after the other, each on a new connection.
+    /// Number of requests to each arm one after the other, each on a new connection.
     pub visits: u32,
-    /// Seed of everything that is drawn.
+    /// Seed of everything that is random.
     pub seed: u64,
-    /// Resamples of the bootstrap.
+    /// Number of resamples of the bootstrap.
     pub draws: u32,
-    /// What a measurement must fulfil to count.
+    /// Conditions for a measurement to count.
     pub validity: Validity,
     /// Hearth's version.
     pub hearth: String,
 }
 
-/// What a measurement must fulfil to count. All bounds are blind to the arms except that of failures.
+/// Conditions for a measurement to count. No bound depends on which arm is which, except that of failures.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Validity {
-    /// The generator's release error, 99th percentile, times this must not exceed the primary metric of the faster arm:
+    /// This many times the generator's release error, 99th percentile, must not exceed the primary metric of the faster arm:
     /// before the run, and in every window.
     pub release_error_times: f64,
-    /// Least share of a window's due requests that were sent.
+    /// Least share of a window's due requests that must have been sent.
     pub offered_share: f64,
     /// Largest share of a window's processor time that the hypervisor took away.
     pub steal_share: f64,
@@ -99,32 +99,32 @@ impl Default for Validity {
     }
 }
 
-/// A declaration that can no longer be changed unseen.
+/// A declaration that cannot be changed unnoticed any more.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Seal {
-    /// When it was sealed: before the first request.
+    /// When it was sealed, which is before the first request.
     #[schemars(with = "String")]
     pub sealed: Timestamp,
     /// SHA-256 of the declaration's compact JSON.
     pub sha256: String,
-    /// What was declared.
+    /// The declaration itself.
     pub content: Declaration,
 }
 
-/// One thing that is wrong with what was asked.
+/// One flaw in the question.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Flaw {
-    /// Where in a file, for example `spec.arms[0].url`.
+    /// Its place in a file, for example `spec.arms[0].url`.
     pub path: String,
     /// What is wrong.
     pub message: String,
-    /// What to do.
+    /// What to do about it.
     pub hint: Option<String>,
 }
 
 impl Seal {
-    /// Seals a declaration now.
+    /// Seals a declaration, with the current time.
     pub fn now(content: Declaration) -> Self {
         Seal { sealed: Timestamp::now(), sha256: digest(&content), content }
     }
@@ -136,16 +136,16 @@ impl Seal {
 }
 
 fn digest(content: &Declaration) -> String {
-    // plain fields with names as keys: nothing that JSON cannot hold
+    // plain fields with names as keys: JSON can represent them all
     let json = serde_json::to_vec(content).unwrap_or_default();
     Sha256::digest(json).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 impl Declaration {
-    /// Fills in what was left out.
+    /// Fills in the defaults.
     ///
     /// # Errors
-    /// Every flaw at once.
+    /// All flaws at once.
     pub fn of(spec: &Spec) -> Result<Self, Vec<Flaw>> {
         let mut flaws = Vec::new();
         check_arms(spec, &mut flaws);
@@ -156,7 +156,7 @@ impl Declaration {
         let (design, rate, metric) = (&spec.design, spec.load.rate.0, spec.primary.metric);
         let quick = design.quick;
         let least = if quick { 1.0 } else { 3.0 };
-        // half seconds: lengths that one can say
+        // in half seconds: lengths that are easy to say
         let enough = (2.0 * metric.needs() as f64 / rate).ceil() / 2.0;
         let window = design.window.map_or(f64::max(least, enough), |span| span.0.as_secs_f64());
         let fitting = |time: f64| (time / window) as u32;
@@ -192,7 +192,7 @@ impl Declaration {
         Duration::from_secs_f64(self.window_ms / 1e3)
     }
 
-    /// Least number of windows for which an interval of this level has ends: 2 · 2^-n must not exceed alpha.
+    /// Least number of windows for which an interval of this level is bounded: 2 · 2^-n must not exceed alpha.
     pub fn least_windows(&self) -> u32 {
         (2.0 / self.alpha).log2().ceil() as u32
     }

@@ -1,7 +1,7 @@
-//! What a comparison found, as plain values with their units in their names: reports are made of it and of nothing else.
+//! The result of a comparison, as plain values with their units in their names: reports are made from it alone.
 //!
-//! `a` is the first arm, `b` the second; every difference is b less a, so below zero the second arm is faster. A number that
-//! is null could not be had: an end of an interval that the data do not bound, or a quantile that falls on a failed request.
+//! `a` is the first arm, `b` the second; every difference is b less a, so below zero the second arm is faster. A number that is
+//! null is not available: an end of an interval that the data do not bound, or a quantile that falls on a failed request.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ use super::plan::Seal;
 use super::verdict::Verdict;
 use crate::load::Calibration;
 
-/// One comparison.
+/// The result of one comparison.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(title = "Hearth comparison result", extend("$id" = "https://hearth.dev/schema/v1alpha1/comparison-result.json"))]
@@ -23,7 +23,7 @@ pub struct Comparison {
     pub api_version: ResultVersion,
     /// The comparison's name.
     pub name: String,
-    /// The run's name; ids of its requests begin with it.
+    /// The run's name, which is the prefix of its requests' ids.
     pub run: String,
     /// When it began.
     #[schemars(with = "String")]
@@ -31,29 +31,29 @@ pub struct Comparison {
     /// When it ended.
     #[schemars(with = "String")]
     pub finished: Timestamp,
-    /// What was found on the primary metric.
+    /// The verdict on the primary metric.
     pub verdict: Verdict,
     /// Why the measurement does not count, one sentence each; empty unless the verdict is INVALID.
     pub reasons: Vec<String>,
-    /// What the verdict leaves open, and what this run could not tell.
+    /// What the verdict leaves open, and what this run could not find out.
     pub notes: Vec<String>,
-    /// Stopped before its end: what is here is what there was until then.
+    /// Stopped before its end: it contains what there was until then.
     pub incomplete: bool,
-    /// The primary metric's difference with its interval; none when there is nothing to estimate from.
+    /// The primary metric's difference with its interval; none if there is nothing to estimate from.
     pub estimate: Option<Estimate>,
-    /// Whether a difference that was found exceeds the margin; none when that is open.
+    /// Whether a difference that was found exceeds the margin; none if that is open.
     pub exceeds_margin: Option<bool>,
     /// What was declared before the first request.
     pub declaration: Seal,
-    /// What the arms were.
+    /// The two arms.
     pub arms: Vec<ArmRecord>,
-    /// The machine that the load came from.
+    /// The machine that sent the load.
     pub machine: Machine,
-    /// The generator on this machine, just before; none when the run did not get so far.
+    /// The generator's calibration on this machine, just before; none if the run did not get that far.
     pub calibration: Option<Calibration>,
-    /// What was thrown away before the measurement.
+    /// What was discarded before the measurement.
     pub warm_up: Option<WarmUp>,
-    /// Each metric, the primary first.
+    /// The result for each metric, the primary first.
     pub metrics: Vec<MetricRecord>,
     /// Differences at p5 to p99 of the duet.
     pub shift: Vec<ShiftRecord>,
@@ -61,22 +61,22 @@ pub struct Comparison {
     pub dominance: Option<Estimate>,
     /// Both arms' latencies in the duet.
     pub distribution: Option<Distribution>,
-    /// The windows of the duet, void ones too.
+    /// The windows of the duet, including void ones.
     pub windows: Vec<WindowRecord>,
     /// How many of them are void, by gate.
     pub void: Void,
-    /// The same question asked of one arm twice.
+    /// The same question asked about one arm twice.
     pub same_arm: Option<PhaseRecord>,
     /// The same question asked in blocks in which one arm has the load alone.
     pub blocks: Option<PhaseRecord>,
     /// The same question asked as `curl` in a loop would.
     pub visits: Option<VisitsRecord>,
-    /// What the measurement was held against.
+    /// The checks of the measurement.
     pub checks: Vec<CheckRecord>,
 }
 
 impl Comparison {
-    /// A result in which nothing was found yet.
+    /// A result without findings yet.
     pub(super) fn begun(name: &str, run: &str, declaration: Seal) -> Self {
         Comparison {
             api_version: ResultVersion::V1alpha1,
@@ -117,7 +117,7 @@ pub enum ResultVersion {
     V1alpha1,
 }
 
-/// Without the digits below a nanosecond (or a millionth) that arithmetic leaves behind.
+/// Rounds away the digits below a nanosecond (or a millionth) that arithmetic leaves behind.
 pub(super) fn tidy(value: f64) -> f64 {
     (value * 1e6).round() / 1e6
 }
@@ -126,17 +126,17 @@ pub(super) fn tidy(value: f64) -> f64 {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Estimate {
-    /// What it is of: a metric's name, or `cliffs-delta`.
+    /// The quantity: a metric's name, or `cliffs-delta`.
     pub of: String,
-    /// The estimate.
+    /// The estimated value.
     pub value: f64,
-    /// Its unit: `ms`, or nothing for a pure number.
+    /// Its unit: `ms`, or empty for a pure number.
     pub unit: String,
     /// Lower end; null when the data do not bound it.
     pub low: Option<f64>,
     /// Upper end; null when the data do not bound it.
     pub high: Option<f64>,
-    /// With which chance such an interval covers the truth.
+    /// The chance with which such an interval covers the truth.
     pub level: f64,
 }
 
@@ -146,34 +146,34 @@ pub struct Estimate {
 pub struct ArmRecord {
     /// Its name.
     pub name: String,
-    /// As it was asked for.
+    /// Its URL, as given.
     pub url: String,
-    /// The address it was looked up as, once.
+    /// Its address, resolved once.
     pub address: String,
-    /// CRC-32 of its body in hexadecimal; none when the body changes.
+    /// CRC-32 of its body in hexadecimal; none if the body changes.
     pub body_crc32: Option<String>,
     /// Requests sent to it, in all phases.
     pub requests: u64,
-    /// Those without a good answer.
+    /// Number of requests without a good answer.
     pub failed: u64,
-    /// The 95 % interval (Clopper-Pearson) of the share that fails.
+    /// Lower end of the 95 % interval (Clopper-Pearson) of the share that fails.
     pub failed_share_low: f64,
-    /// Its upper end.
+    /// Upper end of that interval.
     pub failed_share_high: f64,
-    /// Number of requests by what became of them.
+    /// Number of requests by outcome.
     pub outcomes: BTreeMap<String, u64>,
-    /// Latencies in the valid windows of the duet, merged; HdrHistogram V2, deflated, base64, in microseconds. Failed ones
-    /// stand at the timeout.
+    /// Latencies in the valid windows of the duet, merged; HdrHistogram V2, deflated, base64, in microseconds. Failed ones are
+    /// counted at the timeout.
     pub hdr: Option<String>,
 }
 
-/// The machine that the load came from.
+/// The machine that sent the load.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Machine {
-    /// Its kernel.
+    /// Kernel release.
     pub kernel: String,
-    /// Its processors.
+    /// Number of processors.
     pub cpus: u32,
 }
 
@@ -187,13 +187,13 @@ impl Machine {
     }
 }
 
-/// What was thrown away before the measurement.
+/// What was discarded before the measurement.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct WarmUp {
     /// How long it took.
     pub lasted_ms: f64,
-    /// Whether the medians of both arms went nowhere in the end (Mann-Kendall, 10 %).
+    /// Whether the medians of both arms had no trend in the end (Mann-Kendall, 10 %).
     pub stationary: bool,
     /// The primary metric in its last windows, first arm.
     pub a_ms: Option<f64>,
@@ -205,47 +205,47 @@ pub struct WarmUp {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct MetricRecord {
-    /// Which.
+    /// Which metric.
     pub metric: Metric,
-    /// Whether it decides.
+    /// Whether it is the one that decides.
     pub primary: bool,
-    /// Why it is not judged, as in `600 of 3688 requests a window`; none when it is.
+    /// Why it is not judged, as in `600 of 3688 requests a window`; none if it is.
     pub not_judged: Option<String>,
-    /// Median over the windows, first arm; null when it falls on failed requests.
+    /// Median over the windows, first arm; null if it falls on failed requests.
     pub a_ms: Option<f64>,
     /// Median over the windows, second arm.
     pub b_ms: Option<f64>,
-    /// Hodges-Lehmann estimate of the difference, and the interval by inverting the sign-flip test, wider as far as
-    /// neighbouring units resemble each other.
+    /// Hodges-Lehmann estimate of the difference, and the interval by inverting the sign-flip test, widened if neighbouring
+    /// units are correlated.
     pub estimate: Option<Estimate>,
-    /// The estimate with the interval that is held against the margin (two one-sided tests).
+    /// The estimate with the interval that is compared with the margin (two one-sided tests).
     pub equivalence: Option<Estimate>,
-    /// The estimate with the interval of the nested bootstrap, which takes units for independent: the second opinion.
+    /// The estimate with the interval of the nested bootstrap, which treats units as independent: the second opinion.
     pub bootstrap: Option<Estimate>,
     /// The difference as a share of the first arm's value.
     pub relative: Option<f64>,
-    /// The margin.
+    /// The margin in milliseconds.
     pub margin_ms: Option<f64>,
-    /// Chance of such a difference when there is none (sign-flip test).
+    /// Chance of such a difference if there is none (sign-flip test).
     pub p_difference: Option<f64>,
-    /// Chance of such a closeness when the difference is as large as the margin.
+    /// Chance of such a small difference if the true one is as large as the margin.
     pub p_equivalence: Option<f64>,
-    /// The first of the two adjusted for the number of secondary metrics (Holm); none for the primary.
+    /// The first of the two, adjusted for the number of secondary metrics (Holm); none for the primary.
     pub p_difference_holm: Option<f64>,
-    /// The second of the two, likewise.
+    /// The second of the two, adjusted likewise.
     pub p_equivalence_holm: Option<f64>,
-    /// Units that the estimate is of: valid windows, or batches of them.
+    /// Number of units in the estimate: valid windows, or batches of them.
     pub units: u64,
-    /// Correlation of the difference of one unit with the next.
+    /// Correlation of the difference of one unit with that of the next.
     pub autocorrelation: f64,
-    /// How many independent units tell as much; the interval is wider by the root of what is missing.
+    /// How many independent units would contain as much information; the interval is wider by the root of the ratio.
     pub effective_units: f64,
-    /// The smallest difference that a run like this finds in 4 of 5 cases.
+    /// The smallest difference that a run like this detects in 4 of 5 cases.
     pub detectable_ms: Option<f64>,
-    /// How many windows would find a difference as large as the margin in 4 of 5 cases.
+    /// How many windows would detect a difference as large as the margin in 4 of 5 cases.
     pub windows_needed: Option<u64>,
-    /// What was found; for secondary metrics from the adjusted chances. None when it is not judged, or the
-    /// measurement does not count.
+    /// The verdict; for secondary metrics from the adjusted chances. None if it is not judged, or the measurement does not
+    /// count.
     pub verdict: Option<Verdict>,
 }
 
@@ -255,9 +255,9 @@ pub struct MetricRecord {
 pub struct ShiftRecord {
     /// For example 0.05.
     pub quantile: f64,
-    /// Median over the windows, first arm; null when it falls on failed requests.
+    /// Median over the windows, first arm; null if it falls on failed requests.
     pub a_ms: Option<f64>,
-    /// The difference, its interval not adjusted for the number of quantiles.
+    /// The difference; its interval is not adjusted for the number of quantiles.
     pub estimate: Estimate,
 }
 
@@ -267,9 +267,9 @@ pub struct ShiftRecord {
 pub struct Distribution {
     /// Ends of the bins, one more than there are bins, ascending.
     pub edges_ms: Vec<f64>,
-    /// First arm.
+    /// The first arm's latencies.
     pub a: ArmDistribution,
-    /// Second arm.
+    /// The second arm's latencies.
     pub b: ArmDistribution,
 }
 
@@ -279,13 +279,13 @@ pub struct Distribution {
 pub struct ArmDistribution {
     /// Good answers in each bin.
     pub counts: Vec<u64>,
-    /// Requests without a good answer: slower than everything.
+    /// Number of requests without a good answer: slower than everything.
     pub failed: u64,
     /// Share of requests slower than each edge.
     pub slower: Vec<f64>,
-    /// Lower end of its 95 % band, from the spread between windows.
+    /// Lower end of the 95 % band, from the spread between windows.
     pub slower_low: Vec<f64>,
-    /// Upper end of it.
+    /// Upper end of that band.
     pub slower_high: Vec<f64>,
 }
 
@@ -293,29 +293,29 @@ pub struct ArmDistribution {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct WindowRecord {
-    /// Its begin, in milliseconds after the phase began.
+    /// When it began, in milliseconds after the phase began.
     pub from_ms: f64,
-    /// Its end.
+    /// When it ended, likewise.
     pub to_ms: f64,
-    /// Which deployment of the arms it belongs to, from 0.
+    /// The deployment of the arms that it belongs to, from 0.
     pub deployment: u32,
-    /// Why it does not count, for both arms; empty when it does.
+    /// Why it does not count, for both arms; empty if it does.
     pub void: Vec<String>,
     /// How late the generator was, 99th percentile.
     pub release_error_p99_ms: f64,
-    /// First arm.
+    /// The first arm's requests.
     pub a: ArmWindow,
-    /// Second arm.
+    /// The second arm's requests.
     pub b: ArmWindow,
 }
 
-/// One arm in one window. Quantiles are exact; null when they fall on failed requests.
+/// One arm in one window. Quantiles are exact; null if they fall on failed requests.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ArmWindow {
-    /// Requests that were due.
+    /// Number of requests that were due.
     pub requests: u64,
-    /// Those without a good answer.
+    /// Number of requests without a good answer.
     pub failed: u64,
     /// Median.
     pub p50_ms: Option<f64>,
@@ -325,19 +325,19 @@ pub struct ArmWindow {
     pub p99_ms: Option<f64>,
     /// 99.9th percentile.
     pub p999_ms: Option<f64>,
-    /// Mean; failed ones as slow as the timeout.
+    /// The mean; failed ones count as slow as the timeout.
     pub mean_ms: Option<f64>,
-    /// All latencies; HdrHistogram V2, deflated, base64, in microseconds. Failed ones stand at the timeout.
+    /// All latencies; HdrHistogram V2, deflated, base64, in microseconds. Failed ones are counted at the timeout.
     pub hdr: String,
 }
 
-/// Void windows.
+/// How many windows are void.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Void {
-    /// Windows that were measured.
+    /// Number of windows that were measured.
     pub of: u64,
-    /// Of them, void.
+    /// Number of void windows among them.
     pub windows: u64,
     /// How often each gate was the reason; a window may have several.
     pub gates: BTreeMap<String, u64>,
@@ -347,11 +347,11 @@ pub struct Void {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PhaseRecord {
-    /// Windows that were measured; in blocks, pairs of neighbouring blocks.
+    /// Number of windows that were measured; in blocks, of pairs of neighbouring blocks.
     pub windows: u64,
-    /// Of them, void.
+    /// Number of void windows among them.
     pub void: u64,
-    /// The primary metric's difference; none with too few requests or windows.
+    /// The primary metric's difference; none if there are too few requests or windows.
     pub estimate: Option<Estimate>,
     /// The difference of each valid window.
     pub differences_ms: Vec<f64>,
@@ -361,9 +361,9 @@ pub struct PhaseRecord {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct VisitsRecord {
-    /// First arm.
+    /// The first arm's requests.
     pub a: ArmVisits,
-    /// Second arm.
+    /// The second arm's requests.
     pub b: ArmVisits,
 }
 
@@ -373,30 +373,30 @@ pub struct VisitsRecord {
 pub struct ArmVisits {
     /// Requests sent.
     pub requests: u64,
-    /// Those without a good answer.
+    /// Number of requests without a good answer.
     pub failed: u64,
-    /// Mean of the good ones; null without any.
+    /// Mean of the good ones; null if there are none.
     pub mean_ms: Option<f64>,
     /// Median of the good ones.
     pub p50_ms: Option<f64>,
-    /// Each good one, in order.
+    /// Time of each good one, in order.
     pub times_ms: Vec<f64>,
 }
 
-/// Something the measurement was held against.
+/// A check of the measurement.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CheckRecord {
     /// Short name.
     pub id: String,
-    /// What is asked for.
+    /// What is required.
     pub title: String,
     /// What was measured.
     pub measured: String,
-    /// What may be.
+    /// The allowed values.
     pub limit: String,
-    /// Whether it holds; null when it could not be told.
+    /// Whether it holds; null if that is not known.
     pub holds: Option<bool>,
-    /// Whether the measurement counts only if it holds.
+    /// Whether the measurement counts only if this holds.
     pub decides: bool,
 }

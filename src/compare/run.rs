@@ -13,32 +13,32 @@ use super::window::{Window, block_boundaries, boundaries, gate, of_blocks, of_pa
 use crate::event::{Event, Events};
 use crate::load::{Arrivals, Calibration, Ledger, LoadError, Order, Target, Visit, calibrate, visits};
 
-/// Runs of the calibration; the middle one counts, so that a moment of trouble spoils nothing.
+/// Number of calibrations; the middle one counts, so that a moment of disturbance spoils nothing.
 const CALIBRATIONS: usize = 3;
-/// Requests at the begin of a phase, in seconds, that are left out: its connections are new.
+/// The beginning of each phase, in seconds, is left out: its connections are new.
 const SETTLE: f64 = 0.3;
-/// Longest time for the requests one after the other, for each arm.
+/// Longest time for sending requests one after the other, for each arm.
 const VISITS_TIME: Duration = Duration::from_secs(15);
 
-/// What was measured, as it comes.
+/// The measurements so far.
 #[derive(Debug, Default)]
 pub(super) struct Found {
     pub calibration: Option<Calibration>,
     pub warm_up: Option<WarmUp>,
-    /// Largest release error that windows may have, in milliseconds.
+    /// The largest release error allowed in a window, in milliseconds.
     pub finest_ms: f64,
     pub same_arm: Vec<Window>,
     pub duet: Vec<Window>,
     pub blocks: Vec<Window>,
     pub visits: [Vec<Visit>; 2],
     pub arms: [Tally; 2],
-    /// Why it ended early: the measurement does not count.
+    /// Why it ended early, so that the measurement does not count.
     pub stopped: Option<String>,
-    /// Somebody stopped it.
+    /// It was cancelled.
     pub interrupted: bool,
 }
 
-/// What became of an arm's requests.
+/// The outcomes of an arm's requests.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Tally {
     pub requests: u64,
@@ -59,7 +59,7 @@ impl Tally {
     }
 }
 
-/// The experiment under way.
+/// The experiment in progress.
 pub(super) struct Experiment<'a> {
     pub bench: Bench<'a>,
     pub arms: &'a [Ready],
@@ -67,14 +67,14 @@ pub(super) struct Experiment<'a> {
     pub found: Found,
 }
 
-/// Whether the next phase is worth it.
+/// Whether the next phase makes sense.
 type Phase = Result<ControlFlow<()>, LoadError>;
 
 impl<'a> Experiment<'a> {
     /// Runs all phases, or as many as make sense.
     ///
     /// # Errors
-    /// A load cannot start.
+    /// A load could not start.
     pub async fn run(mut self) -> Result<Found, LoadError> {
         let _ = self.phases().await?;
         Ok(self.found)
@@ -114,7 +114,7 @@ impl<'a> Experiment<'a> {
         ControlFlow::Break(())
     }
 
-    /// How finely this machine can measure, against a server that does nothing.
+    /// Measures how finely this machine can measure, against a server that does nothing.
     async fn calibrate(&mut self) -> Phase {
         self.measuring("how finely this machine measures");
         let load = &self.declaration().load;
@@ -139,7 +139,7 @@ impl<'a> Experiment<'a> {
         self.found.warm_up = Some(warm_up);
         let next = self.account(&measured, [0, 1]);
         let declaration = self.declaration();
-        // the faster arm is the harder one to measure
+        // the faster arm is harder to measure
         let level = warm_up.a_ms.zip(warm_up.b_ms).map_or(0.0, |(a, b)| a.min(b));
         let question = level.max(warm_up.a_ms.map_or(0.0, |a| declaration.margin.ms(a)));
         self.found.finest_ms = question / declaration.validity.release_error_times;
@@ -155,7 +155,7 @@ impl<'a> Experiment<'a> {
         Ok(next)
     }
 
-    /// Both arms are the first one: whatever difference is found is the instrument's own.
+    /// Both arms are the first one: any difference found comes from the instrument itself.
     async fn same_arm(&mut self) -> Phase {
         let (target, windows) = (self.targets()[0], self.declaration().same_arm_windows);
         self.measuring(&format!("`{}` against itself, {windows} windows", self.declaration().arms[0].name));
@@ -172,7 +172,7 @@ impl<'a> Experiment<'a> {
         Ok(next)
     }
 
-    /// A load in pairs; `owners` are the arms that the two targets are.
+    /// A load in pairs; `owners` are the arms that the two targets stand for.
     async fn pairs(
         &mut self,
         name: &'static str,
@@ -186,7 +186,7 @@ impl<'a> Experiment<'a> {
         let declaration = self.declaration();
         let (rate, pairs) = (declaration.load.rate.0, declaration.requests_per_window);
         let skip = (rate * SETTLE).ceil() as u32;
-        // more failures than the whole phase may have: nothing can come of it
+        // if there are more failures than the whole phase may have, continuing makes no sense
         let most = f64::from(pairs * windows) * declaration.validity.failed_share;
         let events = self.events;
         let watch = |ledger: &Ledger, number: usize| {
@@ -208,7 +208,7 @@ impl<'a> Experiment<'a> {
         Ok((found, next))
     }
 
-    /// One arm has the load alone, in blocks.
+    /// In blocks, one arm has the load alone.
     async fn blocks(&mut self) -> Phase {
         let declaration = self.declaration();
         if declaration.blocks == 0 {
@@ -234,7 +234,7 @@ impl<'a> Experiment<'a> {
         Ok(next)
     }
 
-    /// As `curl` in a loop would ask.
+    /// Sends requests as `curl` would in a loop.
     async fn visits(&mut self) -> Phase {
         let declaration = self.declaration();
         for arm in 0..2 {
@@ -249,7 +249,7 @@ impl<'a> Experiment<'a> {
         Ok(self.unless_interrupted(self.bench.cancel.is_cancelled()))
     }
 
-    /// Counts the requests of a load towards the arms that its targets are, and looks whether to go on.
+    /// Counts the requests of a load for the arms that its targets stand for, and decides whether to go on.
     fn account(&mut self, measured: &Measured, owners: [usize; 2]) -> ControlFlow<()> {
         for entry in &measured.ledger.entries {
             let owner = owners[usize::from(entry.target)];
@@ -273,7 +273,7 @@ impl<'a> Experiment<'a> {
     }
 }
 
-/// Tells that a window is over; boundary 0 is the begin of the first.
+/// Emits an event for each window that is over; boundary 0 is the beginning of the first.
 fn ended(events: &Events, ledger: &Ledger, number: usize, of: u32) {
     if number > 0 {
         let (requests, failed) = (ledger.entries.len() as u64, ledger.failed());

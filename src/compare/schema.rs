@@ -1,4 +1,4 @@
-//! How comparisons are written. Everything but the arms has a default; units are required on every number that has one.
+//! How comparisons are written. Everything except the arms has a default; every number that has a unit needs it.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -14,10 +14,10 @@ use crate::quantity::{Rate, Share, Span};
 #[schemars(title = "Hearth comparison", extend("$id" = "https://hearth.dev/schema/v1alpha1/comparison.json"))]
 pub struct ComparisonFile {
     /// Version of this format.
-    #[allow(dead_code)] // held against the schema; there is only one
+    #[allow(dead_code)] // checked against the schema; there is only one
     pub api_version: ApiVersion,
     /// Kind of this document.
-    #[allow(dead_code)] // held against the schema; there is only one
+    #[allow(dead_code)] // checked against the schema; there is only one
     pub kind: Kind,
     /// Names the comparison.
     pub metadata: Metadata,
@@ -149,7 +149,7 @@ pub struct Expect {
 }
 
 impl Spec {
-    /// These arms, and the default for everything else.
+    /// A comparison of these arms, with defaults for everything else.
     pub fn of(arms: Vec<Arm>) -> Self {
         Spec {
             arms,
@@ -171,7 +171,7 @@ impl Spec {
 impl std::str::FromStr for Arm {
     type Err = String;
 
-    /// `NAME=URL`.
+    /// Parses `NAME=URL`.
     fn from_str(text: &str) -> Result<Self, String> {
         let (name, url) = text.split_once('=').ok_or("write an arm as NAME=URL, as in a=http://127.0.0.1:8080/")?;
         Ok(Arm { name: name.into(), url: url.into() })

@@ -1,5 +1,5 @@
-//! The whole way from a question to its verdict: with made-up windows where arithmetic is tested, against servers on this
-//! machine where measuring is.
+//! The whole way from a question to its verdict: with made-up windows to test the arithmetic, against servers on this machine
+//! to test the measuring.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ fn question() -> Spec {
     Spec::of(arms(["http://127.0.0.1:1/", "http://127.0.0.1:2/"]))
 }
 
-/// 50 requests to each arm, spread evenly over half a millisecond around these medians; `wobble` moves both.
+/// 50 requests to each arm, spread evenly over half a millisecond around these medians; `wobble` shifts both.
 fn window(medians: [f64; 2], wobble: f64) -> Window {
     let sent = |median: f64| Sent { good: (0..50).map(|at| median + wobble + f64::from(at - 25) / 50.0).collect(), failed: 0 };
     let strain = Strain { stolen: Some(0.0), retransmitted: Some(0.0), generator: 0.1 };
@@ -65,7 +65,7 @@ fn the_verdict_follows_from_the_windows() {
     let (low, high) = (estimate.low.expect("bounded"), estimate.high.expect("bounded"));
     assert!(low <= 1.0 && 1.0 <= high && high - low < 0.1 && estimate.level == 0.95, "{estimate:?}");
     assert_eq!(of([20.0, 18.0], 0.05).verdict, Verdict::Better);
-    // 0.1 ms of 20 ms: there, but too small to matter
+    // 0.1 ms of 20 ms: it exists, but is too small to matter
     let little = of([20.0, 20.1], 0.05);
     assert_eq!(little.verdict, Verdict::Equivalent);
     assert!(little.estimate.is_some_and(|estimate| estimate.low > Some(0.0)));
@@ -85,7 +85,7 @@ fn both_intervals_and_every_metric_are_in_the_result() {
     let mean = record.metrics.iter().find(|metric| metric.metric == Metric::Mean).expect("the mean");
     assert_eq!(mean.verdict, Some(Verdict::Worse));
     assert!(mean.p_difference_holm >= mean.p_difference);
-    // 50 requests are enough for p90 and not for p99
+    // 50 requests are enough for p90 but not for p99
     let rare = record.metrics.iter().find(|metric| metric.metric == Metric::P99).expect("p99");
     assert_eq!((rare.not_judged.as_deref(), rare.verdict), (Some("50 of 368 requests a window"), None));
     assert_eq!(record.shift.len(), 17, "p10 to p90 need 36 requests at most, p5 and p95 need 72");
@@ -130,7 +130,7 @@ fn failures_are_slower_than_everything_and_more_than_one_in_a_hundred_void_the_r
     let p90 = record.metrics.iter().find(|metric| metric.metric == Metric::P90).expect("p90");
     assert_eq!((p90.a_ms.is_some(), p90.b_ms), (true, None), "p90 of the second arm falls on failed requests");
     assert_eq!(p90.verdict, None, "nothing is concluded from what does not count");
-    // few enough of them void nothing, and still show
+    // a small number of them voids nothing, but is still shown
     let mut spec = question();
     spec.primary.metric = Metric::P90;
     let record = concluded(&spec, found(windows));
@@ -144,7 +144,7 @@ fn an_instrument_that_sees_differences_where_there_are_none_is_not_believed() {
     let record = concluded(&question(), biased);
     assert_eq!(record.verdict, Verdict::Invalid);
     assert!(record.reasons[0].starts_with("an arm differs from itself (A/A) by +1.0"), "{:?}", record.reasons);
-    // a difference within the margin is none that matters
+    // a difference within the margin does not matter
     let mut fine = found(duet([20.0, 21.0], 0.05));
     fine.same_arm = duet([20.0, 20.1], 0.05);
     assert_eq!(concluded(&question(), fine).verdict, Verdict::Worse);
@@ -234,7 +234,7 @@ fn files_are_read_strictly() {
     assert!(problems.contains("hop.yaml:7") && problems.contains("both arms are the same address"), "{problems}");
 }
 
-/// A question to two servers of this process, as short as makes sense.
+/// A question about two servers in this process, as short as makes sense.
 fn short(one: &Server, other: &Server) -> Spec {
     let url = |server: &Server| format!("http://{}/", server.address);
     let mut spec = Spec::of(arms([&url(one), &url(other)]));
@@ -264,7 +264,7 @@ fn context() -> Context {
 async fn a_slower_arm_is_found_and_its_size_is_in_the_interval() {
     let (quick, slow) = (server(20), server(60));
     let record = run("test", &short(&quick, &slow), &context()).await.expect("a result");
-    // on a machine that is too busy the run is void: that is right, too, and tested elsewhere
+    // on a machine that is too busy the run is void: that is correct too, and tested elsewhere
     if record.verdict != Verdict::Invalid {
         assert_eq!(record.verdict, Verdict::Worse, "{:?}", record.estimate);
         let value = record.estimate.expect("an estimate").value;

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::Family;
 use crate::statistics::Interval;
 
-/// What a comparison found. Lower latency is better.
+/// The result of a comparison. Lower latency is better.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum Verdict {
     /// The second arm is faster: its difference is below zero, and not shown to be within the margin.
@@ -18,7 +18,7 @@ pub enum Verdict {
     /// The difference is within the margin, whether or not there is one.
     #[serde(rename = "equivalent")]
     Equivalent,
-    /// Neither is shown: more windows would be needed.
+    /// Neither is shown: more windows are needed.
     #[serde(rename = "inconclusive")]
     Inconclusive,
     /// The measurement does not count.
@@ -27,7 +27,7 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    /// As people read it.
+    /// The verdict in words for people.
     pub fn name(self) -> &'static str {
         match self {
             Verdict::Better => "better",
@@ -38,8 +38,8 @@ impl Verdict {
         }
     }
 
-    /// The exit-code family; none for success. A slower second arm is a failed comparison (1); what could not be decided, or
-    /// does not count, is a matter of the machine and the time given to it (20), as for scenarios.
+    /// The exit-code family; none for success. A slower second arm is a failed comparison (1); an undecided or invalid one has
+    /// to do with the machine and the time it was given (20), as for scenarios.
     pub fn exit_family(self) -> Option<Family> {
         match self {
             Verdict::Better | Verdict::Equivalent => None,
@@ -49,8 +49,8 @@ impl Verdict {
     }
 }
 
-/// Equivalent when all of `narrow` (level 1 - 2 alpha, two one-sided tests) is within the margin, even off zero. Otherwise
-/// better or worse when `wide` (level 1 - alpha) excludes zero, and inconclusive when it does not.
+/// Equivalent if all of `narrow` (level 1 - 2 alpha, two one-sided tests) is within the margin, even if it excludes zero.
+/// Otherwise better or worse if `wide` (level 1 - alpha) excludes zero, and inconclusive if it does not.
 pub fn decide(wide: Interval, narrow: Interval, margin: f64) -> Verdict {
     if narrow.inside(margin) {
         Verdict::Equivalent
@@ -63,7 +63,7 @@ pub fn decide(wide: Interval, narrow: Interval, margin: f64) -> Verdict {
     }
 }
 
-/// The same from chances that were adjusted for the number of questions.
+/// The same from p-values that were adjusted for the number of questions.
 pub fn decide_adjusted(estimate: f64, p_difference: f64, p_equivalence: f64, alpha: f64) -> Verdict {
     if p_equivalence <= alpha {
         Verdict::Equivalent
@@ -74,7 +74,7 @@ pub fn decide_adjusted(estimate: f64, p_difference: f64, p_equivalence: f64, alp
     }
 }
 
-/// Whether a difference that was found exceeds the margin; none when that is open.
+/// Whether a difference that was found exceeds the margin; none if that is open.
 pub fn exceeds(wide: Interval, margin: f64) -> Option<bool> {
     (wide.low > margin || wide.high < -margin).then_some(true)
 }
@@ -90,7 +90,7 @@ mod tests {
             (decide(interval(wide), interval(narrow), 1.0), exceeds(interval(wide), 1.0))
         };
         assert_eq!(of((-0.6, 0.6), (-0.5, 0.5)), (Verdict::Equivalent, None));
-        // off zero all the same: a difference too small to matter
+        // excludes zero all the same: a difference too small to matter
         assert_eq!(of((0.1, 0.6), (0.2, 0.5)), (Verdict::Equivalent, None));
         assert_eq!(of((0.3, 1.6), (0.4, 1.5)), (Verdict::Worse, None));
         assert_eq!(of((1.3, 1.6), (1.4, 1.5)), (Verdict::Worse, Some(true)));

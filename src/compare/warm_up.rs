@@ -1,4 +1,4 @@
-//! Warm-up: both arms get their load until neither gets faster or slower any more. What was seen is thrown away.
+//! Warm-up: both arms get their load until neither gets faster or slower any more. The measurements are discarded.
 
 use std::ops::ControlFlow;
 
@@ -8,14 +8,14 @@ use super::record::WarmUp;
 use crate::load::{Ledger, LoadError, Order, Target};
 use crate::statistics::{quantile, trend_p};
 
-/// Windows that have to go nowhere.
+/// Number of windows that must have no trend.
 const LOOK: usize = 8;
-/// Chance below which a rise or fall is believed.
+/// p-value below which a trend counts as real.
 const TREND: f64 = 0.1;
-/// Seed of the order; it decides nothing that is kept.
+/// Seed of the order; it has no influence on anything that is kept.
 const SEED: u64 = 1;
 
-/// Warms both arms up; what came of it, and all its requests.
+/// Warms both arms up; returns the result, and all its requests.
 pub(super) async fn warm_up(bench: &Bench<'_>, targets: [&Target; 2]) -> Result<(WarmUp, Measured), LoadError> {
     let rate = bench.declaration.load.rate.0;
     let (least, longest) = if bench.declaration.quick { (0.25, 4.0) } else { (0.5, 20.0) };
@@ -24,7 +24,7 @@ pub(super) async fn warm_up(bench: &Bench<'_>, targets: [&Target; 2]) -> Result<
     let count = ((longest / window) as usize).max(LOOK + 1);
     let boundaries: Vec<u32> = (0..=count).map(|number| (number as f64 * window * 1e6) as u32).collect();
     let (ends, mut stationary) = (boundaries.clone(), false);
-    // the window that has just ended may still have requests under way: the one before it is looked at
+    // requests of the window that has just ended may still be in flight: the one before it is looked at
     let watch = |ledger: &Ledger, number: usize| {
         let medians = |arm| medians(ledger, &ends[..number], arm);
         stationary = number > LOOK + 1 && rests(&medians(0)) && rests(&medians(1));
@@ -40,12 +40,12 @@ pub(super) async fn warm_up(bench: &Bench<'_>, targets: [&Target; 2]) -> Result<
     Ok((warm_up, measured))
 }
 
-/// True when the last values go nowhere.
+/// True if the last values have no trend.
 fn rests(medians: &[f64]) -> bool {
     medians.len() >= LOOK && trend_p(&medians[medians.len() - LOOK..]) > TREND
 }
 
-/// Median latency of one arm between each two of these times; windows without a good answer are left out.
+/// Median latency of one arm between each two neighbouring times; windows without a good answer are left out.
 fn medians(ledger: &Ledger, ends: &[u32], arm: u8) -> Vec<f64> {
     ends.windows(2).filter_map(|ends| figure(ledger, (ends[0], ends[1]), arm, Metric::P50)).collect()
 }

@@ -1,4 +1,4 @@
-//! Windows: the unit of all statistics. A window is the same number of requests to each arm, so nothing is ever unpaired.
+//! Windows: the unit of all statistics. A window has the same number of requests to each arm, so nothing is ever unpaired.
 
 use crate::load::{Distribution, Entry, Ledger};
 use crate::statistics::quantile;
@@ -12,17 +12,17 @@ use super::plan::{Declaration, Validity};
 pub(super) struct Sent {
     /// Latencies of good answers in milliseconds, ascending.
     pub good: Vec<f64>,
-    /// Requests without one.
+    /// Number of requests without a good answer.
     pub failed: usize,
 }
 
-/// One window; in a run by blocks each of its two arms has a block of its own.
+/// One window; in a run by blocks each of the two arms has its own block.
 #[derive(Debug, Clone)]
 pub(super) struct Window {
-    /// Its ends, in microseconds after the start of the load.
+    /// When it begins and ends, in microseconds after the start of the load.
     pub from: u32,
     pub to: u32,
-    /// What was sent to each arm.
+    /// The requests to each arm.
     pub arms: [Sent; 2],
     /// How late the generator was, 99th percentile in milliseconds.
     pub release_p99_ms: f64,
@@ -30,20 +30,20 @@ pub(super) struct Window {
     pub offered: f64,
     /// What the machine was doing.
     pub strain: Strain,
-    /// Why it does not count, for both arms; empty when it does.
+    /// Why it does not count, for both arms; empty if it does.
     pub void: Vec<Void>,
 }
 
 /// Why a window does not count.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Void {
-    /// The gate.
+    /// The gate that it did not pass.
     pub gate: Gate,
-    /// What was measured.
+    /// The measured value and its limit, in words.
     pub why: String,
 }
 
-/// What a window is held against; none of them knows the arms.
+/// The checks of a window; none of them depends on which arm is which.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Gate {
     ReleaseError,
@@ -85,7 +85,7 @@ impl Sent {
         self.good.len() + self.failed
     }
 
-    /// The metric in milliseconds. A quantile that falls on a failed request is infinite; the mean takes failed ones for as
+    /// The metric in milliseconds. A quantile that falls on a failed request is infinite; in the mean, failed ones count as
     /// slow as the timeout.
     pub fn value(&self, metric: Metric, timeout_ms: f64) -> f64 {
         match metric.share() {
@@ -94,30 +94,30 @@ impl Sent {
         }
     }
 
-    /// The two put together.
+    /// Both combined.
     pub fn with(&self, other: &Sent) -> Sent {
         let mut good = [self.good.as_slice(), &other.good].concat();
         good.sort_unstable_by(f64::total_cmp);
         Sent { good, failed: self.failed + other.failed }
     }
 
-    /// As a histogram; failed ones stand at the timeout.
+    /// The latencies as a histogram; failed ones are counted at the timeout.
     pub fn distribution(&self, timeout_ms: f64) -> Distribution {
         let all = self.good.iter().copied().chain(std::iter::repeat_n(timeout_ms, self.failed));
         Distribution::of(all.map(|ms| (ms * 1e3) as u32))
     }
 }
 
-/// The windows of a load whose requests go to its targets in pairs. The first `skip` pairs are left out; `samples` were
-/// taken at the begin of the first window and at the end of each. A window that was not completed is left out.
+/// The windows of a load in pairs, one request to each target. The first `skip` pairs are left out; `samples` were taken at the
+/// beginning of the first window and at the end of each. An incomplete window is left out.
 pub(super) fn of_pairs(ledger: &Ledger, pairs: u32, skip: u32, samples: &[Sample]) -> Vec<Window> {
     let entries = ledger.entries.get(2 * skip as usize..).unwrap_or_default();
     let windows = entries.chunks_exact(2 * pairs as usize).zip(samples.windows(2));
     windows.map(|(entries, samples)| window(entries.iter(), samples[0], samples[1])).collect()
 }
 
-/// The same of a load by blocks of `requests`: neighbouring blocks are one window. The first tenth of each block, in
-/// which answers of the block before may still be under way, is left out.
+/// The windows of a load by blocks of `requests`: two neighbouring blocks are one window. The first tenth of each block, in
+/// which answers to the previous block may still be in flight, is left out.
 pub(super) fn of_blocks(ledger: &Ledger, requests: u32, samples: &[Sample]) -> Vec<Window> {
     let settled = |entry: &&Entry| entry.sequence % requests >= requests / 10;
     let windows = ledger.entries.chunks_exact(2 * requests as usize).zip(samples.windows(2));
@@ -141,7 +141,7 @@ fn window<'a>(entries: impl Iterator<Item = &'a Entry> + Clone, before: Sample, 
     }
 }
 
-/// Voids what the generator or the machine spoilt. `finest` is the largest release error that may be, in milliseconds.
+/// Voids the windows that the generator or the machine spoilt. `finest` is the largest release error allowed, in milliseconds.
 pub(super) fn gate(windows: &mut [Window], validity: &Validity, finest: f64) {
     for window in windows {
         let percent = |share: f64| format!("{:.1} %", share * 100.0);
@@ -154,7 +154,7 @@ pub(super) fn gate(windows: &mut [Window], validity: &Validity, finest: f64) {
         hold(Gate::ReleaseError, release > finest, format!("the generator was {release:.3} ms late, {finest:.3} ms may be"));
         hold(Gate::Offered, offered < validity.offered_share, format!("only {} of the due requests were sent", percent(offered)));
         let known = |share: Option<f64>| share.map_or_else(|| "an unknown share".to_owned(), percent);
-        // what cannot be read is not good
+        // a value that cannot be read does not pass
         let beyond = |share: Option<f64>, limit: f64| share.is_none_or(|share| share > limit);
         let stolen = beyond(strain.stolen, validity.steal_share);
         hold(Gate::Steal, stolen, format!("{} of the processor time was stolen", known(strain.stolen)));
@@ -178,7 +178,7 @@ pub(super) fn boundaries(declaration: &Declaration, windows: u32, skip: u32) -> 
     (0..=windows).map(|window| pairs(skip + window * declaration.requests_per_window)).collect()
 }
 
-/// The same of a load in blocks, two of them a window.
+/// The same for a load in blocks, two of which make a window.
 pub(super) fn block_boundaries(declaration: &Declaration) -> Vec<u32> {
     let requests = declaration.requests_per_window;
     let interval = 1e6 / declaration.load.rate.0;

@@ -1,4 +1,4 @@
-//! The address pool of the load balancer: pure arithmetic over the nodes' network and what is in use on it.
+//! The address pool of the load balancer: pure arithmetic on the nodes' network and the addresses in use on it.
 //!
 //! Docker and DHCP servers hand out addresses from the bottom of a network, so a pool is taken from the top.
 
@@ -10,13 +10,13 @@ use crate::decision::Choice;
 use crate::error::{Explain, Family};
 use crate::profile::{AddressRange, Pool};
 
-/// Where a pool begins within the last 256 addresses of its network, when nothing is in the way.
+/// Where a pool starts within the last 256 addresses of its network, if nothing is in the way.
 const PREFERRED: u32 = 200;
 
-/// How many addresses a pool has that is chosen for the user.
+/// Number of addresses in a pool that is chosen for the user.
 pub const AUTOMATIC_SIZE: u32 = 50;
 
-/// A network has no place for a pool, or a given pool does not fit it.
+/// A network has no room for a pool, or a given pool does not fit into it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum PoolError {
@@ -25,22 +25,22 @@ pub enum PoolError {
     Full {
         network: Ipv4Net,
         wanted: u32,
-        /// The most there are in a row.
+        /// The length of the longest free range.
         longest: u64,
     },
     /// The pool is not within the network.
     #[error("pool {range} is outside of the nodes' network {network}")]
     Outside { range: AddressRange, network: Ipv4Net },
-    /// The pool holds the network's own or its broadcast address.
+    /// The pool contains the network's own address or its broadcast address.
     #[error("pool {range} contains {address}, which {network} keeps for itself")]
     Reserved { range: AddressRange, network: Ipv4Net, address: Ipv4Addr },
-    /// The pool holds an address of a gateway, node or container.
+    /// The pool contains the address of a gateway, node or container.
     #[error("pool {range} contains {address}, which is in use")]
     Used { range: AddressRange, address: Ipv4Addr },
-    /// The pool shares addresses with that of another cluster.
+    /// The pool shares addresses with the pool of another cluster.
     #[error("pool {range} overlaps {other}, the pool of another cluster")]
     Taken { range: AddressRange, other: AddressRange },
-    /// The pool has fewer addresses than there will be services.
+    /// The pool has fewer addresses than are needed.
     #[error("pool {range} has {} of the {needed} addresses that are needed", range.size())]
     TooSmall {
         range: AddressRange,
@@ -67,12 +67,12 @@ impl Explain for PoolError {
     }
 }
 
-/// Chooses `size` free addresses in a row: `.200` onwards of the network's last 256 addresses if they are free, else
-/// the topmost free ones. `used` are addresses of gateways, nodes and containers, `taken` other clusters' pools.
+/// Chooses `size` free addresses in a row: from `.200` on in the network's last 256 addresses if they are free, else the
+/// topmost free ones. `used` are addresses of gateways, nodes and containers, `taken` the pools of other clusters.
 ///
 /// # Errors
-/// [`PoolError::Full`] when there is no such range; also for a `size` of 0, and for /31 and /32 networks, which have
-/// no addresses besides the two they keep for themselves.
+/// [`PoolError::Full`] if there is no such range; also for a `size` of 0, and for /31 and /32 networks, all of whose addresses
+/// are reserved.
 pub fn plan(network: Ipv4Net, used: &[Ipv4Addr], taken: &[AddressRange], size: u32) -> Result<Choice<AddressRange>, PoolError> {
     let gaps = gaps(network, used, taken);
     let longest = gaps.iter().map(AddressRange::size).max().unwrap_or(0);
@@ -88,20 +88,20 @@ pub fn plan(network: Ipv4Net, used: &[Ipv4Addr], taken: &[AddressRange], size: u
         }
     }
     let gap = gaps.iter().rev().find(|gap| gap.size() >= u64::from(size));
-    // `longest` says that there is one.
+    // `longest` shows that there is one
     let Some(gap) = gap else { return Err(PoolError::Full { network, wanted: size, longest }) };
     let range = AddressRange { first: (u32::from(gap.last) - (size - 1)).into(), last: gap.last };
     Ok(Choice::new(range, format!("the topmost {size} free addresses in a row of {network}")))
 }
 
-/// Addresses that components ask of a pool that the profile gives: the gateway's.
+/// Addresses that components need from a pool given in the profile: one for the gateway.
 const SERVICES: u32 = 1;
 
-/// Holds what the profile says of its pool against the network as it is: a range that it gives has to fit, and where one
-/// is to be chosen there has to be room. `recorded` is the pool that the cluster has already.
+/// Checks a profile's pool against the network as it is: a given range has to fit, and if one is to be chosen, there has to be
+/// room. `recorded` is the pool that the cluster already has.
 ///
 /// # Errors
-/// What is wrong.
+/// Why it does not fit.
 pub fn fits(
     pool: Pool,
     network: Ipv4Net,
@@ -116,11 +116,10 @@ pub fn fits(
     }
 }
 
-/// Holds a pool that the profile gives against the live network; `needed` is the number of addresses that will be
-/// asked of it.
+/// Checks a pool given in the profile against the live network; `needed` is the number of addresses that will be taken from it.
 ///
 /// # Errors
-/// The first thing that is wrong: outside, reserved, in use, another cluster's, too small.
+/// The first problem: outside, reserved, in use, another cluster's, too small.
 pub fn check(
     range: AddressRange,
     network: Ipv4Net,
@@ -148,7 +147,7 @@ pub fn check(
 
 /// Free ranges of a network from bottom to top, without its first and last address.
 fn gaps(network: Ipv4Net, used: &[Ipv4Addr], taken: &[AddressRange]) -> Vec<AddressRange> {
-    // 64 bits, so that one past 255.255.255.255 is a number.
+    // 64 bits, so that the address after 255.255.255.255 is a number
     let number = |address: Ipv4Addr| u64::from(u32::from(address));
     let mut blocked: Vec<(u64, u64)> = used.iter().map(|address| (number(*address), number(*address))).collect();
     blocked.extend(taken.iter().map(|range| (number(range.first), number(range.last))));
@@ -159,7 +158,7 @@ fn gaps(network: Ipv4Net, used: &[Ipv4Addr], taken: &[AddressRange]) -> Vec<Addr
     let mut free = number(network.network()) + 1;
     for (first, last) in blocked {
         if first > free {
-            // Both ends lie within the network, which ends before the last block begins.
+            // both ends are within the network, which ends before the last block begins
             gaps.push(AddressRange { first: (free as u32).into(), last: ((first - 1) as u32).into() });
         }
         free = free.max(last + 1);
@@ -221,8 +220,8 @@ mod tests {
         assert!(plan(net("10.0.0.0/24"), &[], &[range("10.0.0.0-10.0.0.255")], 1).is_err());
     }
 
-    /// Every network of 1 to 32 addresses, every set of two used addresses and one taken range, every size: what is
-    /// planned passes the check, and what is refused really is not there.
+    /// Every network of 1 to 32 addresses, every set of two used addresses and one taken range, every size: a planned pool
+    /// passes the check, and if planning is refused there really is no room.
     #[test]
     fn plans_are_right_for_every_small_network() {
         for prefix in 27..=32 {

@@ -1,4 +1,4 @@
-//! Whether the application answers through the gateway: the first 200 is what a bring-up is for.
+//! Whether the application answers through the gateway: a bring-up ends with the first 200.
 
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddrV4};
@@ -12,35 +12,35 @@ use super::ComponentError;
 use crate::profile::Profile;
 use crate::progress::Progress;
 
-/// How long one answer may take.
+/// How long to wait for one answer.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// What is asked for: a path that web passes on to WAS.
+/// The path to request: web passes it on to WAS.
 const PATH: &str = "/api/whoami";
-/// Pause between two questions.
+/// Pause between two requests.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// No proxy stands between this machine and the gateway, whatever the environment says of others.
+/// Uses no proxy between this machine and the gateway, whatever the environment sets.
 static CLIENT: LazyLock<ureq::Agent> = LazyLock::new(|| {
     ureq::Agent::config_builder().proxy(None).max_idle_connections(0).timeout_global(Some(PATIENCE)).build().new_agent()
 });
 
-/// The question to the application: where it is asked, and by which name.
+/// A request to the application: where to send it, and which host name to ask for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Question {
-    /// Where its connection goes.
+    /// Address to connect to.
     gateway: SocketAddrV4,
-    /// Host name that is asked for; none when any does.
+    /// Host name to ask for; none if any will do.
     host: Option<String>,
 }
 
 impl Question {
-    /// The question to a profile's application at the gateway's address.
+    /// The request to a profile's application at the gateway's address.
     pub fn of(profile: &Profile, vip: Ipv4Addr) -> Question {
         let gateway = SocketAddrV4::new(vip, 80);
         Question { gateway, host: profile.components.workloads.as_ref().and_then(|workloads| workloads.host()) }
     }
 
-    /// What comes instead of a 200 from the application; none when it answers so.
+    /// What comes back instead of a 200 from the application; none if it answers.
     pub async fn trouble(&self) -> Option<String> {
         let mut request = CLIENT.get(format!("http://{}{PATH}", self.gateway));
         if let Some(host) = &self.host {
@@ -60,8 +60,8 @@ impl Question {
         spawn_blocking(ask).await.unwrap_or_else(|error| Some(error.to_string()))
     }
 
-    /// Waits for a 200. Nothing gives notice of the address's first answer, so it is asked, ten times a second. What comes
-    /// instead is told.
+    /// Waits for a 200. Nothing announces the first answer, so requests are sent ten times a second; what comes back instead is
+    /// reported.
     ///
     /// # Errors
     /// [`ComponentError::NoAnswer`] when `limit` passes.

@@ -1,4 +1,4 @@
-//! Writing objects: server-side apply in turns, in parallel within a turn, patient with what passes by itself.
+//! Writing objects: server-side apply in turns, in parallel within a turn, retrying what may work later.
 
 use std::time::Duration;
 
@@ -17,16 +17,15 @@ use super::{ComponentError, ObjectRef, Owner, fields};
 /// The field manager of everything Hearth writes.
 pub const FIELD_MANAGER: &str = "hearth";
 
-/// Requests under way at once.
+/// Requests in flight at once.
 const PARALLEL: usize = 8;
 
 /// Writes objects, whatever was there before: namespaces, then definitions, configuration, workloads and custom objects.
-/// What passes by itself (a webhook that is not up yet, a kind not yet served, an overloaded API) is tried again
-/// until `deadline`.
+/// Temporary refusals (a webhook that is not up yet, a kind not yet served, an overloaded API) are retried until `deadline`.
 ///
 /// # Errors
-/// [`ComponentError::Api`] for an answer that will not change, [`ComponentError::Refused`] with the last answer when the
-/// deadline passes, [`ComponentError::UnknownKind`].
+/// [`ComponentError::Api`] for an answer that will not change, [`ComponentError::Refused`] with the last answer at the
+/// deadline, [`ComponentError::UnknownKind`].
 pub async fn apply(client: &Client, owner: &Owner, objects: &[Value], deadline: Instant) -> Result<(), ComponentError> {
     for turn in turns(objects)? {
         let write_one = async |object: &Value, reference: ObjectRef| {
@@ -34,7 +33,7 @@ pub async fn apply(client: &Client, owner: &Owner, objects: &[Value], deadline: 
             let object = manifest::marked(object, owner);
             retry("apply", &reference, deadline, || write(&api, &reference, &object)).await
         };
-        // boxed, or the compiler cannot see that the stream may move between threads
+        // boxed, or the compiler cannot see that the stream can move between threads
         let writes: Vec<_> = turn.into_iter().map(|(object, reference)| write_one(object, reference).boxed()).collect();
         iter(writes).buffer_unordered(PARALLEL).try_collect::<()>().await?;
     }
@@ -46,23 +45,23 @@ async fn write(api: &Api<DynamicObject>, reference: &ObjectRef, object: &Value) 
     api.patch(&reference.name, &params, &Patch::Apply(object)).await.map(drop)
 }
 
-/// How the cluster differs from what would be written.
+/// A difference between the cluster and what would be written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Difference {
-    /// The object.
+    /// Which object differs.
     pub object: ObjectRef,
-    /// In what way.
+    /// What writing would do to it.
     pub change: Change,
 }
 
 /// What a write would do to an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
-    /// There is none yet.
+    /// The object does not exist yet.
     Create,
-    /// Its content was written from other inputs.
+    /// It was written from other inputs.
     Update,
-    /// Somebody else changed it, in this field first.
+    /// Somebody else changed it; the first field that they changed.
     PutBack(String),
 }
 
@@ -76,11 +75,11 @@ impl std::fmt::Display for Difference {
 }
 
 /// Compares objects with the cluster: whether they were written from the same inputs, and whether every field is still as it
-/// was written (see [`fields`]). Reads only metadata, unless it finds a field in other hands: whether its value is another,
-/// a trial write tells. An empty list means that nothing would change.
+/// was written (see [`fields`]). Reads only metadata, unless somebody else has taken over a field: a dry-run write then finds
+/// out whether its value differs. An empty list means that nothing would change.
 ///
 /// # Errors
-/// [`ComponentError::Api`] when the cluster cannot be asked, [`ComponentError::UnknownKind`].
+/// [`ComponentError::Api`] if the cluster does not answer, [`ComponentError::UnknownKind`].
 pub async fn check(client: &Client, owner: &Owner, objects: &[Value]) -> Result<Vec<Difference>, ComponentError> {
     let look_at = async |object: &Value| {
         let reference = ObjectRef::of(object);
@@ -109,7 +108,7 @@ pub async fn check(client: &Client, owner: &Owner, objects: &[Value]) -> Result<
     Ok(differences.into_iter().flatten().collect())
 }
 
-/// True when a write would change the object: it is written as a trial, and stored nowhere.
+/// True when a write would change the object: it is written as a dry run, which stores nothing.
 async fn differs(api: &Api<DynamicObject>, reference: &ObjectRef, object: &Value) -> Result<bool, ComponentError> {
     let params = PatchParams::apply(FIELD_MANAGER).force().dry_run();
     let patch = Patch::Apply(object);
@@ -118,7 +117,7 @@ async fn differs(api: &Api<DynamicObject>, reference: &ObjectRef, object: &Value
     Ok(content(live) != content(written))
 }
 
-/// An object without what every write changes.
+/// An object without the fields that every write changes.
 fn content(mut object: DynamicObject) -> DynamicObject {
     object.metadata.managed_fields = None;
     object.metadata.resource_version = None;
@@ -126,8 +125,8 @@ fn content(mut object: DynamicObject) -> DynamicObject {
     object
 }
 
-/// Deletes objects in the reverse of the order they were written in, and waits until they are gone. What is not there
-/// is fine.
+/// Deletes objects in the reverse of the order they were written in, and waits until they are gone. Objects that do not exist
+/// are skipped.
 ///
 /// # Errors
 /// [`ComponentError::Api`], [`ComponentError::Refused`], [`ComponentError::UnknownKind`].
@@ -152,7 +151,7 @@ async fn remove(api: &Api<DynamicObject>, name: &str) -> kube::Result<()> {
         Err(error) => Err(error),
         Ok(response) => match response.left().and_then(|object| object.uid()) {
             Some(uid) => {
-                // a watch that breaks means asking again, which finds out whether the object is gone
+                // if a watch breaks, the next attempt finds out whether the object is gone
                 let gone = await_condition(api.clone(), name, conditions::is_deleted(&uid)).await;
                 gone.map(drop).map_err(|error| kube::Error::Service(Box::new(error)))
             }
@@ -161,11 +160,11 @@ async fn remove(api: &Api<DynamicObject>, name: &str) -> kube::Result<()> {
     }
 }
 
-/// Everything that carries the profile's label and that Hearth wrote, in no particular order. Objects that others own are left
-/// out: their owners see to them. So are copies that somebody made with the label on them.
+/// Everything that carries the profile's label and that Hearth wrote, in no particular order. Objects with an owner are left
+/// out, as their owners take care of them. So are copies that somebody made with the label on them.
 ///
 /// # Errors
-/// [`ComponentError::Api`] when the cluster cannot be asked.
+/// [`ComponentError::Api`] if the cluster does not answer.
 pub async fn written(client: &Client, profile: &str) -> Result<Vec<ObjectRef>, ComponentError> {
     let params = ListParams::default().labels(&format!("{PROFILE}={profile}"));
     let list_kind = async |kind: &'static manifest::Kind| {
@@ -181,7 +180,7 @@ pub async fn written(client: &Client, profile: &str) -> Result<Vec<ObjectRef>, C
         Ok(ours.map(refer).collect())
     };
     let lists: Vec<_> = kinds().map(|kind| list_kind(kind).boxed()).collect();
-    // small answers, most of them empty
+    // the answers are small, most of them empty
     let found: Vec<Vec<ObjectRef>> = iter(lists).buffered(4 * PARALLEL).try_collect().await?;
     Ok(found.into_iter().flatten().collect())
 }
@@ -196,7 +195,7 @@ pub fn stale(mut written: Vec<ObjectRef>, keep: &[ObjectRef]) -> Vec<ObjectRef> 
     written
 }
 
-/// Objects by turn, in the order of turns.
+/// Objects grouped by turn, in the order of turns.
 fn turns(objects: &[Value]) -> Result<Vec<Vec<(&Value, ObjectRef)>>, ComponentError> {
     let mut order = Vec::with_capacity(objects.len());
     for object in objects {
@@ -208,7 +207,7 @@ fn turns(objects: &[Value]) -> Result<Vec<Vec<(&Value, ObjectRef)>>, ComponentEr
     Ok(chunks.map(|chunk| chunk.iter().map(|(_, object, reference)| (*object, reference.clone())).collect()).collect())
 }
 
-/// Tries until it works, fails for good, or the deadline passes.
+/// Retries until it works, fails for good, or the deadline passes.
 async fn retry<F: Future<Output = kube::Result<()>>>(
     action: &'static str,
     object: &ObjectRef,
@@ -243,11 +242,11 @@ async fn retry<F: Future<Output = kube::Result<()>>>(
 fn passes_by_itself(error: &kube::Error) -> bool {
     match error {
         kube::Error::Api(status) => match status.code {
-            // the kind is not served yet, or the namespace is still to come
+            // the kind is not served yet, or the namespace does not exist yet
             404 => true,
-            // the namespace is on its way out
+            // the namespace is being deleted
             403 | 409 => status.message.contains("being terminated") || status.message.contains("being deleted"),
-            // 500 is how a webhook's refused connection arrives
+            // 500 is what a webhook's refused connection arrives as
             429 | 500..=599 => true,
             _ => false,
         },

@@ -1,19 +1,19 @@
-//! Questions about all components of a profile at once: its parts, their images and files.
+//! Questions about all components of a profile together: their parts, images and files.
 
 use std::collections::HashSet;
 
 use super::{ALL, Component, ComponentError, Image, Part, PartId, probe};
 use crate::profile::{NodeSpec, Profile};
 
-/// The parts that a profile asks for. The probe is not among them.
+/// The parts that a profile needs. The probe is not among them.
 pub fn parts(profile: &Profile) -> Vec<Part> {
     ALL.iter().flat_map(|component| (component.parts)(profile)).collect()
 }
 
-/// The part of that name.
+/// The part with that name.
 ///
 /// # Errors
-/// [`ComponentError::UnknownPart`] when the profile does not ask for it.
+/// [`ComponentError::UnknownPart`] if the profile does not need it.
 pub fn part(profile: &Profile, id: PartId) -> Result<Part, ComponentError> {
     parts(profile).into_iter().find(|part| part.id == id).ok_or(ComponentError::UnknownPart { id })
 }
@@ -23,18 +23,18 @@ pub fn wanted(profile: &Profile) -> impl Iterator<Item = &'static Component> {
     ALL.iter().filter(|component| !(component.parts)(profile).is_empty())
 }
 
-/// Memory that the profile's components take on all nodes together, in bytes.
+/// Memory that the profile's components use on all nodes together, in bytes.
 pub fn memory(profile: &Profile) -> u64 {
     wanted(profile).map(|component| (component.memory)(profile)).sum()
 }
 
-/// Every image that nodes have to run for the profile, the probe's included: each once, in the order of their need.
+/// Every image that nodes have to run for the profile, including the probe's: each once, in the order they are needed.
 pub fn images(profile: &Profile) -> Vec<Image> {
     let late = parts(profile).into_iter().filter(|part| part.late);
     once_each(early_images(profile).into_iter().chain(late.flat_map(|part| part.images)))
 }
 
-/// The [`images`] that need not wait until the application answers; they come first there too.
+/// The [`images`] that need not wait until the application answers; they also come first in that list.
 pub fn early_images(profile: &Profile) -> Vec<Image> {
     let early = parts(profile).into_iter().filter(|part| !part.late);
     once_each(early.chain([probe::part()]).flat_map(|part| part.images))
@@ -45,7 +45,7 @@ fn once_each(images: impl Iterator<Item = Image>) -> Vec<Image> {
     images.filter(|image| seen.insert(image.reference.clone())).collect()
 }
 
-/// References of the images among them that come from a registry.
+/// References of those images that come from a registry.
 pub fn pulled(profile: &Profile) -> Vec<String> {
     images(profile).into_iter().filter(|image| !image.is_packed()).map(|image| image.reference.into_owned()).collect()
 }

@@ -1,7 +1,7 @@
-//! What a component is: a value that answers all that is asked about it, and the parts it is installed in.
+//! What a component is: a value that describes everything about it, and the parts it is installed in.
 //!
-//! A part is the unit of the plan: small enough that everything which can overlap does, large enough that the plan
-//! reads well.
+//! A part is the unit in the plan: small enough for everything that can overlap to do so, large enough for the plan to be
+//! readable.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -16,25 +16,26 @@ use crate::artifact::oci::WAS_REPOSITORY;
 use crate::artifact::{FilePin, ImagePin};
 use crate::profile::{NodeSpec, Profile, Role};
 
-/// A component: everything Hearth knows of it, in one value.
+/// A component: everything Hearth knows about it, in one value.
 #[derive(Debug, Clone, Copy)]
 pub struct Component {
     /// Its name: the first half of its parts' ids, and the value of the label `hearth.dev/component`.
     pub name: &'static str,
-    /// The parts that a profile asks for, each after those of this component that it needs; none when it does not ask.
+    /// The parts that a profile needs, each after the parts of this component that it depends on; none if the profile does not
+    /// ask for it.
     pub parts: fn(&Profile) -> Vec<Part>,
-    /// What its templates see beside the profile, a map.
+    /// What its templates see besides the profile, a map.
     pub variables: fn(&Profile) -> Value,
-    /// What it keeps secret.
+    /// Its secrets.
     pub secrets: &'static [SecretSpec],
-    /// Memory that it takes on all nodes together, in bytes: an estimate, twice what was measured when idle.
+    /// Memory that it uses on all nodes together, in bytes: an estimate, twice what was measured when idle.
     pub memory: fn(&Profile) -> u64,
-    /// Kinds of objects that only it has.
+    /// Kinds of objects that no other component has.
     pub kinds: &'static [Kind],
 }
 
 impl Component {
-    /// A component that has parts and nothing else.
+    /// A component with parts and nothing else.
     pub const fn new(name: &'static str, parts: fn(&Profile) -> Vec<Part>) -> Self {
         Component { name, parts, variables: |_| Value::Null, secrets: &[], memory: |_| 0, kinds: &[] }
     }
@@ -54,7 +55,7 @@ impl PartId {
 
 impl<'de> Deserialize<'de> for PartId {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // names of parts are few, short, and live as long as the program
+        // names of parts are few and short, and live as long as the program
         Ok(PartId(String::deserialize(deserializer)?.leak()))
     }
 }
@@ -70,29 +71,29 @@ impl fmt::Display for PartId {
 pub struct Part {
     /// Its name.
     pub id: PartId,
-    /// What has to be there before it is applied. A need for a part that the profile does not ask for is none.
+    /// What has to be done before it is applied. A dependency on a part that the profile does not need is ignored.
     pub needs: Vec<Need>,
     /// The images its pods run.
     pub images: Vec<Image>,
     /// Where its objects come from.
     pub source: Source,
-    /// What shows that it works.
+    /// How to see that it works.
     pub ready: Vec<Ready>,
-    /// Whether it stands back until the application answers: nothing on the way there uses it.
+    /// Whether it waits until the application answers, since nothing on the way there uses it.
     pub late: bool,
 }
 
-/// When a part may be applied.
+/// A condition under which a part may be applied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Need {
-    /// After that part's objects were written.
+    /// That part's objects were written.
     Applied(PartId),
-    /// After that part works.
+    /// That part works.
     Healthy(PartId),
 }
 
 impl Need {
-    /// The part that is needed.
+    /// The part that has to come first.
     pub fn part(self) -> PartId {
         match self {
             Need::Applied(part) | Need::Healthy(part) => part,
@@ -105,11 +106,11 @@ impl Need {
 pub enum Source {
     /// Templates, by their path under `templates/`.
     Templates(&'static [&'static str]),
-    /// Resource definitions out of a file of upstream's.
+    /// Resource definitions from an upstream file.
     Definitions {
-        /// The file.
+        /// The upstream file.
         file: FilePin,
-        /// Which of them.
+        /// Which of its definitions.
         which: Which,
     },
 }
@@ -117,16 +118,16 @@ pub enum Source {
 /// Which of a file's resource definitions, by kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Which {
-    /// Every one.
+    /// All of them.
     All,
-    /// Those of these kinds.
+    /// Only those of these kinds.
     Only(&'static [&'static str]),
-    /// All but those of these kinds.
+    /// All except those of these kinds.
     Except(&'static [&'static str]),
 }
 
 impl Which {
-    /// True when the definition of `kind` is among them.
+    /// True when the definition of `kind` is included.
     pub fn has(self, kind: &str) -> bool {
         match self {
             Which::All => true,
@@ -139,9 +140,9 @@ impl Which {
 /// An image that pods of a part run, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Image {
-    /// By which name templates know it: `images.<name>`.
+    /// The name templates use: `images.<name>`.
     pub name: &'static str,
-    /// Reference with registry and tag; without a tag for the one that Hearth packs itself.
+    /// Reference with registry and tag; without a tag for the image that Hearth packs itself.
     pub reference: Cow<'static, str>,
     /// Which nodes may have to run it.
     pub on: On,
@@ -150,7 +151,7 @@ pub struct Image {
 /// Which nodes may have to run an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum On {
-    /// Workers, and the control plane where it runs pods.
+    /// Workers, and the control plane if it runs pods.
     Workers,
     /// Every node, as for pods of daemon sets that tolerate everything.
     EveryNode,
@@ -159,17 +160,17 @@ pub enum On {
 }
 
 impl Image {
-    /// A pinned image.
+    /// An image from the list of pins.
     pub fn pinned(pin: ImagePin, on: On) -> Self {
         Image { name: pin.name, reference: Cow::Borrowed(pin.reference), on }
     }
 
-    /// The WAS image, which Hearth packs out of its own binary.
+    /// The WAS image, which Hearth packs from its own binary.
     pub fn was(on: On) -> Self {
         Image { name: "was", reference: Cow::Borrowed(WAS_REPOSITORY), on }
     }
 
-    /// Whether Hearth packs it itself: no registry has it.
+    /// Whether Hearth packs it itself, so that no registry has it.
     pub fn is_packed(&self) -> bool {
         self.reference == WAS_REPOSITORY
     }
@@ -190,32 +191,32 @@ impl Part {
         Part { id, needs: Vec::new(), images: Vec::new(), source: Source::Templates(files), ready: Vec::new(), late: false }
     }
 
-    /// A part that is resource definitions out of a file of upstream's.
+    /// A part that consists of resource definitions from an upstream file.
     pub fn definitions(id: PartId, file: FilePin, which: Which) -> Self {
         Part { source: Source::Definitions { file, which }, ready: vec![Ready::Served], ..Part::templates(id, &[]) }
     }
 
-    /// The part with what has to be there before it.
+    /// The part with its dependencies.
     pub fn after(self, needs: impl Into<Vec<Need>>) -> Self {
         Part { needs: needs.into(), ..self }
     }
 
-    /// The part with the images that its pods run.
+    /// The part with the images of its pods.
     pub fn runs(self, images: impl Into<Vec<Image>>) -> Self {
         Part { images: images.into(), ..self }
     }
 
-    /// The part with what shows that it works.
+    /// The part with how to see that it works.
     pub fn ready(self, ready: impl Into<Vec<Ready>>) -> Self {
         Part { ready: ready.into(), ..self }
     }
 
-    /// The part, standing back until the application answers.
+    /// The part, to wait until the application answers.
     pub fn late(self) -> Self {
         Part { late: true, ..self }
     }
 
-    /// The upstream file whose resource definitions this part is, if it is one of those.
+    /// The upstream file with this part's resource definitions, if that is its source.
     pub fn file(&self) -> Option<FilePin> {
         match self.source {
             Source::Definitions { file, .. } => Some(file),

@@ -1,4 +1,4 @@
-//! Why something is not ready, as far as the cluster tells: pods, their containers' states, events and last log lines.
+//! Why something is not ready, as far as the cluster shows: pods, states of their containers, events and last log lines.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,9 +10,9 @@ use serde_json::Value;
 
 use super::health::Unhealthy;
 
-/// Log lines kept per container.
+/// Log lines quoted per container.
 const LOG_LINES: i64 = 5;
-/// Pods described; the rest is counted.
+/// Pods described in detail; the others are counted.
 const PODS: usize = 5;
 
 /// Why something is not ready.
@@ -22,7 +22,7 @@ pub struct Diagnosis {
     pub objects: Vec<Unhealthy>,
     /// Pods behind them that are not ready.
     pub pods: Vec<PodTrouble>,
-    /// How many more such pods there are.
+    /// How many more pods are not ready.
     pub more_pods: usize,
 }
 
@@ -42,7 +42,7 @@ pub struct PodTrouble {
 }
 
 impl Diagnosis {
-    /// The next thing to do, for the best-known reasons.
+    /// The next thing to do, for the most common reasons.
     pub fn hint(&self) -> Option<String> {
         let states: Vec<&str> = self.pods.iter().flat_map(|pod| &pod.states).map(String::as_str).collect();
         let seen = |words: &[&str]| states.iter().any(|state| words.iter().any(|word| state.contains(word)));
@@ -78,7 +78,7 @@ impl fmt::Display for Diagnosis {
     }
 }
 
-/// Describes the pods behind `objects` that are not ready. Whatever cannot be read is left out: a diagnosis never fails.
+/// Describes the pods behind `objects` that are not ready. What cannot be read is left out: a diagnosis never fails.
 pub(super) async fn diagnose(client: &Client, objects: &[Value], unhealthy: Vec<Unhealthy>) -> Diagnosis {
     let mut troubled = BTreeMap::new();
     for object in objects {
@@ -118,7 +118,7 @@ pub(super) fn is_ready(pod: &Pod) -> bool {
     conditions.into_iter().flatten().any(|condition| condition.type_ == "Ready" && condition.status == "True")
 }
 
-/// Containers of a pod, those that prepare it included, that are neither ready nor done.
+/// Containers of a pod, including init containers, that are neither ready nor done.
 pub(super) fn waiting(pod: &Pod) -> Vec<&ContainerStatus> {
     let Some(status) = &pod.status else { return Vec::new() };
     let all = status.init_container_statuses.iter().flatten().chain(status.container_statuses.iter().flatten());
@@ -172,7 +172,7 @@ async fn logs(client: &Client, pod: &Pod) -> Vec<String> {
     let api = Api::<Pod>::namespaced(client.clone(), &pod.namespace().unwrap_or_default());
     let mut lines = Vec::new();
     for container in waiting(pod) {
-        // a container that restarts wrote its last words before
+        // the log of a restarting container's previous run has the reason
         let previous = container.restart_count > 0 && container.state.as_ref().is_some_and(|state| state.running.is_none());
         let params =
             LogParams { container: Some(container.name.clone()), tail_lines: Some(LOG_LINES), previous, ..LogParams::default() };

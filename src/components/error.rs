@@ -1,4 +1,4 @@
-//! What can go wrong while a component is installed.
+//! What can go wrong while a component is being installed.
 
 use std::time::Duration;
 
@@ -9,10 +9,10 @@ use crate::error::{Explain, Family};
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum ComponentError {
-    /// A part that the profile does not ask for.
+    /// The profile does not need this part.
     #[error("the profile asks for no part {id}")]
     UnknownPart { id: PartId },
-    /// A template could not be rendered; the cause names the variable.
+    /// A template could not be rendered; the source names the variable.
     #[error("cannot render template `{template}`")]
     Template {
         /// Its path under `templates/`.
@@ -23,7 +23,7 @@ pub enum ComponentError {
     /// A rendered template or an upstream file is not a list of objects.
     #[error("`{file}` does not hold Kubernetes objects: {reason}")]
     Manifest {
-        /// The template or file.
+        /// Name of the template or file.
         file: String,
         reason: String,
     },
@@ -33,7 +33,7 @@ pub enum ComponentError {
     /// A certificate could not be made.
     #[error("cannot make a certificate")]
     Certificate(#[source] rcgen::Error),
-    /// The API refused.
+    /// The API refused a request.
     #[error("cannot {action} {object}")]
     Api {
         /// What was attempted, a verb.
@@ -42,7 +42,7 @@ pub enum ComponentError {
         #[source]
         source: Box<kube::Error>,
     },
-    /// The API kept refusing until the deadline; the cause is its last answer.
+    /// The API kept refusing until the deadline; the source is its last answer.
     #[error("could not {action} {object} within {waited:.0?}, after {attempts} attempts")]
     Refused {
         /// What was attempted, a verb.
@@ -54,37 +54,37 @@ pub enum ComponentError {
         #[source]
         source: Box<kube::Error>,
     },
-    /// What an object holds could not be listed.
-    #[error("cannot tell what {of} holds")]
+    /// The contents of an object could not be listed.
+    #[error("cannot list what is in {of}")]
     Contents {
-        /// Of what.
+        /// The object.
         of: String,
-        /// Why.
+        /// The API's error.
         #[source]
         source: Box<kube::Error>,
     },
     /// Objects did not become ready.
     #[error("not ready after {waited:.0?}:\n{diagnosis}")]
     NotReady {
-        /// How long it was waited for.
+        /// The length of the wait.
         waited: Duration,
-        /// What is wrong, as far as the cluster tells.
+        /// What is wrong, as far as the cluster shows.
         diagnosis: Box<Diagnosis>,
     },
-    /// Objects will not become ready, however long it is waited for.
+    /// Objects will not become ready, however long the wait.
     #[error("{cause}\nnot waited for any longer than {waited:.0?}:\n{diagnosis}")]
     Hopeless {
-        /// What the cluster says of the pod that is to blame.
+        /// What is wrong with the pod to blame, in the cluster's words.
         cause: String,
-        /// How long it was waited for.
+        /// The length of the wait so far.
         waited: Duration,
-        /// What is wrong, as far as the cluster tells.
+        /// What is wrong, as far as the cluster shows.
         diagnosis: Box<Diagnosis>,
     },
     /// The application did not answer.
     #[error("{url} did not answer 200 within {limit:.0?}: {last}")]
     NoAnswer { url: String, last: String, limit: Duration },
-    /// The cluster could not be asked.
+    /// The cluster could not be watched.
     #[error("cannot watch {object}")]
     Watch {
         object: Box<ObjectRef>,
@@ -108,7 +108,7 @@ impl Explain for ComponentError {
             ComponentError::Refused { .. } => Some("`hearth up` again continues where this ended".into()),
             ComponentError::NotReady { diagnosis, .. } | ComponentError::Hopeless { diagnosis, .. } => diagnosis.hint(),
             ComponentError::NoAnswer { .. } => {
-                Some("`hearth status` tells what is wrong; `hearth logs NODE` shows a node's log".into())
+                Some("`hearth status` shows what is wrong; `hearth logs NODE` shows a node's log".into())
             }
             _ => None,
         }

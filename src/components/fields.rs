@@ -1,6 +1,6 @@
-//! Whose the fields of an object are, by the API server's own record (`metadata.managedFields`): whoever changes a field that
-//! Hearth applied takes it over, and whoever removes one takes it away. So an object is as Hearth wrote it as long as Hearth
-//! owns every field that it would write.
+//! Who owns the fields of an object, by the API server's own record (`metadata.managedFields`): whoever changes a field that
+//! Hearth applied takes it over, and whoever removes one removes it from the record. So an object is as Hearth wrote it for as
+//! long as Hearth owns every field that it would write.
 //! (Format: FieldsV1 in the Kubernetes API reference; sigs.k8s.io/structured-merge-diff `fieldpath/serialize`.)
 
 use kube::core::ObjectMeta;
@@ -8,10 +8,10 @@ use serde_json::{Map, Value};
 
 use super::apply::FIELD_MANAGER;
 
-/// What names an object rather than being written to it; the record leaves it out.
+/// Fields that identify an object, which the record leaves out.
 const NAMES: &[&str] = &["apiVersion", "kind", "metadata.name", "metadata.namespace"];
 
-/// The first field of `object` that Hearth does not own in the cluster, as a path; none when it owns them all.
+/// The first field of `object` that Hearth does not own in the cluster, as a path; none if it owns them all.
 pub fn first_lost(object: &Value, live: &ObjectMeta) -> Option<String> {
     let own = |entry: &&k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry| {
         entry.manager.as_deref() == Some(FIELD_MANAGER)
@@ -25,7 +25,7 @@ pub fn first_lost(object: &Value, live: &ObjectMeta) -> Option<String> {
 
 fn lost(value: &Value, owned: &Value, path: &mut Vec<String>) -> Option<String> {
     let node = owned.as_object()?;
-    // nothing below it is owned apart from it: it is owned as one
+    // an empty node is owned as a whole
     let whole = node.is_empty();
     match value {
         Value::Object(map) if !whole || path.is_empty() => map.iter().find_map(|(key, value)| {
@@ -43,13 +43,13 @@ fn lost(value: &Value, owned: &Value, path: &mut Vec<String>) -> Option<String> 
     }
 }
 
-/// An element of a list whose elements have keys, or are values of a set.
+/// Looks at one element of a list whose elements have keys, or are values of a set.
 fn lost_item(item: &Value, node: &Map<String, Value>, path: &mut Vec<String>) -> Option<String> {
     let found = node.iter().find(|(entry, _)| {
         let key = entry.strip_prefix("k:").and_then(|text| serde_json::from_str::<Map<String, Value>>(text).ok());
         let value = entry.strip_prefix("v:").and_then(|text| serde_json::from_str::<Value>(text).ok());
         match (key, value) {
-            // a key may have a default, which is not written
+            // a key may have a default value, which is not written
             (Some(key), _) => key.iter().all(|(name, value)| item.get(name).is_none_or(|own| own == value)),
             (None, Some(value)) => value == *item,
             (None, None) => false,
@@ -69,7 +69,7 @@ fn name(item: &Value) -> String {
     }
 }
 
-/// What the API server may leave out of its record, as it says nothing.
+/// Values that the API server may leave out of its record, because they are empty.
 fn is_nothing(value: &Value) -> bool {
     match value {
         Value::Null => true,
@@ -108,7 +108,7 @@ mod tests {
         assert_eq!(first_lost(&object(), &ObjectMeta::default()).as_deref(), Some("the whole object"));
     }
 
-    /// Every field, taken over alone.
+    /// Every field in turn is taken over by somebody else.
     #[test]
     fn a_field_that_somebody_else_took_over_is_named() {
         let without = |pointer: &str, key: &str| {
@@ -118,7 +118,7 @@ mod tests {
         };
         let container = "/f:spec/f:template/f:spec/f:containers/k:{\"name\":\"c\"}";
         for (pointer, key, path) in [
-            // the record has no empty maps: what was alone in one goes with it
+            // the record has no empty maps: the last field of a map takes the map with it
             ("", "f:metadata", "metadata.labels.l"),
             ("/f:spec", "f:replicas", "spec.replicas"),
             ("/f:spec", "f:selector", "spec.selector"),

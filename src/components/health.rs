@@ -1,5 +1,5 @@
 //! Whether objects work: rollouts are complete, services have their address, definitions are served, injection injects.
-//! Everything is watched; only what gives no notice (a served group, a webhook that begins to answer) is asked for.
+//! Everything is watched, except what cannot be (a served group, a webhook that begins to answer), which is polled.
 
 use std::collections::BTreeSet;
 use std::fmt::Debug;
@@ -23,7 +23,7 @@ use super::{ComponentError, ObjectRef, waiting};
 use crate::error::plain;
 use crate::progress::Progress;
 
-/// What shows that a part works, beyond its objects being there.
+/// How to see that a part works, beyond its objects existing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ready {
     /// Its deployments, stateful sets and daemon sets have rolled out.
@@ -34,14 +34,14 @@ pub enum Ready {
     Address,
     /// Its objects of a kind have a condition that is True.
     Condition {
-        /// The kind.
+        /// The kind of the objects.
         kind: &'static str,
         /// The condition's type.
         condition: &'static str,
     },
-    /// Its webhooks change pods: one with this label, created as a trial, gets this container.
+    /// Its webhooks change pods: a pod with this label, created as a dry run, gets this container.
     Injects {
-        /// Key and value.
+        /// Key and value of the label.
         label: (&'static str, &'static str),
         /// The container's name.
         container: &'static str,
@@ -49,7 +49,7 @@ pub enum Ready {
 }
 
 impl Ready {
-    /// True when an object of the part is looked at for this.
+    /// True when this check looks at the object.
     fn concerns(self, object: &Value) -> bool {
         let kind = object["kind"].as_str().unwrap_or_default();
         match self {
@@ -62,20 +62,20 @@ impl Ready {
     }
 }
 
-/// What is wrong with an object.
+/// Something wrong with an object.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Unhealthy {
     /// The object.
     pub object: ObjectRef,
-    /// In what way: "1 of 2 replicas available".
+    /// A fragment such as "1 of 2 replicas available".
     pub why: String,
 }
 
-/// Waits until objects are all that `ready` asks of them; tells meanwhile what the cluster says of them.
+/// Waits until objects meet every check of `ready`; reports meanwhile what the cluster shows about them.
 ///
 /// # Errors
-/// [`ComponentError::Hopeless`] as soon as the cluster says that waiting is in vain, [`ComponentError::NotReady`] with a
-/// diagnosis when `deadline` passes, [`ComponentError::Watch`] when the cluster cannot be watched.
+/// [`ComponentError::Hopeless`] as soon as the cluster shows that waiting is in vain, [`ComponentError::NotReady`] with a
+/// diagnosis at the `deadline`, [`ComponentError::Watch`] if the cluster cannot be watched.
 pub async fn wait(
     client: &Client,
     ready: &[Ready],
@@ -102,7 +102,7 @@ pub async fn wait(
     })
 }
 
-/// What is asked, and of which object.
+/// Every check, with each object that it looks at.
 fn questions<'a>(ready: &'a [Ready], objects: &'a [Value]) -> impl Iterator<Item = (Ready, &'a Value)> {
     let of = |ready: &'a Ready| objects.iter().filter(|object| ready.concerns(object)).map(|object| (*ready, object));
     ready.iter().flat_map(of)
@@ -113,7 +113,7 @@ async fn wait_one(client: &Client, ready: Ready, object: &Value) -> Result<(), C
     match ready {
         Ready::Served => ask(|| async { served(client, object).await.is_none() }).await,
         Ready::Injects { label, container } => {
-            // a trial before there is anybody to ask would only cost the API server its time
+            // a dry run before the webhook has an endpoint would only cost the API server time
             for service in webhook_services(object) {
                 let has_endpoint =
                     |slice: &EndpointSlice| slice.endpoints.iter().flatten().any(|endpoint| !endpoint.addresses.is_empty());
@@ -132,7 +132,7 @@ async fn wait_one(client: &Client, ready: Ready, object: &Value) -> Result<(), C
     Ok(())
 }
 
-/// Watches again when a watch breaks off, which happens whenever the API server is busy; gives up when it says no.
+/// Watches again when a watch breaks off, which happens whenever the API server is busy; gives up if it refuses.
 async fn watch_until<T, F>(object: &ObjectRef, watch: impl Fn() -> F) -> Result<(), ComponentError>
 where
     F: Future<Output = Result<T, wait::Error>>,
@@ -149,7 +149,7 @@ where
     }
 }
 
-/// Waits until one of the labelled objects is as it should be.
+/// Waits until one of the labelled objects matches.
 async fn until_one<K>(api: Api<K>, label: &str, matches: impl Fn(&K) -> bool) -> Result<(), wait::Error>
 where
     K: kube::Resource + Clone + Debug + DeserializeOwned + Send + 'static,
@@ -165,7 +165,7 @@ where
     Ok(())
 }
 
-/// Where a webhook configuration sends its questions, each place once.
+/// The services that a webhook configuration calls, each once.
 fn webhook_services(configuration: &Value) -> BTreeSet<Service> {
     let webhooks = configuration["webhooks"].as_array().into_iter().flatten();
     let service = |webhook: &Value| {
@@ -175,24 +175,24 @@ fn webhook_services(configuration: &Value) -> BTreeSet<Service> {
     webhooks.filter_map(service).collect()
 }
 
-/// A service by name.
+/// A service's namespace and name.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Service {
     namespace: String,
     name: String,
 }
 
-/// Asks until the answer is yes.
+/// Polls until the answer is yes.
 async fn ask<F: Future<Output = bool>>(question: impl Fn() -> F) {
     while !question().await {
         sleep(Duration::from_millis(100)).await;
     }
 }
 
-/// What objects are not now of that which `ready` asks of them.
+/// Which checks of `ready` the objects do not meet now.
 ///
 /// # Errors
-/// [`ComponentError::Api`] when the cluster cannot be asked.
+/// [`ComponentError::Api`] if the cluster does not answer.
 pub async fn unhealthy(client: &Client, ready: &[Ready], objects: &[Value]) -> Result<Vec<Unhealthy>, ComponentError> {
     let looks = questions(ready, objects).map(|(ready, object)| async move {
         let reference = ObjectRef::of(object);
@@ -218,7 +218,7 @@ pub async fn unhealthy(client: &Client, ready: &[Ready], objects: &[Value]) -> R
     Ok(found)
 }
 
-/// Why an object is not ready, from its own status. (Objects out of a list do not carry their kind.)
+/// Why an object is not ready, from its own status. (Objects from a list do not carry their kind.)
 fn trouble(ready: Ready, kind: &str, live: &DynamicObject) -> Option<String> {
     match ready {
         Ready::Rollout => rolling_out(kind, live),
@@ -231,7 +231,7 @@ fn trouble(ready: Ready, kind: &str, live: &DynamicObject) -> Option<String> {
     }
 }
 
-/// Why a condition is not True, in the words of whoever sets it.
+/// Why a condition is not True, in the words of the controller that sets it.
 fn unmet(condition: &str, live: &DynamicObject) -> Option<String> {
     let conditions = live.data.pointer("/status/conditions").and_then(Value::as_array);
     let Some(found) = conditions.into_iter().flatten().find(|one| one["type"] == condition) else {
@@ -266,8 +266,8 @@ fn rolling_out(kind: &str, live: &DynamicObject) -> Option<String> {
     }
 }
 
-/// Why a definition's kind is not served. The group's own document is the truth: a definition is Established a moment
-/// before its handlers are there; and it is small, where definitions are large.
+/// Why a definition's kind is not served. The group's own document is the authority: a definition is Established a moment
+/// before its handlers are there. The document is also small, where definitions are large.
 async fn served(client: &Client, definition: &Value) -> Option<String> {
     let text = |pointer: &str| definition.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
     let (group, plural) = (text("/spec/group"), text("/spec/names/plural"));
@@ -279,7 +279,7 @@ async fn served(client: &Client, definition: &Value) -> Option<String> {
     (!served).then(|| format!("{plural} of {group_version} are not served"))
 }
 
-/// Why a webhook does not inject: a pod that asks for the container is created as a trial, and stored nowhere.
+/// Why a webhook does not inject: a pod that should get the container is created as a dry run, which stores nothing.
 async fn injects(client: &Client, label: (&str, &str), container: &str) -> Option<String> {
     let pod = json!({
         "apiVersion": "v1", "kind": "Pod",
@@ -361,7 +361,7 @@ mod tests {
         assert_eq!(asked(&[Ready::Injects { label: ("a", "b"), container: "c" }]), [objects[0].clone()]);
     }
 
-    /// What has a state of its own to wait for is waited for: a part that forgot to say so would be healthy at once.
+    /// Parts with objects that have a state to wait for wait for it: a part that left that out would count as healthy at once.
     #[test]
     fn parts_wait_for_what_they_roll_out_and_announce() {
         use crate::components::{catalogue, render, testing};

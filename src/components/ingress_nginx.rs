@@ -1,5 +1,5 @@
-//! ingress-nginx in front of the Istio gateway: the hop more that clusters have which grew into a mesh, so that it can be
-//! compared with a way that goes to the gateway at once.
+//! ingress-nginx in front of the Istio gateway: the extra hop of clusters that grew into a mesh, for comparison with the direct
+//! way to the gateway.
 //!
 //! Upstream retired it: best effort until March 2026, no releases or fixes since then (README of kubernetes/ingress-nginx).
 
@@ -9,7 +9,7 @@ use crate::profile::Profile;
 
 /// The controller and its address.
 pub const CONTROLLER: PartId = PartId("ingress-nginx/controller");
-/// The Ingress that leads to the gateway.
+/// The Ingress that routes to the gateway.
 pub const ROUTE: PartId = PartId("ingress-nginx/route");
 
 /// The component.
@@ -23,7 +23,7 @@ fn parts(profile: &Profile) -> Vec<Part> {
         None => pinned,
     };
     vec![
-        // after the gateway has its address: MetalLB would give that one away
+        // only once the gateway has its address: MetalLB would give that one away
         Part::templates(CONTROLLER, &["ingress-nginx/controller.yaml"])
             .after([Need::Healthy(istio::GATEWAY)])
             .runs([image])

@@ -1,5 +1,5 @@
-//! Istio: control plane, sidecar injection, ingress gateway. Written out in Hearth's own templates; upstream's are its
-//! resource definitions.
+//! Istio: control plane, sidecar injection, ingress gateway. Written as Hearth's own templates; only the resource definitions
+//! are upstream's.
 
 use std::net::Ipv4Addr;
 
@@ -18,7 +18,7 @@ pub const ISTIOD: PartId = PartId("istio/istiod");
 pub const GATEWAY: PartId = PartId("istio/gateway");
 /// Sidecar injection.
 pub const WEBHOOK: PartId = PartId("istio/webhook");
-/// Resource definitions that the way to web needs.
+/// Resource definitions needed on the way to web.
 pub const CRDS: PartId = PartId("istio/crds");
 /// The rest of the resource definitions.
 pub const MORE_CRDS: PartId = PartId("istio/more-crds");
@@ -34,7 +34,7 @@ pub const COMPONENT: Component = Component {
         keys: &[("ca-cert.pem", "mesh_ca_certificate"), ("ca-key.pem", "mesh_ca_key")],
         make: mesh_authority,
     }],
-    // istiod and the gateway
+    // for istiod and the gateway
     memory: |_| 384 << 20,
     kinds: &[
         networking("Gateway", "gateways"),
@@ -59,7 +59,7 @@ const fn security(kind: &'static str, plural: &'static str) -> Kind {
     Kind::namespaced("security.istio.io/v1", kind, plural, Turn::Custom)
 }
 
-/// Kinds that the way from the gateway to web is made of.
+/// Kinds used on the way from the gateway to web.
 const ROUTING: &[&str] = &["Gateway", "VirtualService", "DestinationRule"];
 
 fn parts(profile: &Profile) -> Vec<Part> {
@@ -78,10 +78,10 @@ fn parts(profile: &Profile) -> Vec<Part> {
         Part::templates(WEBHOOK, &["istio/webhook.yaml"])
             .after([Need::Applied(ISTIOD)])
             .ready([Ready::Injects { label: ("sidecar.istio.io/inject", "true"), container: "istio-proxy" }]),
-        // istiod waits at its start for every definition it finds, seconds while the API server compiles their schemas; those
-        // that come later it takes up as they come
+        // at its start istiod waits for every definition it finds, which takes seconds while the API server compiles their
+        // schemas; definitions that come later it picks up as they come
         Part::definitions(CRDS, pins::ISTIO_CRDS, Which::Only(ROUTING)).after([Need::Healthy(WEBHOOK)]),
-        // half the schemas, and nothing on the way to the first answer uses them
+        // half of the schemas, and nothing on the way to the first answer uses them
         Part::definitions(MORE_CRDS, pins::ISTIO_CRDS, Which::Except(ROUTING)).after([
             Need::Healthy(GATEWAY),
             Need::Healthy(workloads::WEB),
@@ -91,8 +91,8 @@ fn parts(profile: &Profile) -> Vec<Part> {
     ]
 }
 
-/// Which of the service subnet's hosts istiod's service is, counted from 0: 10.96.0.15 of 10.96.0.0/16, near DNS, which is
-/// 10.96.0.10 by kubeadm's convention. Kubernetes gives out the first addresses of the subnet last.
+/// The index of istiod's service address among the hosts of the service subnet, counted from 0: 10.96.0.15 of 10.96.0.0/16,
+/// near DNS, which is 10.96.0.10 by kubeadm's convention. Kubernetes assigns the first addresses of the subnet last.
 const ISTIOD_HOST: usize = 14;
 
 fn variables(profile: &Profile) -> Value {
@@ -100,7 +100,7 @@ fn variables(profile: &Profile) -> Value {
     json!({"istiod_address": address})
 }
 
-/// A root certificate of the mesh, which signs proxies' and istiod's, and its key.
+/// A root certificate of the mesh, which signs the proxies' and istiod's certificates, and its key.
 fn mesh_authority() -> Result<Vec<String>, ComponentError> {
     let mut params = CertificateParams::default();
     params.distinguished_name.push(DnType::OrganizationName, "cluster.local");

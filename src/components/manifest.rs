@@ -1,5 +1,5 @@
-//! Objects as data: what they are called, where the API serves them, in which order they are written, and the marks
-//! by which Hearth knows its own.
+//! Objects as data: how to refer to them, where the API serves them, in which order they are written, and the labels by which
+//! Hearth recognises its own.
 
 use std::fmt;
 
@@ -17,10 +17,10 @@ pub const MANAGED_BY: (&str, &str) = ("app.kubernetes.io/managed-by", "hearth");
 pub const PROFILE: &str = "hearth.dev/profile";
 /// Label with the component's name.
 pub const COMPONENT: &str = "hearth.dev/component";
-/// Annotation with the digest of what was written, so that a look at metadata tells whether it would be another today.
+/// Annotation with the digest of what was written: comparing it takes only metadata.
 pub const CONTENT: &str = "hearth.dev/content-sha256";
 
-/// On whose behalf objects are written.
+/// Who objects are written for.
 #[derive(Debug, Clone)]
 pub struct Owner {
     /// The profile's name.
@@ -29,23 +29,23 @@ pub struct Owner {
     pub component: &'static str,
 }
 
-/// Which object.
+/// Identifies an object.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ObjectRef {
     /// `group/version`, or `v1`.
     pub api_version: String,
-    /// Kind.
+    /// For example `Deployment`.
     pub kind: String,
     /// Namespace, for kinds that have one.
     pub namespace: Option<String>,
-    /// Name.
+    /// The object's name.
     pub name: String,
 }
 
 impl ObjectRef {
-    /// A reference from its parts. A namespace that a kind without namespaces was written with (kind's storage class is)
-    /// is none, as it is to the API server.
+    /// A reference from its parts. The namespace of a kind that has none is dropped, as the API server does (kind's storage
+    /// class is written with one).
     pub fn new(api_version: &str, kind: &str, namespace: Option<&str>, name: &str) -> Self {
         let cluster_wide = Kind::find(api_version, kind).is_some_and(|known| !known.namespaced);
         ObjectRef {
@@ -56,14 +56,14 @@ impl ObjectRef {
         }
     }
 
-    /// The reference of an object; fields it lacks are empty.
+    /// The reference of an object; missing fields are empty.
     pub fn of(object: &Value) -> Self {
         let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
         let namespace = object.pointer("/metadata/namespace").and_then(Value::as_str);
         ObjectRef::new(text("/apiVersion"), text("/kind"), namespace, text("/metadata/name"))
     }
 
-    /// Where the API serves it.
+    /// Where the API serves the object.
     ///
     /// # Errors
     /// [`ComponentError::UnknownKind`] for kinds that are not among [`kinds`].
@@ -76,7 +76,7 @@ impl ObjectRef {
         })
     }
 
-    /// `namespace/name`, or the name alone where there is no namespace.
+    /// `namespace/name`, or the name alone if there is no namespace.
     pub fn path(&self) -> String {
         match &self.namespace {
             Some(namespace) => format!("{namespace}/{}", self.name),
@@ -89,7 +89,7 @@ impl ObjectRef {
         found.ok_or_else(|| ComponentError::UnknownKind { api_version: self.api_version.clone(), kind: self.kind.clone() })
     }
 
-    /// In which turn it is written; equal turns go in parallel.
+    /// The turn in which it is written; objects of the same turn are written in parallel.
     ///
     /// # Errors
     /// [`ComponentError::UnknownKind`].
@@ -104,38 +104,38 @@ impl fmt::Display for ObjectRef {
     }
 }
 
-/// Turns in which objects are written; deletion goes the other way round.
+/// Turns in which objects are written; deletion runs in reverse.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Turn {
-    /// What everything else lives in, volumes included: they outlive the claims in them.
+    /// What everything else lives in, and volumes, which outlive the claims in a namespace.
     Namespaces,
     /// Kinds of later objects.
     Definitions,
     /// What pods refer to: accounts, rights, configuration, services.
     Configuration,
-    /// What makes pods.
+    /// What creates pods.
     Workloads,
-    /// Objects of the definitions.
+    /// Objects of kinds from the definitions.
     Custom,
 }
 
-/// A kind that Hearth writes. The table spares asking the API what it serves before every object.
+/// A kind that Hearth writes. The table avoids asking the API what it serves before every object.
 #[derive(Debug, Clone, Copy)]
 pub struct Kind {
     /// `group/version`, or `v1`.
     pub api_version: &'static str,
-    /// Kind.
+    /// For example `Deployment`.
     pub kind: &'static str,
     /// Its name in URLs.
     pub plural: &'static str,
-    /// Whether it lives in namespaces.
+    /// Whether its objects live in namespaces.
     pub namespaced: bool,
-    /// When it is written.
+    /// In which turn its objects are written.
     pub turn: Turn,
 }
 
 impl Kind {
-    /// A kind that lives beside namespaces.
+    /// A kind without namespaces.
     pub const fn cluster(api_version: &'static str, kind: &'static str, plural: &'static str, turn: Turn) -> Self {
         Kind { api_version, kind, plural, namespaced: false, turn }
     }
@@ -145,12 +145,12 @@ impl Kind {
         Kind { api_version, kind, plural, namespaced: true, turn }
     }
 
-    /// The kind of that name, if it is one of [`kinds`].
+    /// The kind with that name, if it is one of [`kinds`].
     fn find(api_version: &str, kind: &str) -> Option<&'static Kind> {
         kinds().find(|known| known.kind == kind && known.api_version == api_version)
     }
 
-    /// As kube wants it.
+    /// The form that kube needs.
     pub fn resource(&self) -> ApiResource {
         let (group, version) = self.api_version.split_once('/').unwrap_or(("", self.api_version));
         ApiResource {
@@ -163,7 +163,7 @@ impl Kind {
     }
 }
 
-/// Kinds of Kubernetes' own; what only one component has stands with that component.
+/// Kubernetes' own kinds; a kind that only one component uses is listed in that component.
 const KINDS: &[Kind] = &[
     Kind::cluster("v1", "Namespace", "namespaces", Turn::Namespaces),
     Kind::cluster("v1", "PersistentVolume", "persistentvolumes", Turn::Namespaces),
@@ -194,7 +194,7 @@ const KINDS: &[Kind] = &[
 const RBAC: &str = "rbac.authorization.k8s.io/v1";
 const ADMISSION: &str = "admissionregistration.k8s.io/v1";
 
-/// Every kind that Hearth writes, whatever a profile asks for.
+/// Every kind that Hearth writes, for any profile.
 pub fn kinds() -> impl Iterator<Item = &'static Kind> {
     KINDS.iter().chain(ALL.iter().flat_map(|component| component.kinds))
 }
@@ -216,7 +216,7 @@ pub fn content_digest(object: &Value) -> String {
     sha256(object.to_string().as_bytes())
 }
 
-/// `metadata.labels` or `metadata.annotations`, made when absent.
+/// `metadata.labels` or `metadata.annotations`, added if absent.
 fn entry<'a>(object: &'a mut Value, key: &str) -> &'a mut Map<String, Value> {
     let map = &mut object["metadata"][key];
     if !map.is_object() {

@@ -17,7 +17,7 @@ pub const POOL: PartId = PartId("metallb/pool");
 pub const COMPONENT: Component = Component {
     // controller and speakers: 64 MiB a node
     memory: |profile| profile.nodes().count() as u64 * (64 << 20),
-    // the key of the gossip between speakers
+    // the key that speakers use to talk to each other
     secrets: &[SecretSpec {
         namespace: "metallb-system",
         name: "memberlist",
@@ -37,7 +37,7 @@ fn parts(profile: &Profile) -> Vec<Part> {
     }
     vec![
         Part::definitions(CRDS, pins::METALLB_NATIVE, Which::All),
-        // its caches give up when a definition is missing at their start
+        // its caches give up if a definition is missing at their start
         Part::templates(CONTROLLER, &["metallb/controller.yaml"])
             .after([Need::Healthy(CRDS)])
             .runs([Image::pinned(pins::METALLB_CONTROLLER, On::Workers), Image::pinned(pins::METALLB_SPEAKER, On::EveryNode)])

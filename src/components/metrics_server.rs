@@ -1,8 +1,8 @@
-//! metrics-server: CPU and memory of nodes and pods, as `kubectl top` and autoscalers ask for them.
+//! metrics-server: CPU and memory of nodes and pods, for `kubectl top` and autoscalers.
 //!
-//! The API server verifies it by a certificate of its own. It cannot verify the kubelets in turn: they sign their serving
-//! certificates themselves, as kubeadm leaves them. So upstream's `--kubelet-insecure-tls` stays; what it would hand to an
-//! impostor on the nodes' network is a token that reads metrics.
+//! The API server verifies it by a certificate of its own. It cannot verify the kubelets in turn: their serving certificates
+//! are self-signed, as kubeadm leaves them. So upstream's `--kubelet-insecure-tls` stays; an impostor on the nodes' network
+//! would get a token that reads metrics.
 
 use super::manifest::{Kind, Turn};
 use super::secrets::{SecretSpec, serving_certificate};
@@ -10,7 +10,7 @@ use super::{Component, Image, On, Part, PartId, Ready};
 use crate::artifact::pins;
 use crate::profile::Profile;
 
-/// The server, and the API that it serves.
+/// The server, and the API it serves.
 pub const SERVER: PartId = PartId("metrics-server/server");
 
 /// The component.

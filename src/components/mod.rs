@@ -1,13 +1,13 @@
 //! Components: what gets installed into a cluster. Each is a file here and a folder of templates.
 //!
-//! Enters: a profile whose addresses are decided, and a client. Leaves: objects in the cluster that work, or a
-//! [`Diagnosis`] of why they do not. Nothing but the Kubernetes API is touched.
+//! In: a profile whose addresses are decided, and a client. Out: working objects in the cluster, or a [`Diagnosis`] of why they
+//! do not work. Only the Kubernetes API is touched.
 //!
-//! 1. [`Component`] is what one is: parts, needs, images, secrets, readiness, all plain data that the plan is built from;
-//!    [`catalogue`] asks all of them.
-//! 2. [`render`] turns a part into objects; [`Secrets`] are what it cannot make up anew each time.
-//! 3. [`apply`] writes objects, compares and deletes them; [`removal`] tells what would be lost with them.
-//! 4. [`health`] waits until they work and tells meanwhile what they wait for; [`Diagnosis`] tells why they do not.
+//! 1. [`Component`] describes one: parts, needs, images, secrets, readiness, all plain data that the plan is built from;
+//!    [`catalogue`] looks at all of them.
+//! 2. [`render`] turns a part into objects; [`Secrets`] are the values that must not be generated anew each time.
+//! 3. [`apply`] writes objects, compares and deletes them; [`removal`] finds out what would be lost with them.
+//! 4. [`health`] waits until they work and reports meanwhile what they wait for; [`Diagnosis`] explains why they do not.
 //!
 //! To add one: its file, its templates, its settings in `profile/components.rs`, its images in `artifact/pins.rs`, and
 //! its line in [`ALL`].
@@ -44,7 +44,7 @@ pub use manifest::{ObjectRef, Owner};
 pub use render::Decided;
 pub use secrets::Secrets;
 
-/// Every component. Their images are brought to nodes in this order: what the first answer waits for longest comes first.
+/// Every component. Images are copied to nodes in this order: those that the first answer waits for longest come first.
 pub const ALL: &[Component] = &[
     istio::COMPONENT,
     metallb::COMPONENT,

@@ -1,4 +1,4 @@
-//! One pod per node for the proof of connectivity, which installs it and takes it away again: no profile asks for it.
+//! One pod per node for the proof of connectivity, which installs and removes them: no profile asks for it.
 
 use super::{Component, Image, On, Part, PartId, Ready};
 

@@ -1,5 +1,6 @@
-//! What goes with objects that the profile no longer asks for: a namespace takes with it what others put there, a definition
-//! every object of its kind, a claim its data. What others lose by it is told by name, and stays unless it was asked for.
+//! What is lost with objects that the profile no longer asks for: a namespace takes with it what others put there, a definition
+//! every object of its kind, a claim its data. What others would lose is listed by name, and stays unless its removal was asked
+//! for.
 
 use std::fmt;
 
@@ -13,11 +14,11 @@ use kube::{Api, Client};
 use super::apply::FIELD_MANAGER;
 use super::{ComponentError, ObjectRef};
 
-/// Requests under way at once.
+/// Requests in flight at once.
 const PARALLEL: usize = 8;
-/// Names listed of what an object holds; the rest is counted.
+/// How many names of an object's contents are listed; the others are counted.
 const NAMES: usize = 12;
-/// Who writes objects by itself, as field managers: what only they wrote is nobody's work and comes back when it is needed.
+/// Field managers of controllers: what only they wrote is nobody's work, and they make it again when needed.
 const MACHINERY: &[&str] = &[
     "kube-apiserver",
     "kube-controller-manager",
@@ -28,17 +29,17 @@ const MACHINERY: &[&str] = &[
     "controller",
     "speaker",
 ];
-/// What every namespace has from the start, as kind and name.
+/// What every namespace contains from the start, as kind and name.
 const IN_EVERY_NAMESPACE: &[(&str, &str)] = &[("ServiceAccount", "default"), ("ConfigMap", "kube-root-ca.crt")];
-/// Kinds that only tell of others.
+/// Kinds that only describe other objects.
 const NOTES: &[&str] = &["Event", "Lease", "PodMetrics", "NodeMetrics"];
 
-/// What becomes of objects that the profile no longer asks for.
+/// What happens to objects that the profile no longer asks for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Removal {
-    /// Those by which nobody loses anything.
+    /// Objects with which nobody loses anything.
     pub goes: Vec<ObjectRef>,
-    /// Those that hold data or what others made.
+    /// Objects that hold data or what others made.
     pub holds: Vec<Holding>,
 }
 
@@ -47,7 +48,7 @@ pub struct Removal {
 pub struct Holding {
     /// The object.
     pub object: ObjectRef,
-    /// What it holds, by name.
+    /// Its contents, by name.
     pub what: Vec<String>,
 }
 
@@ -62,10 +63,10 @@ impl fmt::Display for Holding {
 }
 
 impl Removal {
-    /// Looks at what each of `stale` holds. Asks for no more than there is to find out.
+    /// Looks at the contents of each of `stale`, with as few requests as possible.
     ///
     /// # Errors
-    /// [`ComponentError::Contents`]: what cannot be listed is not taken for empty.
+    /// [`ComponentError::Contents`]: contents that cannot be listed do not count as empty.
     pub async fn of(client: &Client, stale: Vec<ObjectRef>) -> Result<Removal, ComponentError> {
         let holds_others = |object: &ObjectRef| ["Namespace", "CustomResourceDefinition"].contains(&object.kind.as_str());
         let served = match stale.iter().any(holds_others) {
@@ -85,7 +86,7 @@ impl Removal {
         Ok(Removal::sorted(found))
     }
 
-    /// Sorts out what holds something. What opens a volume, or names it, stays with it.
+    /// Separates objects that hold something from those that do not. The key to a volume stays with it.
     fn sorted(found: Vec<Holding>) -> Removal {
         let (mut holds, goes): (Vec<_>, Vec<_>) = found.into_iter().partition(|holding| !holding.what.is_empty());
         let claims: Vec<Option<String>> = holds
@@ -102,18 +103,18 @@ impl Removal {
     }
 }
 
-/// Kinds that can be listed, with whether they live in namespaces.
+/// Kinds that can be listed, and whether they live in namespaces.
 async fn served(client: &Client) -> Result<Vec<(ApiResource, Scope)>, ComponentError> {
     let failed = |source| ComponentError::Contents { of: "the cluster".to_owned(), source: Box::new(source) };
     // measurements are nobody's objects, and their server comes and goes
     let all = Discovery::new(client.clone()).exclude(&["metrics.k8s.io"]).run_aggregated().await.map_err(failed)?;
-    // each kind in its best version: a group's preferred version need not have them all
+    // each kind in its best version: a group's preferred version need not have all kinds
     let resources = all.groups().flat_map(|group| group.resources_by_stability());
     let listed = resources.filter(|(_, can)| can.supports_operation(verbs::LIST));
     Ok(listed.map(|(resource, can)| (resource, can.scope)).filter(|(resource, _)| !NOTES.contains(&&*resource.kind)).collect())
 }
 
-/// What one object holds, by name.
+/// The contents of one object, by name.
 async fn held(client: &Client, served: &[(ApiResource, Scope)], object: &ObjectRef) -> Result<Vec<String>, ComponentError> {
     match object.kind.as_str() {
         "PersistentVolume" | "PersistentVolumeClaim" => Ok(vec!["data".to_owned()]),
@@ -148,7 +149,7 @@ async fn contents(
         None => Api::all_with(client.clone(), resource),
     };
     let list = match api.list_metadata(&ListParams::default()).await {
-        // some kinds are listed only for show
+        // some kinds are advertised but cannot be listed
         Err(kube::Error::Api(status)) if [404, 405].contains(&status.code) => return Ok(Vec::new()),
         list => list.map_err(|source| ComponentError::Contents { of: of.to_string(), source: Box::new(source) })?,
     };
@@ -160,7 +161,7 @@ async fn contents(
     Ok(missed.map(|object| name(object.metadata)).collect())
 }
 
-/// True when somebody loses something with the object: it is a claim, or neither Hearth nor the cluster's own machinery wrote it.
+/// True when somebody loses something with the object: it is a claim, or neither Hearth nor a controller wrote it.
 fn is_missed(kind: &str, meta: &ObjectMeta) -> bool {
     if kind == "PersistentVolumeClaim" {
         return true;
@@ -170,7 +171,7 @@ fn is_missed(kind: &str, meta: &ObjectMeta) -> bool {
     }
     let managers: Vec<&str> = meta.managed_fields.iter().flatten().filter_map(|entry| entry.manager.as_deref()).collect();
     let by_machinery = !managers.is_empty() && managers.iter().all(|manager| MACHINERY.contains(manager));
-    // what an owner made goes and comes with its owner, which is listed itself
+    // an owned object comes and goes with its owner, which is listed itself
     !(by_machinery || managers.contains(&FIELD_MANAGER) || meta.owner_references.iter().flatten().next().is_some())
 }
 

@@ -1,8 +1,8 @@
-//! Templates into objects. Strict: a variable that is not there is an error, never an empty text.
+//! Turning templates into objects. Strict: a missing variable is an error, never an empty text.
 //!
-//! A template sees the profile's components as they are decided (`metallb.pool`, `workloads.was.replicas`), the images of
-//! the profile's parts (`images.nginx`), what the cluster keeps secret (`secrets.mysql_password`), and the variables of its
-//! component. Filters besides Tera's: `quote` makes a YAML string, `base64` is for CA bundles.
+//! A template sees the profile's components as decided (`metallb.pool`, `workloads.was.replicas`), the images of the profile's
+//! parts (`images.nginx`), the cluster's secrets (`secrets.mysql_password`), and the variables of its component. Filters
+//! besides Tera's: `quote` makes a YAML string, `base64` is for CA bundles.
 
 use std::net::Ipv4Addr;
 use std::sync::LazyLock;
@@ -19,19 +19,19 @@ use crate::profile::{AddressRange, Pool, Profile, Vip};
 /// The templates, part of the program: a folder per component.
 static TEMPLATES: Dir = include_dir!("$CARGO_MANIFEST_DIR/templates");
 
-/// A profile whose parts can be rendered: nothing is open any more.
+/// A profile whose parts can be rendered: everything is decided.
 #[derive(Debug, Clone)]
 pub struct Decided {
-    /// The profile, with addresses where it said `auto`.
+    /// The profile, with addresses in place of `auto`.
     profile: Profile,
-    /// Reference of the WAS image, as nodes know it.
+    /// Reference of the WAS image on nodes.
     was_image: String,
-    /// What the cluster keeps secret.
+    /// The cluster's secrets.
     secrets: Secrets,
 }
 
 impl Decided {
-    /// The profile with what was decided: the gateway's address, and the pool that it is out of.
+    /// The profile with what was decided: the gateway's address, and the pool it comes from.
     pub fn new(profile: &Profile, vip: Ipv4Addr, pool: AddressRange, was_image: &str, secrets: Secrets) -> Self {
         let mut profile = profile.clone();
         if let Some(metallb) = &mut profile.components.metallb {
@@ -43,7 +43,7 @@ impl Decided {
         Decided { profile, was_image: was_image.to_owned(), secrets }
     }
 
-    /// What the templates of a part see.
+    /// The variables that the templates of a part see.
     fn variables(&self, part: &Part) -> Value {
         // structs of strings and numbers always serialise, and their keys are strings
         let mut variables = json!(self.profile.components);
@@ -65,8 +65,7 @@ impl Decided {
 /// The objects of a part, in file order. Empty for parts whose objects come from [`definitions`].
 ///
 /// # Errors
-/// [`ComponentError::Template`] for a variable that is not there, [`ComponentError::Manifest`] when the result
-/// is not a list of objects.
+/// [`ComponentError::Template`] for a missing variable, [`ComponentError::Manifest`] if the result is not a list of objects.
 pub fn render(part: &Part, decided: &Decided) -> Result<Vec<Value>, ComponentError> {
     let Source::Templates(templates) = part.source else { return Ok(Vec::new()) };
     // the variables are a map
@@ -81,8 +80,8 @@ pub fn render(part: &Part, decided: &Decided) -> Result<Vec<Value>, ComponentErr
     Ok(objects)
 }
 
-/// Renders everything a profile asks for, with stand-ins for what is only known later: a template that does not render
-/// is found before anything is changed.
+/// Renders everything a profile needs, with stand-ins for values that are known only later, so that a template that does not
+/// render is found before anything is changed.
 ///
 /// # Errors
 /// As [`render`].
@@ -93,11 +92,11 @@ pub fn trial(profile: &Profile) -> Result<(), ComponentError> {
     catalogue::parts(profile).iter().try_for_each(|part| render(part, &decided).map(drop))
 }
 
-/// The resource definitions of a part, out of the text of its upstream file (see [`Source::Definitions`]), ready for a
-/// cluster in which no conversion webhook runs. Empty for parts whose objects are rendered.
+/// The resource definitions of a part, from the text of its upstream file (see [`Source::Definitions`]), made fit for a cluster
+/// in which no conversion webhook runs. Empty for parts whose objects are rendered.
 ///
 /// # Errors
-/// [`ComponentError::Manifest`] when the file is not a list of objects, or holds none of the part's definitions.
+/// [`ComponentError::Manifest`] if the file is not a list of objects, or contains none of the part's definitions.
 pub fn definitions(part: &Part, text: &str) -> Result<Vec<Value>, ComponentError> {
     let Source::Definitions { file, which } = part.source else { return Ok(Vec::new()) };
     let mut objects = documents(file.name, text)?;
@@ -130,7 +129,7 @@ static ENGINE: LazyLock<Tera> = LazyLock::new(|| {
     let mut engine = Tera::new();
     engine.register_filter("quote", |text: &str, _: Kwargs, _: &State| json!(text).to_string());
     engine.register_filter("base64", |text: &str, _: Kwargs, _: &State| BASE64.encode(text));
-    // part of the program, and every test of this file loads them
+    // they are part of the program, and every test of this file loads them
     engine.add_raw_templates(templates()).expect("templates parse");
     engine
 });
@@ -148,7 +147,7 @@ fn documents(file: &str, text: &str) -> Result<Vec<Value>, ComponentError> {
     Ok(objects)
 }
 
-/// `stringData` as `data`: server-side apply cannot take back a key that was once written by the former.
+/// Turns `stringData` into `data`: server-side apply cannot remove a key that was once written through `stringData`.
 fn encode_secret(object: &mut Value) {
     if object["kind"] != "Secret" {
         return;

@@ -1,5 +1,5 @@
-//! What a cluster's components keep secret. Made once per cluster; the cluster itself keeps them, so a second
-//! `up` finds the same values and changes nothing.
+//! Secrets of a cluster's components. They are generated once per cluster and kept in the cluster itself, so a second `up`
+//! finds the same values and changes nothing.
 
 use std::collections::BTreeMap;
 
@@ -13,20 +13,20 @@ use rcgen::{CertificateParams, DnType, ExtendedKeyUsagePurpose, KeyPair};
 use super::{ComponentError, ObjectRef, catalogue};
 use crate::profile::Profile;
 
-/// A Secret of a component: where the cluster keeps it, and how its values are made.
+/// A Secret of a component: where the cluster keeps it, and how its values are generated.
 #[derive(Debug, Clone, Copy)]
 pub struct SecretSpec {
-    /// Its namespace.
+    /// Namespace of the Secret.
     pub namespace: &'static str,
-    /// Its name.
+    /// Name of the Secret.
     pub name: &'static str,
-    /// Keys of its data, each with the name by which templates know it: `secrets.<name>`.
+    /// Keys of its data, each with the name that templates use: `secrets.<name>`.
     pub keys: &'static [(&'static str, &'static str)],
-    /// Makes one value for each key, in their order.
+    /// Generates one value for each key, in the same order.
     pub make: fn() -> Result<Vec<String>, ComponentError>,
 }
 
-/// The values of all secrets of a profile's components, by the name that templates know them by.
+/// The values of all secrets of a profile's components, by the name that templates use.
 #[derive(Clone, serde::Serialize)]
 #[serde(transparent)]
 pub struct Secrets(BTreeMap<&'static str, String>);
@@ -38,7 +38,7 @@ impl std::fmt::Debug for Secrets {
 }
 
 impl Secrets {
-    /// New ones.
+    /// Generates new values for all of them.
     ///
     /// # Errors
     /// [`ComponentError::Certificate`].
@@ -46,10 +46,11 @@ impl Secrets {
         specs(profile).map(made).collect::<Result<Vec<_>, _>>().map(Self::of)
     }
 
-    /// Those the cluster already has, new ones for the rest. Half a Secret is none: its values belong together.
+    /// The values that the cluster already has, new ones for the rest. An incomplete Secret counts as missing, because its
+    /// values belong together.
     ///
     /// # Errors
-    /// [`ComponentError::Api`] when the cluster cannot be asked, [`ComponentError::Certificate`].
+    /// [`ComponentError::Api`] if the cluster does not answer, [`ComponentError::Certificate`].
     pub async fn of_cluster(client: &Client, profile: &Profile) -> Result<Self, ComponentError> {
         let look = async |spec: &'static SecretSpec| match read(client, spec).await? {
             Some(values) => Ok(named(spec, values)),
@@ -58,7 +59,7 @@ impl Secrets {
         try_join_all(specs(profile).map(look)).await.map(Self::of)
     }
 
-    /// One of them.
+    /// The value with that name.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str)
     }
@@ -98,8 +99,8 @@ pub(super) fn letters(length: usize) -> String {
     rand::rng().sample_iter(Alphanumeric).take(length).map(char::from).collect()
 }
 
-/// A certificate that a service of the cluster shows to the API server, and its key, both PEM. It signs itself: what the API
-/// server is told to trust is the certificate.
+/// A self-signed certificate that a service of the cluster presents to the API server, and its key, both PEM. The API server is
+/// configured to trust this very certificate.
 pub(super) fn serving_certificate(host: &str) -> Result<Vec<String>, ComponentError> {
     let mut params = CertificateParams::new([host.to_owned()]).map_err(ComponentError::Certificate)?;
     params.distinguished_name.push(DnType::CommonName, host);
@@ -111,7 +112,7 @@ pub(super) fn serving_certificate(host: &str) -> Result<Vec<String>, ComponentEr
 pub(super) fn signed_by_itself(mut params: CertificateParams) -> Result<Vec<String>, ComponentError> {
     let today = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date();
     let date = |date: jiff::civil::Date| rcgen::date_time_ymd(date.year().into(), date.month() as u8, date.day() as u8);
-    // a day back: the clocks of the nodes may differ
+    // from yesterday on: the clocks of the nodes may differ
     params.not_before = date(today.yesterday().unwrap_or(today));
     params.not_after = date(today.saturating_add(jiff::Span::new().years(10)));
     let key = KeyPair::generate().map_err(ComponentError::Certificate)?;

@@ -6,7 +6,7 @@ use crate::profile::{AddressRange, Profile, Source, load};
 /// The WAS image of [`decided`].
 pub const WAS: &str = "hearth.dev/was:1";
 
-/// The profile that a text is.
+/// Parses a profile.
 pub fn profile(text: &str) -> Profile {
     load(&[Source::Stdin(text.to_owned())], &[]).expect("valid")
 }
@@ -21,7 +21,7 @@ pub fn everything() -> Vec<Profile> {
     PROFILES.map(profile).to_vec()
 }
 
-/// A profile whose gateway has 172.18.255.200.
+/// A profile whose gateway has the address 172.18.255.200.
 pub fn decided(profile: &Profile) -> Decided {
     let pool = AddressRange { first: [172, 18, 255, 200].into(), last: [172, 18, 255, 220].into() };
     let secrets = Secrets::generate(profile).expect("keys can be made");

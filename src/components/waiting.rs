@@ -1,7 +1,7 @@
-//! While something is waited for: what the cluster itself says of the pods behind it, and when that makes waiting hopeless.
+//! During a wait: what the cluster shows about the pods behind it, and when that makes waiting hopeless.
 //!
-//! What a pod says changes from moment to moment (an image is pulled, refused, pulled again), so a sign is known by its pod
-//! and its kind; one that lasts as long as its kind allows ends the wait.
+//! What a pod reports changes from moment to moment (an image is pulled, refused, pulled again), so a sign is identified by its
+//! pod and its kind; one that lasts as long as its kind allows ends the wait.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -16,16 +16,16 @@ use super::Ready;
 use super::diagnosis::{is_ready, join, pods_of, waiting};
 use super::health::unhealthy;
 
-/// Most waits are over before.
+/// Most waits are over by then.
 const FIRST_LOOK: Duration = Duration::from_secs(3);
 /// Pause between two looks.
 const PAUSE: Duration = Duration::from_secs(2);
-/// Ends after which a container that ends again and again is not taken for one that waits for something.
+/// After this many ends, a container that keeps ending is no longer taken for one that waits for something.
 const RESTARTS: i32 = 3;
 
-/// How long one may be down between its ends, in seconds: from the third on the kubelet waits 40 s and more.
+/// How long a container may be down between two ends, in seconds: from the third on the kubelet waits 40 s and more.
 const CRASHING: u64 = 20;
-/// What registries and the kubelet say of images that will not come by themselves.
+/// Words of registries and the kubelet for images that will never come.
 const REFUSALS: &[&str] = &["not found", "denied", "unauthorized", "manifest unknown", "no such host", "does not exist"];
 
 /// What keeps a pod from being ready.
@@ -39,7 +39,7 @@ enum Kind {
     Other,
 }
 
-/// What the cluster says of one pod.
+/// The reason why one pod is not ready.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Sign {
     kind: Kind,
@@ -47,7 +47,7 @@ pub(super) struct Sign {
     pod: String,
     /// In the cluster's words, cut to a sentence.
     pub(super) what: String,
-    /// After so long there is nothing more to wait for; none where it may pass at any time.
+    /// How long it may last before waiting is hopeless; none if it may pass at any time.
     lasts: Option<Duration>,
 }
 
@@ -57,8 +57,8 @@ impl std::fmt::Display for Sign {
     }
 }
 
-/// Looks again and again at the pods behind `objects`, and tells `say`. Ends only when waiting for them is hopeless, with the
-/// reason.
+/// Looks repeatedly at the pods behind `objects`, and reports through `say`. Returns only when waiting for them is hopeless,
+/// with the reason.
 pub(super) async fn until_hopeless(client: &Client, ready: &[Ready], objects: &[Value], say: impl Fn(String)) -> Sign {
     let mut since: BTreeMap<(String, Kind), Instant> = BTreeMap::new();
     sleep(FIRST_LOOK).await;
@@ -72,7 +72,7 @@ pub(super) async fn until_hopeless(client: &Client, ready: &[Ready], objects: &[
             }
         }
         match signs.as_slice() {
-            // no pod is to blame: it is the object itself
+            // no pod is to blame, so it is the object itself
             [] => {
                 let unhealthy = unhealthy(client, ready, objects).await.unwrap_or_default();
                 if let Some(first) = unhealthy.first() {
@@ -86,7 +86,7 @@ pub(super) async fn until_hopeless(client: &Client, ready: &[Ready], objects: &[
     }
 }
 
-/// What the cluster says now. What cannot be asked says nothing: the wait itself goes on.
+/// The signs at this moment. If the cluster cannot be asked there are none, and the wait goes on.
 async fn signs(client: &Client, objects: &[Value]) -> Vec<Sign> {
     let mut pods = Vec::new();
     for object in objects {
@@ -106,12 +106,12 @@ async fn signs(client: &Client, objects: &[Value]) -> Vec<Sign> {
         let events = warnings(client, pod).await;
         signs.extend(sign(pod, &events, &nodes));
     }
-    // what is hopeless is what the reader wants to know
+    // hopeless signs matter most to the reader
     signs.sort_by_key(|sign| (sign.lasts.is_none(), sign.kind));
     signs
 }
 
-/// Pods of the latest revision: those of an earlier one are on their way out.
+/// Pods of the latest revision: pods of an earlier one are being replaced.
 fn newest(pods: Vec<Pod>) -> Vec<Pod> {
     let revision = |pod: &Pod| {
         let labels = pod.labels();
@@ -130,7 +130,7 @@ async fn warnings(client: &Client, pod: &Pod) -> Vec<Event> {
     events
 }
 
-/// The most telling sign of a pod that is not ready.
+/// The most telling sign of a pod that is not ready; none if there is no sign.
 fn sign(pod: &Pod, events: &[Event], nodes: &[Node]) -> Option<Sign> {
     let name = format!("{}/{}", pod.namespace().unwrap_or_default(), pod.name_any());
     let sign = |kind, what: String, lasts: Option<u64>| {
@@ -138,7 +138,7 @@ fn sign(pod: &Pod, events: &[Event], nodes: &[Node]) -> Option<Sign> {
     };
     let unready: Vec<String> = nodes.iter().filter(|node| !is_node_ready(node)).map(ResourceExt::name_any).collect();
     if let Some(why) = unscheduled(pod) {
-        // nodes that are still to come may take it, and so may a volume
+        // nodes that are still to come may accept it, and so may a volume
         let passes = nodes.is_empty()
             || !unready.is_empty()
             || ["not-ready", "unreachable", "uninitialized", "unbound"].iter().any(|word| why.contains(word));
@@ -158,12 +158,12 @@ fn sign(pod: &Pod, events: &[Event], nodes: &[Node]) -> Option<Sign> {
             "InvalidImageName" | "ErrImageNeverPull" => sign(Kind::Image, text, Some(10)),
             "ErrImagePull" | "ImagePullBackOff" => {
                 let pull = last(events, &["Failed"]).filter(|said| said.contains("ailed to pull")).unwrap_or(text);
-                // a connection that broke is tried again; a refusal stays one
+                // a broken connection is retried; a refusal is final
                 let refused = REFUSALS.iter().any(|words| pull.to_lowercase().contains(words));
                 let limit = if refused { 20 } else { 120 };
                 sign(
                     Kind::Image,
-                    format!("image {} cannot be had: {}", image(pod, &container.name), sentence(&pull)),
+                    format!("image {} cannot be pulled: {}", image(pod, &container.name), sentence(&pull)),
                     Some(limit),
                 )
             }
@@ -176,7 +176,7 @@ fn sign(pod: &Pod, events: &[Event], nodes: &[Node]) -> Option<Sign> {
                     ended.map(|ended| format!(", last with exit code {} {}", ended.exit_code, join(ended.reason, ended.message)));
                 let times = container.restart_count;
                 let what = format!("container {} ended {times} times{}", container.name, how.unwrap_or_default().trim_end());
-                // one that runs, or is made anew, may be on its way, however often it ended in its life
+                // a container that runs, or is being recreated, may still work, however often it has ended
                 sign(Kind::Crash, what, (times >= RESTARTS && reason == "CrashLoopBackOff").then_some(CRASHING))
             }
             _ => None,
@@ -200,12 +200,12 @@ fn unscheduled(pod: &Pod) -> Option<String> {
     let conditions = pod.status.as_ref()?.conditions.as_ref()?;
     let found = conditions.iter().find(|condition| condition.type_ == "PodScheduled" && condition.status == "False")?;
     let message = found.message.clone().unwrap_or_default();
-    // what would have to be evicted for it is a matter of its own
+    // leave out the scheduler's remarks about preemption
     let ends = [". preemption:", ", preemption:", ". no new claims"].iter().filter_map(|words| message.find(words)).min();
     Some(message[..ends.unwrap_or(message.len())].to_owned())
 }
 
-/// The image that a container is to run; its status names the one that ran before.
+/// The image that a container should run; its status names the one that ran before.
 fn image(pod: &Pod, container: &str) -> String {
     let all = pod.spec.iter().flat_map(|spec| spec.containers.iter().chain(spec.init_containers.iter().flatten()));
     all.into_iter().find(|one| one.name == container).and_then(|one| one.image.clone()).unwrap_or_default()
@@ -222,10 +222,10 @@ fn last(events: &[Event], reasons: &[&str]) -> Option<String> {
     found.message.clone()
 }
 
-/// What a program says behind the layers that it went through.
+/// The innermost message, without the layers around it.
 fn sentence(text: &str) -> String {
     let said = text.rsplit("desc = ").next().unwrap_or(text).trim();
-    // ids of sandboxes are nobody's concern
+    // ids of sandboxes are of no interest
     let words: Vec<&str> = said.split(' ').filter(|word| word.trim_matches(['"', ':', '\\']).len() != 64).collect();
     words.join(" ")
 }
@@ -262,7 +262,7 @@ mod tests {
 
         let pull = event("Failed", "Failed to pull image \"r/none:1\": rpc error: code = NotFound desc = r/none:1: not found");
         let image = seen(container(0, waiting("ImagePullBackOff")), &[pull]);
-        assert_eq!(image.what, "image r/none:1 cannot be had: r/none:1: not found");
+        assert_eq!(image.what, "image r/none:1 cannot be pulled: r/none:1: not found");
         assert_eq!(image.lasts, Some(Duration::from_secs(20)));
 
         let crash = seen(container(3, waiting("CrashLoopBackOff")), &[]);

@@ -25,7 +25,7 @@ pub const COMPONENT: Component = Component {
         namespace: "blog-system",
         name: "mysql-credentials",
         keys: &[("password", "mysql_password"), ("root-password", "mysql_root_password")],
-        // letters and digits: they stand in SQL
+        // letters and digits, because they are inserted into SQL
         make: || Ok(vec![letters(24), letters(24)]),
     }],
     memory,
@@ -37,7 +37,7 @@ fn parts(profile: &Profile) -> Vec<Part> {
         return Vec::new();
     }
     let proxy = || Image::pinned(pins::ISTIO_PROXY, On::Workers);
-    // a pod that is refused by the injector comes back only after its ReplicaSet's back-off, up to 16 s
+    // a pod that the injector refuses is retried only after its ReplicaSet's back-off, up to 16 s
     let injected = Need::Healthy(istio::WEBHOOK);
     vec![
         Part::templates(NAMESPACE, &["workloads/namespace.yaml", "istio/trust.yaml"]),

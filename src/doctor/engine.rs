@@ -1,4 +1,4 @@
-//! The Docker engine, and whether this cluster can be had from it.
+//! The Docker engine, and whether it can run this cluster.
 
 use ipnet::Ipv4Net;
 
@@ -9,12 +9,12 @@ use crate::error::{Explain, Family, chain};
 use crate::profile::{DockerNodes, Profile};
 use crate::provider::docker::{DockerError, Unreachable};
 
-/// The engine cannot be asked anything.
+/// The engine does not answer.
 pub(super) fn unreachable(error: &DockerError) -> Finding {
     let hint = error.hint().unwrap_or_else(|| "look at the engine's log: journalctl -u docker".to_owned());
     let finding = match error {
         DockerError::Absent { source: Unreachable::Address(_), .. } => {
-            Finding::error("engine-address", "DOCKER_HOST names a kind of connection that Hearth does not speak")
+            Finding::error("engine-address", "DOCKER_HOST names a kind of connection that Hearth does not support")
                 .fix("set DOCKER_HOST to a unix:// or tcp:// address")
         }
         DockerError::Absent { source: Unreachable::Forbidden(_), .. } => {
@@ -48,9 +48,9 @@ pub(super) fn unsupported(engine: &Engine) -> Option<Finding> {
     )
 }
 
-/// The engine runs somewhere else: what it publishes on its own loopback and bridge is not here. With an API port of
-/// the profile's own a tunnel can exist, and a local socket of a virtual machine forwards published ports.
-/// Where workloads are asked for, an `up` waits for their answer at the gateway's address, and would wait in vain.
+/// The engine runs somewhere else: ports on its loopback and addresses on its bridge are not reachable from here. With an API
+/// port set in the profile there may be a tunnel, and a local socket of a virtual machine forwards published ports. If the
+/// profile has workloads, `up` would wait for their answer at the gateway's address in vain.
 pub(super) fn elsewhere(facts: &Facts, engine: &Engine, asked: Option<(&Profile, &DockerNodes)>) -> Option<Finding> {
     if facts.engine_is_here() {
         return None;
@@ -66,7 +66,7 @@ pub(super) fn elsewhere(facts: &Facts, engine: &Engine, asked: Option<(&Profile,
     Some(Finding::graded(hopeless, "engine-elsewhere", title).evidence(evidence).fix("run hearth on the engine's machine"))
 }
 
-/// The cluster's name belongs to somebody else.
+/// The cluster's name is taken by a cluster that is not Hearth's.
 pub(super) fn name_taken(cluster: &str, engine: &Engine) -> Option<Finding> {
     let foreign: Vec<&str> = engine.containers.iter().filter(|c| !c.ours).map(|c| c.name.as_str()).collect();
     if foreign.is_empty() {
@@ -77,7 +77,7 @@ pub(super) fn name_taken(cluster: &str, engine: &Engine) -> Option<Finding> {
     Some(finding.evidence(error.to_string()).fix(error.hint().unwrap_or_default()))
 }
 
-/// Somebody else listens on the API server's port.
+/// Something else listens on the API server's port.
 pub(super) fn port_taken(facts: &Facts, engine: &Engine, docker: &DockerNodes) -> Option<Finding> {
     let port = docker.api_port.filter(|_| facts.host.api_port_taken && facts.engine_is_here())?;
     if engine.containers.iter().any(|container| container.ours && container.api_port == Some(port)) {
@@ -85,12 +85,12 @@ pub(super) fn port_taken(facts: &Facts, engine: &Engine, docker: &DockerNodes) -
     }
     let finding = Finding::error("api-port-taken", "The API server's port is in use");
     let fix = format!(
-        "set spec.provider.docker.apiPort to a free port, or leave it out; `ss -ltnp 'sport = :{port}'` tells who has it"
+        "set spec.provider.docker.apiPort to a free port, or leave it out; `ss -ltnp 'sport = :{port}'` shows what uses it"
     );
     Some(finding.evidence(format!("something listens on 127.0.0.1:{port}")).fix(fix))
 }
 
-/// The pool does not fit the network as it is now. While there is no network, there is nothing to hold it against.
+/// The pool does not fit the network as it is now. If there is no network yet, there is nothing to check against.
 pub(super) fn pool(profile: &Profile, engine: &Engine) -> Option<Finding> {
     let pool = profile.components.metallb.as_ref()?.pool;
     let view = &engine.network.as_ref()?.view;
@@ -108,12 +108,12 @@ pub(super) fn pool_on_hosts(profile: &Profile, network: Option<Ipv4Net>) -> Opti
     Some(finding.evidence(error.to_string()).fix(error.hint().unwrap_or_default()))
 }
 
-/// Images and files that nobody has.
+/// Images and files that cannot be obtained.
 pub(super) fn missing(artifacts: &[String]) -> Option<Finding> {
     let title = match artifacts.len() {
         0 => return None,
-        1 => "An image or file cannot be had".to_owned(),
-        count => format!("{count} images or files cannot be had"),
+        1 => "An image or file is not available".to_owned(),
+        count => format!("{count} images or files are not available"),
     };
     let finding = Finding::error("artifacts-missing", title).family(Family::Artifact).evidence(artifacts.join("\n"));
     Some(

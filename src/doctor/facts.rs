@@ -1,4 +1,4 @@
-//! What there is to know about the machine and the engine, gathered once; the checks only read it.
+//! Facts about the machine and the engine, gathered once; the checks only read them.
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -14,78 +14,78 @@ use crate::profile::Profile;
 use crate::provider::docker::{self, Container, DockerError, EngineInfo, NodeNetwork, Owned, Unreachable, engine_address};
 use crate::state::State;
 
-/// What a run writes at most, in bytes: journal, debug log, kubeconfig.
+/// The most that a run writes, in bytes: journal, debug log, kubeconfig.
 const ROOM: u64 = 4 << 20;
-/// An engine that has said nothing after this time counts as absent.
+/// An engine that does not answer within this time counts as absent.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// All facts.
 #[derive(Debug)]
 pub struct Facts {
-    /// Where the engine was looked for.
+    /// Address at which the engine was looked for.
     pub address: String,
-    /// The engine, or why it cannot be asked.
+    /// The engine, or why it does not answer.
     pub engine: Result<Engine, DockerError>,
-    /// The machine this runs on.
+    /// The machine Hearth runs on.
     pub host: Host,
 }
 
 /// The engine.
 #[derive(Debug)]
 pub struct Engine {
-    /// What it says of itself.
+    /// Its description of itself.
     pub info: EngineInfo,
-    /// Containers that claim to belong to the profile's cluster.
+    /// Containers labelled with the profile's cluster.
     pub containers: Vec<Container>,
     /// The nodes' network, if it exists.
     pub network: Option<NodeNetwork>,
-    /// True when that network is there for nothing.
+    /// True when that network is not in use.
     pub network_unused: bool,
-    /// Containers that Hearth made, of all clusters.
+    /// Containers that Hearth made, for all clusters.
     pub owned: Vec<Owned>,
-    /// Free bytes where it keeps images and volumes; none where this machine cannot see it.
+    /// Free bytes where it keeps images and volumes; none if this machine cannot see that folder.
     pub disk_free: Option<u64>,
 }
 
-/// The machine this runs on.
+/// The machine Hearth runs on.
 #[derive(Debug, Clone, Default)]
 pub struct Host {
-    /// Its name.
+    /// Its host name.
     pub name: String,
-    /// Its kernel's release.
+    /// Kernel release.
     pub kernel: String,
-    /// Bytes that programs can still have.
+    /// Bytes still available to programs.
     pub memory_available: u64,
-    /// True when it swaps.
+    /// True when it has swap in use.
     pub swap: bool,
     /// `fs.inotify.max_user_instances`.
     pub inotify_instances: u64,
     /// `fs.inotify.max_user_watches`.
     pub inotify_watches: u64,
-    /// The first process's capability bounding set: what any container can be given at most.
+    /// The first process's capability bounding set: the most that any container can get.
     pub capabilities: u64,
-    /// True when the kernel has the overlay file system, loaded or to be loaded.
+    /// True when the kernel has the overlay file system, built in or as a module.
     pub overlay: bool,
-    /// Its IPv4 routes in the kernel's order: of two to the same network, the first one counts.
+    /// IPv4 routes in the kernel's order: of two to the same network, the first one counts.
     pub routes: Vec<Route>,
-    /// True when somebody listens on the port that the profile gives to the API server.
+    /// True when something listens on the profile's port for the API server.
     pub api_port_taken: bool,
     /// Places that cannot be written to.
     pub unwritable: Vec<Unwritable>,
     /// Clusters with a state directory.
     pub states: Vec<String>,
-    /// Of these, the ones whose nodes are machines, or may be: what is kept about them cannot be read.
+    /// Clusters among them whose nodes are machines, or may be, since the record of them cannot be read.
     pub elsewhere: Vec<String>,
-    /// Seconds since 1970.
+    /// The time in seconds since 1970.
     pub now: i64,
 }
 
 /// A route to a network.
 #[derive(Debug, Clone)]
 pub struct Route {
-    /// The interface it goes through.
+    /// The interface it uses.
     pub interface: String,
-    /// Where it leads.
+    /// Its destination.
     pub network: Ipv4Net,
 }
 
@@ -94,14 +94,14 @@ pub struct Route {
 pub struct Unwritable {
     /// The file or directory.
     pub path: PathBuf,
-    /// Why not.
+    /// The system's error.
     pub why: String,
-    /// How to have another place.
+    /// How to choose another place.
     pub instead: &'static str,
 }
 
 impl Facts {
-    /// Asks the engine and reads the machine at the same time; changes nothing.
+    /// Queries the engine and reads the machine at the same time; changes nothing.
     pub async fn gather(asked: OnEngine<'_>, merge_into: Option<&Path>) -> Facts {
         let name = asked.map(|(profile, _)| profile.name.clone()).unwrap_or_default();
         let port = asked.and_then(|(_, nodes)| nodes.api_port);
@@ -120,14 +120,14 @@ impl Facts {
         facts
     }
 
-    /// True when the engine runs on this machine, as far as can be told: not behind a network, and not in a
-    /// virtual machine or outside of the container that this runs in, whose name and kernel differ.
+    /// True when the engine runs on this machine, as far as can be told: neither across a network, nor in a virtual machine,
+    /// nor outside the container that Hearth runs in. In the last two cases host name and kernel differ.
     pub fn engine_is_here(&self) -> bool {
         let same = |engine: &Engine| engine.info.host == self.host.name && engine.info.kernel == self.host.kernel;
         self.engine_is_near() && self.engine.as_ref().map_or(true, same)
     }
 
-    /// True when the way to the engine does not leave this machine, as far as its address tells.
+    /// True when the connection to the engine stays on this machine, judging by its address.
     pub fn engine_is_near(&self) -> bool {
         ["unix://", "tcp://127.", "tcp://localhost"].iter().any(|near| self.address.starts_with(near))
     }
@@ -136,7 +136,7 @@ impl Facts {
 impl Engine {
     async fn ask(cluster: &str) -> Result<Engine, DockerError> {
         let engine = docker::Engine::connect()?;
-        // first of all, so that an engine that is too old is known as such
+        // first, so that an engine that is too old is recognised as such
         let info = engine.info().await?;
         let (containers, network, network_unused, owned) = tokio::try_join!(
             engine.containers(cluster),
@@ -149,7 +149,7 @@ impl Engine {
 }
 
 impl Host {
-    /// Only the places that are written to.
+    /// Checks only the places that are written to.
     pub fn of_places(cluster: &str, kubeconfig: Option<&Path>) -> Host {
         Host { unwritable: unwritable(cluster, kubeconfig), ..Host::default() }
     }
@@ -193,20 +193,20 @@ fn is_elsewhere(cluster: &str) -> bool {
     }
 }
 
-/// A file of the kernel's; empty where there is none, which no check takes for a sign of trouble.
+/// A file in /proc or /sys; empty if it does not exist, which no check takes for a sign of trouble.
 fn text(path: &str) -> String {
     fs::read_to_string(path).unwrap_or_default()
 }
 
-/// The number behind a label; all bits set where it is missing, so that its absence finds nothing.
+/// The number after a label; all bits set if it is missing, so that this leads to no finding.
 fn field(text: &str, label: &str, radix: u32) -> u64 {
     let line = text.lines().find_map(|line| line.strip_prefix(label));
     let number = line.and_then(|line| u64::from_str_radix(line.split_whitespace().next()?, radix).ok());
     number.unwrap_or(u64::MAX)
 }
 
-/// Reads the kernel's table (proc_pid_net(5)): interface, destination, ..., mask as the eighth column, addresses as
-/// hexadecimal numbers in the machine's byte order. The default route leads to no network of its own.
+/// Parses the kernel's table (proc_pid_net(5)): interface, destination, ..., mask as the eighth column, addresses as
+/// hexadecimal numbers in the machine's byte order. The default route has no network of its own.
 pub(super) fn routes(table: &str) -> Vec<Route> {
     let address = |text: &str| Some(Ipv4Addr::from(u32::from_str_radix(text, 16).ok()?.to_ne_bytes()));
     let route = |line: &str| {
@@ -217,7 +217,7 @@ pub(super) fn routes(table: &str) -> Vec<Route> {
     table.lines().skip(1).filter_map(route).collect()
 }
 
-/// The places Hearth writes to and cannot. Without a cluster's name, the directory of all of them is looked at.
+/// Places that Hearth has to write to but cannot. Without a cluster's name, checks the directory of all clusters.
 fn unwritable(cluster: &str, kubeconfig: Option<&Path>) -> Vec<Unwritable> {
     const STATE: &str = "set XDG_STATE_HOME to a directory that can be written";
     let mut found = Vec::new();
@@ -229,7 +229,7 @@ fn unwritable(cluster: &str, kubeconfig: Option<&Path>) -> Vec<Unwritable> {
             found.extend(refused.map(|why| Unwritable { path: directory.to_owned(), why, instead: STATE }));
         }
     }
-    // it is replaced by a new file, so its directory is what has to be writable
+    // the file is replaced by a new one, so its directory has to be writable
     if let Some((path, error)) = kubeconfig.and_then(|path| Some((path, refusal(path.parent()?)?))) {
         let instead = "pass another file to --kubeconfig, or leave it out";
         found.push(Unwritable { path: path.to_owned(), why: error.to_string(), instead });
@@ -244,9 +244,9 @@ pub(super) fn refusal(directory: &Path) -> Option<io::Error> {
     if !nearest.is_dir() {
         return Some(io::ErrorKind::NotADirectory.into());
     }
-    // asked like this, root too hears of a read-only file system; the file has no name and is gone when closed
+    // this way even root gets the error of a read-only file system; the file has no name and is gone once closed
     match open(nearest, OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC, Mode::RUSR) {
-        // the file system has no such files
+        // the file system does not support unnamed files
         Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL) => {
             if let Err(error) = access(nearest, Access::WRITE_OK | Access::EXEC_OK) {
                 return Some(error.into());

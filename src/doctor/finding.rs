@@ -1,4 +1,4 @@
-//! What a look at the machine found: each with its evidence and what to do about it.
+//! Findings about the machine: each with its evidence and what to do about it.
 
 use std::fmt;
 
@@ -14,7 +14,7 @@ pub enum Severity {
     Error,
     /// `up` may fail, or something will not work as expected.
     Warning,
-    /// Worth knowing; Hearth copes by itself.
+    /// Worth knowing; Hearth adapts by itself.
     Info,
 }
 
@@ -28,9 +28,9 @@ pub struct Finding {
     pub severity: Severity,
     /// The kind of trouble, which decides the exit code.
     pub family: Family,
-    /// What is the matter, one sentence without a full stop.
+    /// What is wrong, one sentence without a full stop.
     pub title: String,
-    /// What was seen that says so.
+    /// What was seen that shows it.
     pub evidence: String,
     /// A command or a sentence.
     pub fix: String,
@@ -47,17 +47,17 @@ impl Finding {
         Self::new(Severity::Error, id, title)
     }
 
-    /// A finding that may spoil the result.
+    /// A finding that may affect the result.
     pub(super) fn warning(id: &'static str, title: impl Into<String>) -> Self {
         Self::new(Severity::Warning, id, title)
     }
 
-    /// A finding to know of.
+    /// A finding that is only worth knowing.
     pub(super) fn info(id: &'static str, title: impl Into<String>) -> Self {
         Self::new(Severity::Info, id, title)
     }
 
-    /// An error where `hopeless`, else a warning.
+    /// An error if `hopeless`, else a warning.
     pub(super) fn graded(hopeless: bool, id: &'static str, title: impl Into<String>) -> Self {
         Self::new(if hopeless { Severity::Error } else { Severity::Warning }, id, title)
     }
@@ -99,13 +99,13 @@ impl fmt::Display for Finding {
 pub struct Findings(Vec<Finding>);
 
 impl Findings {
-    /// Sorts by severity; within one, the order stays.
+    /// Sorts by severity; the order within a severity is kept.
     pub(super) fn new(mut findings: Vec<Finding>) -> Self {
         findings.sort_by_key(|finding| finding.severity);
         Findings(findings)
     }
 
-    /// Errors first.
+    /// The findings, errors first.
     pub fn iter(&self) -> std::slice::Iter<'_, Finding> {
         self.0.iter()
     }
@@ -120,7 +120,7 @@ impl Findings {
         self.0.first().filter(|first| first.severity == Severity::Error).map(|first| first.family)
     }
 
-    /// Findings without an error, or the error that carries them all.
+    /// The findings, or, if there is an error among them, an error with all of them.
     pub fn into_result(self) -> Result<Findings, PreflightError> {
         match self.family() {
             None => Ok(self),
@@ -129,7 +129,7 @@ impl Findings {
     }
 }
 
-/// `✗ id  title` with its evidence and fix, one below the other; a sentence where nothing was found.
+/// `✗ id  title` with its evidence and fix on the lines below; a sentence if nothing was found.
 impl fmt::Display for Findings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let texts: Vec<String> = self.0.iter().map(Finding::to_string).collect();
@@ -140,7 +140,7 @@ impl fmt::Display for Findings {
     }
 }
 
-/// The profile cannot be brought up here; holds everything that was found.
+/// The profile cannot be brought up here; contains all findings.
 #[derive(Debug, thiserror::Error)]
 #[error("nothing was changed: the profile cannot be brought up here\n{0}")]
 pub struct PreflightError(pub Findings);

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use super::facts::{Engine, Host};
 use super::finding::Finding;
 
-/// A builder older than this has no run that still builds; image builds take a minute.
+/// Age in seconds from which a builder is left over: image builds take a minute.
 const BUILDER_AGE: i64 = 15 * 60;
 
-/// Leftovers of all clusters but `current`, which `up` would go on with.
+/// Leftovers of all clusters except `current`, which `up` would resume.
 pub(super) fn all(host: &Host, engine: &Engine, current: Option<&str>) -> Vec<Finding> {
     let mut found = clusters(host, engine, current);
     found.extend(builders(host, engine));
@@ -17,7 +17,7 @@ pub(super) fn all(host: &Host, engine: &Engine, current: Option<&str>) -> Vec<Fi
     found
 }
 
-/// Clusters that nothing is known about here: made by another user, or with another state directory, or forgotten.
+/// Clusters of which this machine has no record: made by another user, or with another state directory, or forgotten.
 fn clusters(host: &Host, engine: &Engine, current: Option<&str>) -> Vec<Finding> {
     let mut clusters: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for node in engine.owned.iter().filter(|owned| owned.node) {
@@ -32,7 +32,7 @@ fn clusters(host: &Host, engine: &Engine, current: Option<&str>) -> Vec<Finding>
     unknown.map(finding).collect()
 }
 
-/// Containers in which node images were built.
+/// Containers that were used to build node images.
 fn builders(host: &Host, engine: &Engine) -> Option<Finding> {
     let old = engine.owned.iter().filter(|owned| !owned.node && host.now - owned.created > BUILDER_AGE);
     let names: Vec<&str> = old.map(|owned| owned.name.as_str()).collect();
@@ -40,7 +40,7 @@ fn builders(host: &Host, engine: &Engine) -> Option<Finding> {
     Some(finding.evidence(format!("containers {}", names.join(", "))).fix(format!("docker rm -fv {}", names.join(" "))))
 }
 
-/// The network, when Hearth made it and nothing is on it.
+/// The network, if Hearth made it and it is not in use.
 fn network(engine: &Engine) -> Option<Finding> {
     engine.network_unused.then(|| {
         Finding::info("network-unused", "Docker network `kind` was made by Hearth, and nothing is on it")
@@ -49,10 +49,10 @@ fn network(engine: &Engine) -> Option<Finding> {
     })
 }
 
-/// State directories of clusters that have no node.
+/// State directories of clusters without nodes.
 fn states(host: &Host, engine: &Engine, current: Option<&str>) -> Vec<Finding> {
     let nodes = |name: &str| engine.owned.iter().any(|owned| owned.node && owned.profile == name);
-    // whether machines still run a cluster is for its own verbs to tell: no container would
+    // whether machines still run a cluster cannot be seen from containers
     let of_containers = host.states.iter().filter(|name| !host.elsewhere.contains(name));
     let orphaned = of_containers.filter(|name| !nodes(name) && current != Some(name.as_str()));
     let finding = |name: &String| {

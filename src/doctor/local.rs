@@ -4,20 +4,20 @@ use super::facts::{Engine, Facts, Host};
 use super::finding::Finding;
 use super::needs::Needs;
 
-/// What kind asks for (its "known issues: too many open files").
+/// What kind recommends (its "known issues: too many open files").
 const INSTANCES: u64 = 512;
-/// Likewise; kernels since 5.11 set the limit by memory, and far less is enough for three nodes.
+/// Likewise; kernels since 5.11 derive the limit from memory, and far less is enough for three nodes.
 const WATCHES: u64 = 524_288;
 /// Below this, watches run out in practice: the kernels' former default was 8192.
 const FEW_WATCHES: u64 = 65_536;
-/// inotify instances that a control plane was measured to hold, without pods of the user's.
+/// inotify instances used by a control plane, as measured without the user's pods.
 const CONTROL_PLANE_INSTANCES: u64 = 27;
-/// Likewise a worker.
+/// The same for a worker.
 const WORKER_INSTANCES: u64 = 14;
 /// CAP_SYS_RESOURCE in a capability set.
 const SYS_RESOURCE: u64 = 1 << 24;
 
-/// Less memory than the profile needs; hopeless below half of it. Of an engine elsewhere only the total is known.
+/// Less memory than the profile needs; hopeless below half of it. For an engine elsewhere only the total is known.
 pub(super) fn memory(facts: &Facts, engine: &Engine, needs: Needs) -> Option<Finding> {
     let (free, kind) = match facts.engine_is_here() {
         true => (facts.host.memory_available, "available"),
@@ -63,7 +63,7 @@ pub(super) fn inotify(host: &Host, workers: u32) -> Option<Finding> {
     Some(finding.evidence(seen.join("\n")).fix(format!("{fix}`, and put it into /etc/sysctl.d/ to keep it")))
 }
 
-/// What Hearth copes with by itself.
+/// Conditions that Hearth adapts to by itself.
 pub(super) fn adapted(facts: &Facts, engine: Option<&Engine>) -> Vec<Finding> {
     let cgroup = engine.is_some_and(|engine| engine.info.cgroup_v1).then(|| {
         Finding::info("cgroup-v1", "The engine's machine has cgroup v1")
@@ -84,7 +84,7 @@ pub(super) fn adapted(facts: &Facts, engine: Option<&Engine>) -> Vec<Finding> {
     [cgroup, capability, swap].into_iter().flatten().collect()
 }
 
-/// Nodes' containerd stacks layers by overlayfs.
+/// containerd on nodes needs overlayfs for its layers.
 pub(super) fn overlay(host: &Host) -> Option<Finding> {
     (!host.overlay).then(|| {
         Finding::error("no-overlay", "The kernel has no overlay file system")
@@ -93,7 +93,7 @@ pub(super) fn overlay(host: &Host) -> Option<Finding> {
     })
 }
 
-/// Packets to the nodes leave through something else: mostly a bridge that an earlier installation of Docker left behind.
+/// The route to the nodes uses another interface: mostly a bridge left behind by an earlier installation of Docker.
 pub(super) fn route_taken(host: &Host, engine: &Engine) -> Option<Finding> {
     let network = engine.network.as_ref()?;
     // of several routes to the same network, the kernel lists the one it uses first
@@ -124,7 +124,7 @@ pub(super) fn unwritable(host: &Host) -> Vec<Finding> {
     host.unwritable.iter().map(finding).collect()
 }
 
-/// Bytes as people read them.
+/// Bytes in a form for people.
 fn gib(bytes: u64) -> String {
     format!("{:.1} GiB", bytes as f64 / f64::from(1 << 30))
 }

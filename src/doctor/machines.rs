@@ -1,4 +1,4 @@
-//! Bare machines: whether each can become a node, and all of them a cluster. Pure functions over what they told.
+//! Bare machines: whether each can become a node, and all together a cluster. Pure functions of their facts.
 
 #[cfg(test)]
 mod tests;
@@ -19,7 +19,7 @@ const SKEW_ERROR: f64 = 30.0;
 const SKEW_WARNING: f64 = 2.0;
 /// Ports of every node: kubelet, kube-proxy.
 const NODE_PORTS: &[u16] = &[10248, 10249, 10250, 10256];
-/// Ports of MetalLB's speaker, which is on the host's network: members, metrics, health (templates/metallb/controller.yaml).
+/// Ports of MetalLB's speaker, which uses the host's network: members, metrics, health (templates/metallb/controller.yaml).
 const METALLB_PORTS: &[u16] = &[7946, 9120, 17472];
 /// Ports of a control plane: API server, etcd, controller manager, scheduler.
 const CONTROL_PLANE_PORTS: &[u16] = &[6443, 2379, 2380, 2381, 10257, 10259];
@@ -31,10 +31,10 @@ const PROGRAMS: u64 = 600 * MIB;
 /// Systems that Hearth is tested on.
 const TESTED: &[&str] = &["debian 12", "debian 13"];
 
-/// Our pod network's configuration; the container runtime takes the first of its folder by name.
+/// Our pod network's configuration; the container runtime uses the first file in the folder by name.
 const CONFLIST: &str = "/etc/cni/net.d/10-hearth.conflist";
 
-/// Everything that is wrong with the hosts of a profile, grouped by what it is.
+/// Everything that is wrong with the hosts of a profile, one finding per problem.
 pub fn all(facts: &[Facts], profile: &Profile, hosts: &SshHosts) -> Vec<Finding> {
     let (cluster, kubernetes) = (profile.name.as_str(), &profile.kubernetes);
     let role = |facts: &Facts| hosts.hosts.iter().find(|host| host.name == facts.node).map_or(Role::Worker, |host| host.role);
@@ -139,7 +139,7 @@ pub fn all(facts: &[Facts], profile: &Profile, hosts: &SshHosts) -> Vec<Finding>
             let taken: Vec<String> = needed.iter().filter(|port| f.ports.contains(port)).map(u16::to_string).collect();
             (!taken.is_empty() && bare(f)).then(|| taken.join(", "))
         }),
-        "`ss -ltnp` on the host tells who has them",
+        "`ss -ltnp` on the host shows what uses them",
     );
     tell(
         Finding::error("host-address", "A host does not have the address that the profile gives it"),
@@ -229,7 +229,7 @@ pub fn all(facts: &[Facts], profile: &Profile, hosts: &SshHosts) -> Vec<Finding>
     tell(
         Finding::error("host-disk", "There is too little disk space"),
         of(&fresh, &disk),
-        "`df -h` and `du -xh --max-depth=2 /var` tell what takes it",
+        "`df -h` and `du -xh --max-depth=2 /var` show what takes it up",
     );
     tell(
         Finding::warning("host-disk-low", "There is little disk space"),
@@ -254,7 +254,7 @@ pub fn all(facts: &[Facts], profile: &Profile, hosts: &SshHosts) -> Vec<Finding>
     found
 }
 
-/// A host that could not be asked.
+/// A host that could not be reached.
 pub fn unreached(host: &str, role: Role, error: &BoxError) -> Finding {
     let fix = error.hint().unwrap_or_else(|| format!("try `ssh` to {host} by hand; `hearth doctor` looks again"));
     let gone = match role {
@@ -280,7 +280,7 @@ fn skewed(facts: &[Facts], limit: f64) -> Vec<String> {
     off.map(|facts| format!("{}: {:+.0} s from the others", facts.node, facts.clock - median)).collect()
 }
 
-/// Hosts that share what each should have alone.
+/// Hosts that share a value which each should have for itself.
 fn same(facts: &[Facts], of: &dyn Fn(&Facts) -> String) -> Vec<String> {
     let twice = |facts: &&Facts, all: &[Facts]| all.iter().filter(|other| of(other) == of(facts)).count() > 1;
     facts.iter().filter(|one| twice(one, facts)).map(|facts| format!("{}: {}", facts.node, of(facts))).collect()
@@ -298,7 +298,7 @@ fn text(address: Option<Ipv4Addr>) -> String {
     address.map(|address| address.to_string()).unwrap_or_default()
 }
 
-/// Bytes as people read them.
+/// Bytes in a form for people.
 fn size(bytes: u64) -> String {
     format!("{:.1} GiB", bytes as f64 / GIB as f64)
 }

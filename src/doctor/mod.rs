@@ -1,8 +1,8 @@
 //! A look at the machines before anything is changed: `hearth up` refuses on errors, all of them at once, and
 //! `hearth doctor` prints everything.
 //!
-//! Enters: a profile and its provider. Leaves: findings, each with its evidence and what to do about it. Facts are gathered once,
-//! every check is a function from them to findings, and nothing is touched.
+//! In: a profile and its provider. Out: findings, each with its evidence and what to do about it. Facts are gathered once,
+//! every check is a function from facts to findings, and nothing is touched.
 
 mod engine;
 mod facts;
@@ -25,17 +25,17 @@ use crate::provider::machine::Looks;
 use facts::Facts;
 use needs::Needs;
 
-/// Workers that limits are held against when no profile says how many.
+/// Number of workers assumed for limits if there is no profile.
 const USUAL_WORKERS: u32 = 2;
 
 /// A profile whose nodes are containers.
 type OnEngine<'a> = Option<(&'a Profile, &'a DockerNodes)>;
 
-/// Looks whether the profile can be brought up; changes nothing. Gives warnings and infos. `missing` are images and
-/// files that are nowhere to be had, `merge_into` is a kubeconfig of the user's that entries are going to be merged into.
+/// Checks whether the profile can be brought up; changes nothing. Returns warnings and infos. `missing` are images and files
+/// that cannot be obtained, `merge_into` is the user's kubeconfig into which entries will be merged.
 ///
 /// # Errors
-/// [`PreflightError`] with everything that was found, if an error is among it.
+/// [`PreflightError`] with all findings, if an error is among them.
 pub async fn preflight(
     profile: &Profile,
     provider: &AnyProvider,
@@ -45,8 +45,8 @@ pub async fn preflight(
     Ok(Findings::new(look(profile, provider, missing, merge_into, Leftovers::Left).await).into_result()?)
 }
 
-/// Looks for trouble and for what earlier runs left behind; with a profile, also whether it fits. Never fails:
-/// what cannot be asked is a finding.
+/// Looks for trouble and for what earlier runs left behind; with a profile, also checks whether it fits. Never fails: what
+/// cannot be looked at is a finding.
 pub async fn examine(asked: Option<(&Profile, &AnyProvider)>) -> Findings {
     Findings::new(match asked {
         Some((profile, provider)) => look(profile, provider, &[], None, Leftovers::Found).await,
@@ -54,10 +54,10 @@ pub async fn examine(asked: Option<(&Profile, &AnyProvider)>) -> Findings {
     })
 }
 
-/// Whether what earlier runs left behind is looked for.
+/// Whether to look for what earlier runs left behind.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Leftovers {
-    /// No: it stands in nobody's way.
+    /// No: it is in nobody's way.
     Left,
     /// Yes.
     Found,
@@ -82,7 +82,7 @@ async fn look(
     }
 }
 
-/// What is wrong with hosts, as far as they could be asked, and with this machine.
+/// What is wrong with hosts, as far as they answered, and with this machine.
 fn on_machines(
     profile: &Profile,
     hosts: &SshHosts,
@@ -111,8 +111,8 @@ async fn on_engine(asked: OnEngine<'_>, missing: &[String], merge_into: Option<&
     findings
 }
 
-/// Everything but leftovers, in the order of the exit codes that errors would lead to when several are found:
-/// the engine, the machine, the images.
+/// Everything except leftovers, in the order of the exit codes that errors would lead to if there are several: the engine, the
+/// machine, the images.
 fn found(facts: &Facts, docker: OnEngine<'_>, missing: &[String]) -> Vec<Finding> {
     let mut findings = Vec::new();
     match &facts.engine {

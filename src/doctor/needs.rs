@@ -1,5 +1,5 @@
-//! What a profile needs of a machine: estimates, from what full clusters were measured to use, doubled for the load
-//! that scenarios put on them.
+//! What a profile needs from a machine: estimates, measured on full clusters and doubled for the load that scenarios put on
+//! them.
 
 use crate::components::catalogue;
 use crate::profile::{Profile, Role};
@@ -12,9 +12,9 @@ const CONTROL_PLANE: u64 = 1229 * MIB;
 const WORKER: u64 = 512 * MIB;
 /// A node's volume: its images, unpacked once more in its own store (1.1 to 1.6 GB each).
 const NODE_DISK: u64 = 1536 * MIB;
-/// Node image, components' images and the image derived from both, on the engine.
+/// Node image, components' images and the image derived from both, in the engine.
 const IMAGES_DISK: u64 = 2048 * MIB;
-/// What a cluster grows by: logs, databases.
+/// Room for a cluster's growth: logs, databases.
 const GROWTH: u64 = 512 * MIB;
 
 /// What is still needed, in bytes.
@@ -22,12 +22,12 @@ const GROWTH: u64 = 512 * MIB;
 pub(super) struct Needs {
     /// Memory.
     pub memory: u64,
-    /// Space where the engine keeps images and volumes.
+    /// Disk space where the engine keeps images and volumes.
     pub disk: u64,
 }
 
 impl Needs {
-    /// What `existing` containers leave to be needed: those that run have their memory, those that exist have their disk.
+    /// What is needed besides `existing` containers: running ones already have their memory, existing ones their disk space.
     pub fn of(profile: &Profile, existing: &[Container]) -> Needs {
         let wanted = profile.nodes();
         let found = |name: &str| existing.iter().find(|container| container.name == name);

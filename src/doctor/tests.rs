@@ -1,4 +1,4 @@
-//! What each trouble looks like to the user, from made-up facts; and a look at the real machine.
+//! How each problem is shown to the user, from made-up facts; and a look at the real machine.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -51,21 +51,21 @@ fn facts() -> Facts {
     Facts { address: "unix:///var/run/docker.sock".into(), engine: Ok(engine), host }
 }
 
-/// A change to the engine's facts.
+/// The facts with a change to the engine.
 fn with_engine(change: impl FnOnce(&mut Engine)) -> Facts {
     let mut facts = facts();
     change(facts.engine.as_mut().expect("made up"));
     facts
 }
 
-/// A change to the machine's facts.
+/// The facts with a change to the machine.
 fn with_host(change: impl FnOnce(&mut Host)) -> Facts {
     let mut facts = facts();
     change(&mut facts.host);
     facts
 }
 
-/// What is found, with the exit code `up` would end with.
+/// The findings as text, with the exit code that `up` would return.
 fn told(facts: &Facts, profile: &Profile) -> String {
     let findings = Findings::new(found(facts, on(profile), &[]));
     let code = findings.family().map_or(0, Family::code);
@@ -90,7 +90,7 @@ fn network(taken: &[&str]) -> NodeNetwork {
     NodeNetwork { bridge: "br-0123456789ab".into(), view }
 }
 
-/// A profile as the checks of engines take it.
+/// A profile in the form that checks of engines take.
 fn on(profile: &Profile) -> OnEngine<'_> {
     match &profile.provider {
         Provider::Docker(nodes) => Some((profile, nodes)),
@@ -127,7 +127,7 @@ fn engines_that_cannot_be_asked() {
     ");
     let strange = absent(Unreachable::Address("URI scheme is not supported: ssh://home".into()));
     assert_snapshot!(told(&strange, &quick(&[])), @r"
-    ✗ engine-address  DOCKER_HOST names a kind of connection that Hearth does not speak
+    ✗ engine-address  DOCKER_HOST names a kind of connection that Hearth does not support
         seen: no Docker engine answers at unix:///var/run/docker.sock
               caused by: URI scheme is not supported: ssh://home
         fix:  set DOCKER_HOST to a unix:// or tcp:// address
@@ -164,13 +164,13 @@ fn engines_that_cannot_hold_nodes() {
     ");
 }
 
-/// Only with an API port of the profile's own there can be a tunnel to another machine's loopback.
+/// Only with an API port set in the profile can there be a tunnel to another machine's loopback.
 #[test]
 fn engines_elsewhere() {
     let far = |address: &str| {
         let mut facts = with_engine(|engine| engine.info.host = "rack".into());
         facts.address = address.into();
-        // this machine's limits are not those of the engine's
+        // this machine's limits are not the engine's
         facts.host.inotify_instances = 8;
         facts.host.memory_available = 0;
         facts
@@ -181,7 +181,7 @@ fn engines_elsewhere() {
         fix:  run hearth on the engine's machine
     exit 20
     ");
-    // what waits for the application's answer would wait in vain
+    // `up` would wait for the application's answer in vain
     assert!(told(&far("tcp://192.168.1.5:2375"), &quick(&["spec.provider.docker.apiPort=6443"])).ends_with("exit 20"));
     assert!(told(&far("unix:///home/me/.docker/desktop/docker.sock"), &quick(&[])).ends_with("exit 20"));
     let bare = |more: &[&str]| quick(&[&["spec.components.workloads=null"][..], more].concat());
@@ -216,7 +216,7 @@ fn the_api_port_may_be_held_by_our_own_control_plane_only() {
     assert_snapshot!(told(&facts, &profile), @r"
     ✗ api-port-taken  The API server's port is in use
         seen: something listens on 127.0.0.1:6443
-        fix:  set spec.provider.docker.apiPort to a free port, or leave it out; `ss -ltnp 'sport = :6443'` tells who has it
+        fix:  set spec.provider.docker.apiPort to a free port, or leave it out; `ss -ltnp 'sport = :6443'` shows what uses it
     exit 20
     ");
     facts.engine.as_mut().expect("made up").containers = nodes("quick", true, true);
@@ -269,7 +269,7 @@ fn memory_and_disk_are_warned_of_below_the_estimate_and_refused_below_half() {
     ");
     let bare = quick(&["spec.components=null"]);
     assert!(found(&short(5 * GIB / 2, 7 * GIB), on(&bare), &[]).is_empty());
-    // nodes that exist have their disk, nodes that run have their memory
+    // existing nodes have their disk space, running nodes their memory
     let mut running = short(0, GIB);
     running.engine.as_mut().expect("made up").containers = nodes("quick", true, true);
     assert!(found(&running, on(&quick(&[])), &[]).is_empty());
@@ -388,7 +388,7 @@ fn leftovers_of_other_clusters() {
             ];
         });
         facts.host.states = vec!["gone".into(), "homelab".into(), "mine".into(), "quick".into()];
-        // machines run it, or may: that no container does says nothing
+        // machines run it, or may: the absence of containers proves nothing
         facts.host.elsewhere = vec!["homelab".into()];
         facts
     };
@@ -409,7 +409,7 @@ fn leftovers_of_other_clusters() {
     ");
 }
 
-/// All at once, errors first; the exit code is the first error's, of the engine before the machine before the images.
+/// All errors at once, and first; the exit code is the first error's, with the engine before the machine before the images.
 #[test]
 fn errors_come_together_and_first() {
     let missing = ["docker.io/library/mysql:9.7".to_owned(), "quay.io/metallb/controller:v0.16.1".to_owned()];
@@ -420,7 +420,7 @@ fn errors_come_together_and_first() {
     assert_eq!(images.family(), Family::Artifact);
     assert_snapshot!(images, @r"
     nothing was changed: the profile cannot be brought up here
-    ✗ artifacts-missing  2 images or files cannot be had
+    ✗ artifacts-missing  2 images or files are not available
         seen: docker.io/library/mysql:9.7
               quay.io/metallb/controller:v0.16.1
         fix:  name a directory that has them by --bundle DIR or HEARTH_BUNDLE, or let this machine reach where they come from

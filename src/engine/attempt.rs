@@ -1,4 +1,4 @@
-//! One step from check to done: attempts, pauses, the deadline, and the journal around each mutation.
+//! One step from its check to its end: attempts, pauses, the deadline, and the journal around each mutation.
 
 use std::any::Any;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use crate::progress::Progress;
 /// Pauses between attempts grow up to this.
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 
-/// A step on its way; owns what its task needs.
+/// A step being performed; owns what its task needs.
 pub(super) struct Attempt<K, A> {
     pub(super) step: Step<K>,
     pub(super) sentence: String,
@@ -31,7 +31,7 @@ pub(super) struct Attempt<K, A> {
 }
 
 impl<K: Kind, A: Actor<K>> Attempt<K, A> {
-    /// Does the step within its deadline. The last failed attempt's error survives the deadline.
+    /// Performs the step within its deadline. The error of the last failed attempt survives the deadline.
     pub(super) async fn perform(self) -> Result<StepOutcome, StepError> {
         let deadline = self.step.kind.limits().deadline;
         let (mut last, mut touched) = (None, false);
@@ -66,7 +66,7 @@ impl<K: Kind, A: Actor<K>> Attempt<K, A> {
         }
     }
 
-    /// Notes a failure. When the journal cannot be written, the step's own error is still the one to show.
+    /// Records a failure in the journal. If that cannot be written, the step's own error is still the one to show.
     pub(super) async fn given_up(&self, error: StepError) -> StepError {
         if let Err(unwritten) = self.note(Phase::Failed).await {
             tracing::error!(step = %self.step.id, error = crate::error::chain(&unwritten), "not in the journal");
@@ -74,7 +74,7 @@ impl<K: Kind, A: Actor<K>> Attempt<K, A> {
         error
     }
 
-    /// One attempt. `touched` tells whether the journal already knows that this step may have changed the world.
+    /// One attempt. `touched` is true once the journal says that this step may have changed the world.
     async fn once(&self, touched: &mut bool) -> Result<StepOutcome, StepError> {
         let (kind, progress) = (&self.step.kind, &self.progress);
         if self.direction == Direction::Undo {
@@ -107,7 +107,7 @@ impl<K: Kind, A: Actor<K>> Attempt<K, A> {
     }
 
     async fn note(&self, phase: Phase) -> Result<(), StepError> {
-        // What only waits leaves nothing behind.
+        // a step that only waits leaves nothing behind
         let Some(journal) = self.journal.as_ref().filter(|_| !self.step.kind.interruptible()) else { return Ok(()) };
         let entry = StepEntry {
             at: jiff::Timestamp::now(),
@@ -129,7 +129,7 @@ pub(super) async fn check<K: Kind, A: Actor<K>>(actor: &A, kind: &K) -> Result<C
     }
 }
 
-/// What does not change by itself is not tried again.
+/// An error that does not go away by itself is not worth another try.
 fn worth_retrying(error: &BoxError) -> bool {
     !matches!(error.family(), Family::Usage | Family::Profile | Family::Preflight | Family::Interrupted | Family::Internal)
 }

@@ -1,4 +1,4 @@
-//! Looking without touching: for `plan`, `status`, and to see whether there is anything to do.
+//! Looking without touching: for `plan` and `status`, and to see whether there is anything to do.
 
 use std::sync::Arc;
 

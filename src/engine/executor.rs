@@ -1,4 +1,4 @@
-//! The ready queue: starts what can start, within limits; stops on failure or cancellation; goes forwards or backwards.
+//! The ready queue: starts what can start, within limits; stops on failure or cancellation; applies a plan or undoes it.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -23,7 +23,7 @@ pub struct Options {
     pub parallel: usize,
     /// Steps at once that work on the same target.
     pub per_target: usize,
-    /// How long running steps may go on after a cancellation, and steps that only wait after a failure.
+    /// How long running steps may go on after a cancellation, and waiting steps after a failure.
     pub grace: Duration,
     /// Where each mutation is noted before it happens.
     pub journal: Option<Arc<Journal<StepEntry>>>,
@@ -35,9 +35,9 @@ impl Default for Options {
     }
 }
 
-/// Runs `plan` in one direction. To apply it, each step is checked, and applied when it needs to be, once everything it
-/// depends on is done; the first failure or a cancellation stops the start of further steps. To undo it, every step is
-/// taken back, dependents first; errors do not stop that: everything that can be undone is.
+/// Runs `plan` in one direction. To apply it, each step is checked once everything it depends on is done, and applied if
+/// needed; the first failure or a cancellation keeps further steps from starting. To undo it, every step is taken back,
+/// dependents first; errors do not stop that: everything that can be undone is.
 pub async fn run<K: Kind, A: Actor<K>>(
     plan: &Plan<K>,
     direction: Direction,
@@ -49,13 +49,13 @@ pub async fn run<K: Kind, A: Actor<K>>(
     Executor::new(plan, direction, actor, options, events, cancel).run().await
 }
 
-/// A step in the order of the run, whichever way it goes.
+/// A step in the order of the run, in either direction.
 struct Node<K> {
     step: Step<K>,
     sentence: String,
-    /// Steps that still have to be done before it.
+    /// Number of steps that still have to finish before it.
     blocked_by: usize,
-    /// Steps that wait for it.
+    /// Steps that are waiting for it.
     unlocks: Vec<usize>,
 }
 
@@ -72,13 +72,13 @@ struct Executor<'a, K, A> {
     events: &'a Events,
     cancel: &'a Cancel,
     nodes: Vec<Node<K>>,
-    /// Steps that may start, and since when.
+    /// Steps that may start, with the time since when.
     ready: BTreeMap<usize, Instant>,
     running: HashMap<Id, Running>,
     tasks: JoinSet<Result<StepOutcome, StepError>>,
-    /// Set when nothing new may start.
+    /// The reason, once nothing new may start.
     stopping: Option<String>,
-    /// When running steps are dropped: those that only wait, and all.
+    /// When running steps are dropped: those that only wait, and all of them.
     drop_waiting: Option<Instant>,
     drop_all: Option<Instant>,
     applied: usize,
@@ -224,7 +224,7 @@ impl<'a, K: Kind, A: Actor<K>> Executor<'a, K, A> {
             StepOutcome::Failed { .. } | StepOutcome::Skipped { .. } => {}
         }
         let done = matches!(outcome, StepOutcome::Applied | StepOutcome::Satisfied | StepOutcome::Undone);
-        // What could not be undone does not keep the rest from being undone.
+        // a step that could not be undone does not keep the rest from being undone
         if done || (self.direction == Direction::Undo && matches!(outcome, StepOutcome::Failed { .. })) {
             self.unlock(position);
         }
@@ -260,7 +260,7 @@ impl<'a, K: Kind, A: Actor<K>> Executor<'a, K, A> {
         self.stopping = Some(reason);
     }
 
-    /// The first time: nothing new, what only waits is dropped, the rest gets its grace.
+    /// On the first call: starts nothing new, drops steps that only wait, and gives the rest its grace.
     fn on_cancel(&mut self) {
         if self.drop_all.is_some() {
             return;
@@ -284,12 +284,12 @@ impl<'a, K: Kind, A: Actor<K>> Executor<'a, K, A> {
         }
         self.drop_waiting = None;
         if passed(self.drop_all) {
-            // Aborted tasks end at their next await; a far limit keeps this from spinning until then.
+            // aborted tasks end at their next await; a far limit keeps this from spinning until then
             self.drop_all = Some(now + Duration::from_secs(3600));
         }
     }
 
-    /// Tells of the steps that never started, and sums up.
+    /// Reports the steps that never started, and sums up.
     fn finish(&mut self) -> Outcome {
         let done = self.applied + self.satisfied;
         if let Some(reason) = &self.stopping {
@@ -304,7 +304,7 @@ impl<'a, K: Kind, A: Actor<K>> Executor<'a, K, A> {
         if done == self.nodes.len() {
             Outcome::Completed { applied: self.applied, satisfied: self.satisfied }
         } else if self.drop_all.is_some() && done + failures.len() < self.nodes.len() {
-            // drop_all is set by a cancellation only, which has a reason
+            // only a cancellation sets drop_all, and it has a reason
             let reason = self.cancel.reason().unwrap_or(Reason::Signal("SIGINT"));
             Outcome::Cancelled(Stopped { reason, unfinished: std::mem::take(&mut self.dropped), failures })
         } else {

@@ -1,4 +1,4 @@
-//! Stopping a run before its end: by Ctrl-C and other signals, or because its time is over.
+//! Stopping a run before its end: by Ctrl-C and other signals, or because its time is up.
 
 use std::io;
 use std::sync::{Arc, OnceLock};
@@ -14,13 +14,13 @@ use crate::error::Family;
 pub enum Reason {
     /// A signal, for example `SIGINT`.
     Signal(&'static str),
-    /// It took longer than it was allowed to.
+    /// The run took longer than it was allowed to.
     Overtime(Duration),
-    /// What it works on is not its own any more.
+    /// Another run has taken over what this one works on.
     Taken,
 }
 
-/// A request to stop, with its reason; cheap to clone, and all clones are one.
+/// A request to stop, with its reason; cheap to clone, and all clones share it.
 #[derive(Debug, Clone, Default)]
 pub struct Cancel {
     token: CancellationToken,
@@ -34,28 +34,28 @@ impl Cancel {
         self.token.cancel();
     }
 
-    /// Whether somebody asked.
+    /// Whether a stop was requested.
     pub fn is_cancelled(&self) -> bool {
         self.token.is_cancelled()
     }
 
-    /// Returns once somebody has asked.
+    /// Returns once a stop is requested.
     pub async fn cancelled(&self) {
         self.token.cancelled().await;
     }
 
-    /// Why; none while nobody has asked.
+    /// The reason; none while no stop is requested.
     pub fn reason(&self) -> Option<Reason> {
         self.reason.get().copied()
     }
 
-    /// For work that has no use for the reason.
+    /// The bare token, for work that has no use for the reason.
     pub fn token(&self) -> &CancellationToken {
         &self.token
     }
 }
 
-/// Watches SIGINT, SIGTERM and SIGHUP from now on. The first one asks to stop; at the next, `last_words` are said and
+/// Watches SIGINT, SIGTERM and SIGHUP from now on. The first one requests a stop; at the second, `last_words` are printed and
 /// the process exits with code 130 at once. Needs a Tokio runtime.
 ///
 /// # Errors

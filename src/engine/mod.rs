@@ -1,14 +1,14 @@
 //! Runs a plan: whatever is ready, in parallel within limits, with retries, cancellation, a journal
 //! and events. It knows no step by name.
 //!
-//! Enters: a plan, and an [`Actor`] that knows what steps do. Leaves: an [`Outcome`], and events on the way. Only the journal is
-//! touched here; everything else by the actor.
+//! In: a plan, and an [`Actor`] that carries out its steps. Out: an [`Outcome`], and events on the way. The engine
+//! itself touches only the journal; the actor touches everything else.
 //!
-//! [`run`] checks each step and applies it when needed; after a failure or a cancellation it starts nothing
-//! new and lets what runs finish. Running it again resumes: satisfied steps are passed over. Undone, a plan is taken
-//! back from its end, and errors are collected instead of stopping. [`check_all`] only looks.
+//! [`run`] checks each step and applies it when needed; after a failure or a cancellation it starts nothing new and lets
+//! running steps finish. Running it again resumes: satisfied steps are skipped. To undo a plan, it is taken back from its end,
+//! and errors are collected instead of stopping. [`check_all`] only looks.
 //!
-//! Not supported: a step that yields a value to another one. What a later step needs it reads from the live world.
+//! Not supported: a step that passes a value to another one. Later steps read what they need from the live world.
 
 mod attempt;
 mod check;
@@ -32,12 +32,12 @@ pub use crate::graph::Check;
 use crate::error::Result;
 use crate::progress::Progress;
 
-/// The behaviour behind a step kind.
+/// What the steps of a kind do.
 pub trait Actor<K>: Send + Sync + 'static {
     /// Looks at the live world; changes nothing.
     fn check(&self, kind: &K) -> impl Future<Output = Result<Check>> + Send;
-    /// Makes the world as the step wants it; safe to repeat.
+    /// Brings the world to what the step promises; safe to repeat.
     fn apply(&self, kind: &K, progress: &Progress) -> impl Future<Output = Result<()>> + Send;
-    /// Takes back what `apply` did; safe to repeat, and when nothing was done.
+    /// Takes back what `apply` did; safe to repeat, also if nothing was done.
     fn undo(&self, kind: &K, progress: &Progress) -> impl Future<Output = Result<()>> + Send;
 }

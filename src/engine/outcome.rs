@@ -1,4 +1,4 @@
-//! How a run ended, and what is to be told about it.
+//! How a run ended, and what to report about it.
 
 use std::fmt;
 use std::time::Duration;
@@ -14,17 +14,17 @@ use crate::journal::JournalError;
 pub enum Outcome {
     /// Every step is done.
     Completed {
-        /// Steps that had something to do.
+        /// Number of steps that had something to do.
         applied: usize,
-        /// Steps that had nothing to do.
+        /// Number of steps that had nothing to do.
         satisfied: usize,
     },
-    /// At least one step failed; each failure is here.
+    /// At least one step failed.
     Failed {
-        /// In the order in which they happened.
+        /// Every failure, in the order in which they happened.
         failures: Vec<StepFailure>,
     },
-    /// It was stopped before every step was done.
+    /// The run was stopped before every step was done.
     Cancelled(Stopped),
 }
 
@@ -32,7 +32,7 @@ impl Outcome {
     /// The outcome as a result for the command line.
     ///
     /// # Errors
-    /// One error that lists every failure; a run that was stopped has a family by its reason.
+    /// One error that lists every failure; for a run that was stopped, its family depends on the reason.
     pub fn into_result(self) -> error::Result<()> {
         match self {
             Outcome::Completed { .. } => Ok(()),
@@ -46,9 +46,9 @@ impl Outcome {
 /// A step and its error.
 #[derive(Debug)]
 pub struct StepFailure {
-    /// Which step.
+    /// The step's name.
     pub id: StepId,
-    /// What it was doing.
+    /// What the step was doing.
     pub sentence: String,
     /// What went wrong.
     pub error: StepError,
@@ -92,11 +92,11 @@ pub enum StepError {
     },
     /// The deadline passed.
     Deadline {
-        /// It was this long.
+        /// The deadline.
         after: Duration,
-        /// What the last failed attempt said.
+        /// The error of the last failed attempt.
         last: Option<BoxError>,
-        /// What the step said last.
+        /// The last thing the step reported.
         said: Option<String>,
     },
     /// The journal could not be written, so nothing was touched.
@@ -146,7 +146,7 @@ impl Explain for StepError {
     }
 }
 
-/// Several steps failed; the message tells of each.
+/// Several steps failed; the message lists each.
 #[derive(Debug)]
 struct SeveralFailed {
     failures: Vec<StepFailure>,
@@ -170,7 +170,7 @@ impl Explain for SeveralFailed {
     }
 }
 
-/// Each failure with its causes, on lines of their own.
+/// Each failure with its causes, on separate lines.
 pub(super) fn list(f: &mut fmt::Formatter<'_>, failures: &[StepFailure]) -> fmt::Result {
     for failure in failures {
         write!(f, "\n- {}", error::chain(failure).replace('\n', "\n  "))?;
@@ -178,7 +178,7 @@ pub(super) fn list(f: &mut fmt::Formatter<'_>, failures: &[StepFailure]) -> fmt:
     Ok(())
 }
 
-/// Distinct hints, one after the other.
+/// The distinct hints, one after the other.
 pub(super) fn hints(failures: &[StepFailure]) -> Option<String> {
     let mut hints: Vec<String> = failures.iter().filter_map(Explain::hint).collect();
     hints.dedup();

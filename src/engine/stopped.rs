@@ -12,9 +12,9 @@ use crate::error::{Explain, Family};
 pub struct Stopped {
     /// What stopped it.
     pub reason: Reason,
-    /// Sentences of the steps that were dropped while they ran.
+    /// Sentences of the steps that were dropped while running.
     pub unfinished: Vec<String>,
-    /// What failed on the way.
+    /// Steps that failed before the stop.
     pub failures: Vec<StepFailure>,
 }
 
@@ -34,7 +34,7 @@ impl fmt::Display for Stopped {
             Reason::Overtime(limit) => write!(f, "not done within {} (--timeout)", spelled(limit))?,
         }
         if let (Reason::Overtime(_), false) = (self.reason, self.unfinished.is_empty()) {
-            write!(f, ": dropped amid")?;
+            write!(f, ": dropped while running")?;
             self.unfinished.iter().try_for_each(|sentence| write!(f, "\n- {sentence}"))?;
         }
         list(f, &self.failures)
@@ -60,7 +60,7 @@ impl Explain for Stopped {
     }
 }
 
-/// As it is typed: `90s`, `15m`.
+/// As a user would type it: `90s`, `15m`.
 fn spelled(limit: Duration) -> String {
     match limit.as_secs() {
         0 => format!("{limit:?}"),

@@ -1,4 +1,4 @@
-//! Generic tests of the engine on a small world of its own: things that exist or not.
+//! Generic tests of the engine on a small world of its own: things that either exist or do not.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -56,7 +56,7 @@ enum Trouble {
     Hang,
 }
 
-/// What exists, what goes wrong once, and what was seen.
+/// What exists, what fails once, and what was seen.
 #[derive(Default)]
 struct World {
     things: Mutex<BTreeSet<&'static str>>,
@@ -239,7 +239,7 @@ async fn a_failure_anywhere_resumes_to_the_same_end_and_undoes_to_nothing() {
                 let left = lab.world.things().len();
                 assert_completed(&lab.run(&diamond()).await, 6 - left, left, &case);
                 assert_eq!(lab.world.things(), ALL, "{case}");
-                // And the same failure, but straight back.
+                // the same failure again, but straight back
                 let lab = Lab::new(World::default());
                 lab.world.plan_trouble(broken, &[trouble]);
                 failures(lab.run(&diamond()).await);
@@ -418,7 +418,7 @@ async fn a_run_out_of_time_is_no_interruption_and_names_what_it_was_amid() {
     });
     let error = lab.run(&plan.build().expect("valid")).await.into_result().expect_err("out of time");
     assert_eq!(error.family(), Family::NotReady);
-    assert_eq!(error.to_string(), "not done within 1m (--timeout): dropped amid\n- Make `wait`");
+    assert_eq!(error.to_string(), "not done within 1m (--timeout): dropped while running\n- Make `wait`");
 }
 
 #[tokio::test]
@@ -431,7 +431,7 @@ async fn nothing_is_touched_without_a_journal_entry() {
     assert_eq!(lab.world.mutations.load(Ordering::SeqCst), 0);
 }
 
-/// The disk is full by the time the failure is to be noted.
+/// The disk is full by the time the failure is to be recorded.
 #[tokio::test]
 async fn a_step_s_own_error_outlives_a_journal_that_cannot_be_written() {
     let attempt = attempt::Attempt {

@@ -1,4 +1,4 @@
-//! The channel that events go through, and what is at its other end.
+//! The channel that events go through, and the sinks at its other end.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -84,11 +84,11 @@ impl Events {
     /// Sends an event, stamped with the time since the channel was opened.
     pub fn emit(&self, event: Event) {
         let record = Record { at: self.elapsed(), event };
-        // Nobody listens after the sinks were finished: a dropped step may still speak, and is not missed.
+        // Nobody listens once the sinks are finished: a dropped step may still report, and is not missed.
         let _ = self.sender.send(Message::Record(record));
     }
 
-    /// The voice of a step: what it says becomes an event.
+    /// The progress of a step: each report becomes an event.
     pub fn voice(&self, id: &StepId) -> Progress {
         let (id, events) = (id.clone(), self.clone());
         Progress::new(move |said| {
@@ -99,7 +99,7 @@ impl Events {
         })
     }
 
-    /// Sends a message that belongs to no step.
+    /// Emits a message that belongs to no step.
     pub fn log(&self, text: impl Into<String>) {
         self.emit(Event::Log { text: text.into() });
     }

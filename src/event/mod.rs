@@ -1,6 +1,6 @@
 //! What happens during a run, as values; every verb that changes something uses the same ones.
 //!
-//! Enters: what whoever works emits, into one channel, instead of printing. Leaves: the same values with their times, for the
+//! In: what running work emits into one channel, instead of printing it. Out: the same values with their times, for the
 //! sinks at the other end: displays, logs, reports. Nothing is touched.
 
 mod channel;
@@ -39,21 +39,21 @@ pub enum Event {
     RunStarted {
         /// The run's name.
         run_id: String,
-        /// What was typed: `up`, `down`, `test`.
+        /// The verb that was typed: `up`, `down`, `test`.
         verb: String,
         /// The cluster's name.
         name: String,
-        /// When, by the wall clock.
+        /// The wall-clock time.
         started: jiff::Timestamp,
     },
     /// Last event of a run.
     RunFinished {
         /// How it ended.
         outcome: RunOutcome,
-        /// Seconds since it started.
+        /// Seconds since the run started.
         seconds: f64,
     },
-    /// What the command ended with, when it is an error; it comes after the run, or without one.
+    /// The error that the command ended with; sent after the run, or without one.
     Failed {
         /// The message with its causes.
         message: String,
@@ -79,7 +79,7 @@ pub enum Event {
     StepStarted {
         /// The step.
         id: StepId,
-        /// Seconds between the end of its last dependency and now: what the limits cost it.
+        /// Seconds between the end of its last dependency and now: the delay caused by the limits.
         waited: f64,
     },
     /// What a step is doing now.
@@ -104,46 +104,46 @@ pub enum Event {
         id: StepId,
         /// How it ended.
         outcome: StepOutcome,
-        /// Seconds since it started; 0 when it never did.
+        /// Seconds since the step started; 0 if it never did.
         seconds: f64,
     },
     /// Nothing new is started from here on.
     PlanStopping {
         /// A fragment such as "step `x` failed".
         reason: String,
-        /// Whether it was stopped from outside rather than by a failure.
+        /// True when stopped from outside, false after a failure.
         interrupted: bool,
-        /// Steps that still run.
+        /// Number of steps still running.
         running: usize,
     },
     /// The plan has ended; a step that never started has been reported as skipped.
     PlanFinished {
         /// How it ended.
         outcome: RunOutcome,
-        /// Seconds since it started.
+        /// Seconds since the plan started.
         seconds: f64,
     },
 
     /// A scenario begins.
     ScenarioStarted {
-        /// Its name.
+        /// The scenario's name.
         scenario: String,
-        /// Its claim.
+        /// The claim it makes.
         title: String,
     },
-    /// A change that an earlier run had left was taken back.
+    /// A change left by an earlier run was taken back.
     Healed {
         /// What had been changed.
         object: String,
     },
-    /// Something is measured that is not under test.
+    /// Something that is not under test is being measured.
     Measuring {
         /// A fragment such as "how well this machine generates load".
         what: String,
     },
     /// A trial begins.
     TrialStarted {
-        /// With or without what the claim rests on.
+        /// With or without what the claim depends on.
         trial: Trial,
     },
     /// An object of the cluster is changed, or changed back.
@@ -155,30 +155,30 @@ pub enum Event {
     },
     /// A part of a trial begins.
     PhaseStarted {
-        /// The part.
+        /// Which part.
         phase: Phase,
     },
-    /// The load so far, some times a second.
+    /// The load so far, sent a few times a second.
     Load {
-        /// Requests with a known fate.
+        /// Number of requests with a known outcome.
         requests: u64,
-        /// Of them, failed ones.
+        /// How many of them failed.
         failed: u64,
     },
     /// A fault is injected.
     FaultInjected {
-        /// Its kind, as scenario files spell it.
+        /// The kind of fault, as scenario files spell it.
         fault: String,
         /// What it hits, for example "pod was-1 on quick-worker".
         target: String,
-        /// Which one of a series, counted from 1.
+        /// Its number in the series, counted from 1.
         number: u32,
         /// How many there will be.
         of: u32,
     },
-    /// What a fault took away is there again.
+    /// What a fault took away is back.
     FaultRecovered {
-        /// Its kind.
+        /// The kind of fault, as scenario files spell it.
         fault: String,
         /// Milliseconds since it was injected.
         after_ms: f64,
@@ -190,25 +190,25 @@ pub enum Event {
     },
     /// A window of a comparison is over.
     WindowEnded {
-        /// Which one of its part, counted from 1.
+        /// Its number within the part, counted from 1.
         number: u32,
-        /// How many the part has.
+        /// How many windows the part has.
         of: u32,
-        /// Requests of the part so far.
+        /// Requests so far in this part.
         requests: u64,
-        /// Of them, failed ones.
+        /// How many of them failed.
         failed: u64,
     },
     /// A comparison has ended.
     ComparisonFinished {
-        /// Its name.
+        /// The comparison's name.
         comparison: String,
-        /// What it found: `better`, `worse`, `equivalent`, `inconclusive` or `INVALID`.
+        /// The result: `better`, `worse`, `equivalent`, `inconclusive` or `INVALID`.
         verdict: String,
     },
     /// A scenario has ended, clean-up included.
     ScenarioFinished {
-        /// Its name.
+        /// The scenario's name.
         scenario: String,
         /// How it ended.
         verdict: Verdict,

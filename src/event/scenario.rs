@@ -1,4 +1,4 @@
-//! Parts and ends of scenarios as events describe them.
+//! Trials, their phases, and the verdicts of scenarios, as events describe them.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 pub enum Trial {
     /// As the scenario is written.
     Claim,
-    /// With what the claim rests on taken away.
+    /// With what the claim depends on taken away.
     Control,
 }
 
@@ -19,11 +19,11 @@ pub enum Trial {
 pub enum Phase {
     /// Waiting for the steady state.
     Before,
-    /// Faults.
+    /// While faults are injected.
     Faults,
     /// Waiting for the steady state to come back.
     After,
-    /// Waiting for requests in flight.
+    /// Waiting for the requests still in flight.
     Drain,
 }
 
@@ -39,14 +39,14 @@ pub enum Verdict {
     Skipped,
     /// The measurement does not count: no steady state to start from, or a generator that could not keep up.
     Invalid,
-    /// The assertions hold, but they also hold without what the claim rests on: the test proves nothing.
+    /// The assertions hold, but they also hold without what the claim depends on: the test proves nothing.
     Inconclusive,
     /// The run itself went wrong or was interrupted.
     Error,
 }
 
 impl Verdict {
-    /// As reports write it.
+    /// The verdict as reports write it.
     pub fn name(self) -> &'static str {
         match self {
             Verdict::Pass => "PASS",

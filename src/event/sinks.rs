@@ -17,7 +17,7 @@ impl Collector {
 
 impl Sink for Collector {
     fn record(&mut self, record: &Record) {
-        // a long load is thousands of these, and nobody asks for them afterwards
+        // a long load emits thousands of these, and nobody needs them afterwards
         if !matches!(record.event, Event::Load { .. }) {
             self.0.lock().unwrap_or_else(PoisonError::into_inner).push(record.clone());
         }
@@ -46,7 +46,7 @@ impl Sink for LogSink {
             Event::Load { requests, failed } => tracing::trace!(requests, failed, "load"),
             Event::WindowEnded { number, of, requests, failed } => tracing::debug!(number, of, requests, failed, "window"),
             Event::ScenarioFinished { scenario, verdict } => tracing::info!(scenario, ?verdict, "scenario finished"),
-            // the rest is told in full by its own fields
+            // all other events are written in full
             event => tracing::info!("{}", serde_json::to_string(event).unwrap_or_else(|error| error.to_string())),
         }
     }

@@ -14,20 +14,20 @@ pub enum Direction {
     Undo,
 }
 
-/// What a sink needs to know of a step.
+/// What a sink needs to know about a step.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StepInfo {
-    /// Its name.
+    /// The step's name.
     pub id: StepId,
-    /// What it does, in the plan's direction.
+    /// What the step does, in the plan's direction.
     pub sentence: String,
-    /// The heading it stands under.
+    /// The heading it is listed under.
     pub stage: String,
     /// The node it works on.
     pub target: Option<String>,
-    /// Steps it waits for, in the plan's direction.
+    /// Steps that have to finish before it, in the plan's direction.
     pub after: Vec<StepId>,
-    /// What people wait for and have once it is applied, a fragment.
+    /// What users are waiting for and have once it is applied, as a fragment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub milestone: Option<String>,
 }
@@ -36,11 +36,11 @@ pub struct StepInfo {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "state")]
 pub enum StepOutcome {
-    /// Done now.
+    /// It changed something, and succeeded.
     Applied,
-    /// Nothing to do.
+    /// There was nothing to do.
     Satisfied,
-    /// Taken back.
+    /// It was taken back.
     Undone,
     /// It failed.
     Failed {
@@ -49,9 +49,9 @@ pub enum StepOutcome {
     },
     /// It never started.
     Skipped {
-        /// What kept it from starting.
+        /// Why it did not start.
         reason: String,
     },
-    /// Dropped while running.
+    /// It was dropped while running.
     Cancelled,
 }

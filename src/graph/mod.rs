@@ -1,8 +1,8 @@
-//! Plans as graphs of steps, whatever the steps are: what the engine runs, what events and the journal name steps by,
+//! Plans as graphs of steps, whatever the steps are: what the engine runs, the names that events and the journal use for steps,
 //! and how a plan is printed.
 //!
-//! Enters: steps, each with those that come before it. Leaves: a plan in an order in which it can run, or why there is none.
-//! Nothing is touched.
+//! In: steps, each with the steps before it. Out: a plan in an order in which it can run, or the reason why there is
+//! none. Nothing is touched.
 
 mod plan;
 pub mod render;
@@ -13,18 +13,18 @@ use serde::Serialize;
 
 pub use plan::{Plan, PlanBuilder, PlanError, Step, StepId};
 
-/// What the engine and the renderers need to know of a step's content.
+/// What the engine and the renderers need to know about the content of a step.
 pub trait Kind: Clone + Send + Sync + Serialize + 'static {
     /// What the step will do, one sentence in the imperative without a full stop: "Create node `demo-worker`".
     fn sentence(&self) -> String;
-    /// What taking it back will do, in the same form.
+    /// What undoing it will do, in the same form.
     fn undo_sentence(&self) -> String {
         let sentence = self.sentence();
         let mut letters = sentence.chars();
         let first = letters.next().map(|letter| letter.to_ascii_lowercase());
         format!("Undo: {}{}", first.map(String::from).unwrap_or_default(), letters.as_str())
     }
-    /// The heading it stands under in a printed plan, for example "Nodes".
+    /// The heading it is listed under in a printed plan, for example "Nodes".
     fn stage(&self) -> &'static str {
         ""
     }
@@ -40,7 +40,8 @@ pub trait Kind: Clone + Send + Sync + Serialize + 'static {
     fn interruptible(&self) -> bool {
         false
     }
-    /// What people wait for and have once it is done, for example "first 200"; said with its time when the run is over.
+    /// What users are waiting for and have once it is done, for example "first 200"; printed with its time at the end of the
+    /// run.
     fn milestone(&self) -> Option<&'static str> {
         None
     }
@@ -49,9 +50,9 @@ pub trait Kind: Clone + Send + Sync + Serialize + 'static {
 /// How long and how often a step is tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StepLimits {
-    /// For the whole step: check, all attempts and the pauses between them.
+    /// Time for the whole step: check, all attempts and the pauses between them.
     pub deadline: Duration,
-    /// For one look at the live world.
+    /// Time for one look at the live world.
     pub check: Duration,
     /// Attempts in all; 1 means no retry.
     pub attempts: u32,
@@ -68,12 +69,13 @@ impl StepLimits {
         pause: Duration::from_secs(1),
     };
 
-    /// The same with another deadline, in seconds.
+    /// The same limits with another deadline, in seconds.
     pub const fn within(self, seconds: u64) -> Self {
         StepLimits { deadline: Duration::from_secs(seconds), ..self }
     }
 
-    /// The same with more attempts: for what was refused once and may work a moment later, and is not harmed by a second try.
+    /// The same limits with more attempts: for what may be refused once and work a moment later, and where a second try does no
+    /// harm.
     pub const fn attempts(self, attempts: u32) -> Self {
         StepLimits { attempts, ..self }
     }
@@ -105,6 +107,6 @@ pub enum Class {
 pub enum Check {
     /// The live world is already as the step wants it.
     Satisfied,
-    /// The step has to run; the reason.
+    /// The step has to run, for this reason.
     Needed(String),
 }

@@ -1,4 +1,4 @@
-//! Plans as graphs: refused at construction when a step is there twice or a dependency is unknown or circular.
+//! Plans as graphs: refused at construction when two steps share a name, or a dependency is unknown or circular.
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
@@ -36,7 +36,7 @@ impl fmt::Display for StepId {
 /// One thing to do, and what has to be done before it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Step<K> {
-    /// Its name.
+    /// The step's name.
     pub id: StepId,
     /// What to do.
     pub kind: K,
@@ -57,8 +57,8 @@ impl<K: Kind> Serialize for Step<K> {
     }
 }
 
-/// Steps in an order in which they can run: every step stands behind those it depends on, and
-/// otherwise where the builder put it.
+/// Steps in an order in which they can run: every step comes after the steps it depends on, and is otherwise where the builder
+/// put it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(bound = "K: Kind")]
 pub struct Plan<K> {
@@ -72,7 +72,7 @@ impl<K: Kind> Plan<K> {
         PlanBuilder { name: name.into(), steps: Vec::new() }
     }
 
-    /// Whose plan it is.
+    /// The name of the cluster it is for.
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -82,7 +82,7 @@ impl<K: Kind> Plan<K> {
         &self.steps
     }
 
-    /// The step of that name.
+    /// The step with that name.
     pub fn get(&self, id: &StepId) -> Option<&Step<K>> {
         self.steps.iter().find(|step| step.id == *id)
     }
@@ -112,7 +112,7 @@ impl<K: Kind> PlanBuilder<K> {
     /// The plan in its order.
     ///
     /// # Errors
-    /// Two steps of one name, a dependency on a step that is not there, or steps that wait for each other.
+    /// Two steps with the same name, a dependency on an unknown step, or steps that wait for each other.
     pub fn build(self) -> Result<Plan<K>, PlanError> {
         let position = positions(&self.steps);
         if position.len() < self.steps.len() {
@@ -135,7 +135,7 @@ fn positions<K>(steps: &[Step<K>]) -> HashMap<&StepId, usize> {
     steps.iter().enumerate().map(|(at, step)| (&step.id, at)).collect()
 }
 
-/// Kahn's algorithm, always taking the earliest step that is free, so that the builder's order stays where it can.
+/// Kahn's algorithm, always taking the earliest step that is free, so that the builder's order is kept where possible.
 fn order<K>(steps: &[Step<K>], position: &HashMap<&StepId, usize>) -> Result<Vec<usize>, PlanError> {
     let mut missing: Vec<usize> = steps.iter().map(|step| step.after.len()).collect();
     let mut free: BTreeSet<usize> = (0..steps.len()).filter(|at| missing[*at] == 0).collect();
@@ -157,7 +157,7 @@ fn order<K>(steps: &[Step<K>], position: &HashMap<&StepId, usize>) -> Result<Vec
     }
 }
 
-/// Walks from a stuck step along stuck dependencies until one comes up again: that part is the cycle.
+/// Follows stuck dependencies from a stuck step until one comes up again: that part is the cycle.
 fn cycle<K>(steps: &[Step<K>], position: &HashMap<&StepId, usize>, missing: &[usize], stuck: usize) -> Vec<StepId> {
     let mut path = vec![stuck];
     loop {
@@ -180,13 +180,13 @@ pub enum PlanError {
     /// Two steps share a name.
     #[error("the plan has two steps named `{step}`")]
     Duplicate { step: StepId },
-    /// A dependency that is no step.
+    /// A dependency that is not a step of the plan.
     #[error("step `{step}` depends on `{dependency}`, which is not in the plan")]
     Unknown { step: StepId, dependency: StepId },
     /// Steps that wait for each other.
     #[error("steps wait for each other: {}", .steps.iter().map(|id| format!("`{id}`")).collect::<Vec<_>>().join(" after "))]
     Cycle {
-        /// The circle; the first stands at the end again.
+        /// The cycle; its first step is repeated at the end.
         steps: Vec<StepId>,
     },
 }

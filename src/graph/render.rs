@@ -1,4 +1,4 @@
-//! A plan to look at: text for people, JSON for programs, dot for pictures.
+//! Printing a plan: text for people, JSON for programs, dot for pictures.
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt::Write;
@@ -17,8 +17,8 @@ const BOLD: Style = Style::new().bold();
 /// Checks of a plan's steps; a step that is missing was not checked.
 pub type Checks = [(StepId, Result<Check>)];
 
-/// Numbered sentences under their stages, with a mark each: `+` to do, `=` as wanted already, `?` not
-/// checked, `!` check failed. Contains ANSI styles, which the printer strips where they are not wanted.
+/// Numbered sentences below their stages, each with a mark: `+` to do, `=` as wanted already, `?` not checked, `!` check
+/// failed. Contains ANSI styles, which the printer strips where they are not wanted.
 pub fn stages<K: Kind>(plan: &Plan<K>, checks: &Checks) -> String {
     let found = index(checks);
     let direct = direct(plan);
@@ -57,7 +57,7 @@ fn mark(check: Option<&Result<Check>>) -> (char, Style) {
     }
 }
 
-/// For each step the numbers of those it waits for, without those that one of them waits for anyway.
+/// For each step, the numbers of the steps it waits for, without those that another of them waits for anyway.
 fn direct<K: Kind>(plan: &Plan<K>) -> Vec<Vec<usize>> {
     let mut before: Vec<BTreeSet<usize>> = Vec::new();
     let mut direct = Vec::new();
@@ -69,7 +69,7 @@ fn direct<K: Kind>(plan: &Plan<K>) -> Vec<Vec<usize>> {
     direct.into_iter().map(|numbers| numbers.into_iter().collect()).collect()
 }
 
-/// What follows the sentence: dependencies by number, disturbance, and the reason.
+/// The rest of the line: dependencies by number, disturbance, and the reason.
 fn remark<K: Kind>(step: &Step<K>, after: &[usize], check: Option<&Result<Check>>) -> String {
     let mut parts = Vec::new();
     if !after.is_empty() {

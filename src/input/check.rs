@@ -1,8 +1,8 @@
-//! A tree held against a JSON schema: every structural problem, not only the first.
+//! Checks a tree against a JSON schema: every structural problem, not only the first.
 //!
-//! Understood is what schemars makes of plain Rust types: `$ref`, `type`, `properties`, `required`,
-//! `additionalProperties`, `items`, `enum`, `const`, `oneOf`, `anyOf`, `allOf`, `minimum`, `maximum`, `minItems`,
-//! `maxItems`. `pattern` and `format` are for editors; whoever interprets the text checks it and can say more.
+//! Supports what schemars generates for plain Rust types: `$ref`, `type`, `properties`, `required`, `additionalProperties`,
+//! `items`, `enum`, `const`, `oneOf`, `anyOf`, `allOf`, `minimum`, `maximum`, `minItems`, `maxItems`. `pattern` and `format`
+//! are for editors; the code that interprets the text checks it and can explain more.
 
 use serde_json::Value;
 
@@ -42,7 +42,7 @@ impl<'a> Walk<'a> {
         }
         if !fits(node, schema) {
             let finding = mismatch(node, &kind_of(schema), path);
-            // `1.36` in quotes would be the next mistake: the default shows the form.
+            // `1.36` in quotes would be the next mistake: the default shows the right form
             self.findings.push(match schema.get("default").and_then(Value::as_str) {
                 Some(example) => finding.hint(format!("write a string as in {example}")),
                 None => finding,
@@ -83,7 +83,7 @@ impl<'a> Walk<'a> {
             }
         }
         for key in list(schema, "required").iter().filter_map(Value::as_str) {
-            // A misspelt key is one problem, not two.
+            // a misspelt key is one problem, not two
             if node.entry(key).is_none() && !meant.contains(&key) {
                 let finding = Finding::new(node.span, path, format!("missing key `{key}`"));
                 let about = self.about(&schema["properties"][key]);
@@ -145,7 +145,7 @@ impl<'a> Walk<'a> {
         pointer.and_then(|pointer| self.root.pointer(pointer)).unwrap_or(schema)
     }
 
-    /// Where a key that is unknown here would be known, some levels down.
+    /// Where, a few levels down, a key would be valid that is unknown here.
     fn below(&self, schema: &'a Value, key: &str, depth: usize) -> Option<String> {
         let properties = self.target(schema).get("properties")?.as_object()?;
         properties.iter().filter(|_| depth > 0).find_map(|(name, property)| {

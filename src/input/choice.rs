@@ -1,4 +1,4 @@
-//! `oneOf` and `anyOf`: which of several shapes was meant, so that the findings are about that one.
+//! `oneOf` and `anyOf`: finds out which of several shapes was meant, so that the findings are about that one.
 
 use serde_json::Value;
 
@@ -9,7 +9,7 @@ use super::suggest::{listing, nearest};
 use super::tree::{Entry, Finding, Kind, Node};
 
 impl<'a> Walk<'a> {
-    /// One of several shapes: the findings are those of the shape that was meant.
+    /// Checks against several shapes: the findings are those of the shape that was meant.
     pub fn choose(&mut self, node: &Node, branches: &[&'a Value], path: &str) {
         let trials: Vec<Vec<Finding>> = branches.iter().map(|branch| self.trial(node, branch, path)).collect();
         if trials.iter().any(Vec::is_empty) {
@@ -30,7 +30,7 @@ impl<'a> Walk<'a> {
             Kind::Scalar { value: Value::String(_), .. } if !known.is_empty() => return self.word(node, &known, path),
             _ => {}
         }
-        // The nearest shape of the right type; without one, say which types there are.
+        // the nearest shape of the right type; without one, list the types that are allowed
         let fitting = branches.iter().zip(trials).filter(|(branch, _)| fits(node, self.target(branch)));
         match fitting.min_by_key(|(_, findings)| findings.len()) {
             Some((_, findings)) => self.findings.extend(findings),
@@ -42,7 +42,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// `type: x` says which shape is meant.
+    /// The shape is chosen by a tag, such as `type: x`.
     fn tagged(&mut self, node: &Node, shapes: &[&'a Value], tag: &str, path: &str) {
         let names: Vec<&str> = shapes.iter().filter_map(|shape| shape["properties"][tag]["const"].as_str()).collect();
         let Some(entry) = node.entry(tag) else {
@@ -56,7 +56,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// The only key says which shape is meant.
+    /// The shape is chosen by its only key.
     fn variant(&mut self, node: &Node, entries: &[Entry], shapes: &[&'a Value], names: &[&str], path: &str) {
         let unknown: Vec<&Entry> = entries.iter().filter(|entry| !names.contains(&entry.key.as_str())).collect();
         for entry in &unknown {
@@ -100,7 +100,7 @@ impl<'a> Walk<'a> {
         walk.findings
     }
 
-    /// The alternatives of a schema, nested ones spread out.
+    /// The alternatives of a schema, with nested ones flattened.
     pub fn branches(&self, schema: &'a Value) -> Vec<&'a Value> {
         let branches = list(schema, "oneOf").iter().chain(list(schema, "anyOf"));
         branches
@@ -112,7 +112,7 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// The property whose constant tells shapes apart.
+/// The property whose constant distinguishes the shapes.
 fn tag<'a>(shapes: &[&'a Value]) -> Option<&'a str> {
     let constant = |shape: &Value, key: &str| shape["properties"][key].get("const").is_some();
     let first = shapes.first()?.get("properties")?.as_object()?;

@@ -1,4 +1,4 @@
-//! What a schema wants of one value, in the words of a message.
+//! What a schema expects of one value, in the words of a message.
 
 use serde_json::Value;
 
@@ -46,7 +46,7 @@ pub(super) fn fits(node: &Node, schema: &Value) -> bool {
         })
 }
 
-/// What a schema wants, in the words of a message.
+/// What a schema expects, in the words of a message.
 pub(super) fn kind_of(schema: &Value) -> String {
     if let Some(words) = words(schema) {
         return listing(&words);

@@ -1,4 +1,4 @@
-//! Several files and `--set` values as one document, with every value still knowing where it came from.
+//! Several files and `--set` values as one document, in which every value still knows its origin.
 
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
@@ -9,7 +9,7 @@ use super::problem::{Location, Problem, Problems, SourceText};
 use super::schema::schema_of;
 use super::tree::{Entry, Finding, Kind, Mend, Node, Span, UNFILLED, parse, without_helpers};
 
-/// One text to read; later layers win.
+/// One text to read; later layers override earlier ones.
 #[derive(Debug, Clone)]
 pub struct Layer {
     /// File name for messages.
@@ -18,7 +18,7 @@ pub struct Layer {
     pub text: String,
 }
 
-/// A value read from files, and where each part of it stands.
+/// A value read from files, with the place of each of its parts.
 #[derive(Debug)]
 pub struct Located<T> {
     /// The value.
@@ -28,26 +28,26 @@ pub struct Located<T> {
 }
 
 impl<T> Located<T> {
-    /// Where a field stands, for example `spec.provider.ssh.hosts[1].name`; when it was left out, where the nearest
-    /// thing around it stands.
+    /// Where a field was written, for example `spec.provider.ssh.hosts[1].name`; if it was left out, the place of the nearest
+    /// thing around it.
     pub fn locate(&self, path: &str) -> Location {
         Location::new(find(&self.root, path).0.span, &self.sources)
     }
 
-    /// Where a field stands, if it was written.
+    /// Where a field was written; none if it was left out.
     pub fn find(&self, path: &str) -> Option<Location> {
         let (node, complete) = find(&self.root, path);
         complete.then(|| Location::new(node.span, &self.sources))
     }
 
-    /// A problem with a field, at its place.
+    /// A problem with a field, at the place where the field was written.
     pub fn problem(&self, path: &str, message: impl Into<String>, hint: Option<String>) -> Problem {
         Problem { location: self.locate(path), path: path.to_owned(), message: message.into(), hint }
     }
 }
 
-/// Reads several texts as one document: mappings are merged key by key, everything else is replaced, and a written
-/// `null` removes the key below it. Then each override `a.b[0].c=value` is laid over it, its value read as YAML.
+/// Reads several texts as one document: mappings are merged key by key, everything else is replaced, and a written `null`
+/// removes the key from the layer below. Then each override `a.b[0].c=value` is applied, with its value read as YAML.
 ///
 /// # Errors
 /// All [`Problems`] of all layers and overrides.
@@ -55,10 +55,9 @@ pub fn load_layers<T: DeserializeOwned + JsonSchema>(layers: &[Layer], overrides
     load_with(layers, overrides, |located, _| located)
 }
 
-/// As [`load_layers`], then `judge` turns the value into what it means and adds what is wrong with that. When the
-/// structure has problems, `judge` still sees what is left after taking misspelt keys for what was meant and bad
-/// values out, so that a user learns everything at once; it then has to keep silent about values that have a problem
-/// already.
+/// As [`load_layers`], then `judge` turns the value into its meaning and adds the problems of that. If the structure has
+/// problems, `judge` still sees the document with misspelt keys corrected and bad values removed, so that the user learns
+/// everything at once; it must not report values that already have a problem.
 ///
 /// # Errors
 /// All [`Problems`], of structure and of meaning.
@@ -71,13 +70,13 @@ pub fn load_with<T: DeserializeOwned + JsonSchema, U>(
     let (mut root, sources) = read(layers, overrides, &mut findings);
     let value = root.as_mut().and_then(|root| {
         findings.extend(check(&schema_of::<T>(), root));
-        // Inner ones first: their paths are as written.
+        // inner ones first: their paths are as written
         for finding in findings.iter().rev() {
             mend(root, finding);
         }
         deserialize::<T>(root, &mut findings)
     });
-    // what is said of a text that stands for another helps nobody
+    // other problems of a value that is an unfilled variable help nobody
     let open: Vec<String> = findings.iter().filter(|one| one.message.contains(UNFILLED)).map(|one| one.path.clone()).collect();
     findings.retain(|one| one.message.contains(UNFILLED) || !open.contains(&one.path));
     let mut problems: Vec<Problem> = findings.into_iter().map(|finding| Problem::new(finding, &sources)).collect();
@@ -89,8 +88,8 @@ pub fn load_with<T: DeserializeOwned + JsonSchema, U>(
     }
 }
 
-/// All layers and overrides as one tree; none when one of them could not be read, because half a document would only
-/// produce false findings.
+/// All layers and overrides as one tree; none when one of them could not be read, because half a document would only produce
+/// false findings.
 fn read(layers: &[Layer], overrides: &[String], findings: &mut Vec<Finding>) -> (Option<Node>, Vec<SourceText>) {
     let named = |layer: &Layer| SourceText { name: layer.name.clone(), text: layer.text.clone(), inline: false };
     let mut sources: Vec<SourceText> = layers.iter().map(named).collect();
@@ -110,7 +109,7 @@ fn read(layers: &[Layer], overrides: &[String], findings: &mut Vec<Finding>) -> 
             }
         }
     }
-    // Overrides alone make a document too: what is missing in it is then found by the schema.
+    // overrides alone make a document too: the schema then finds what is missing in it
     let mut root = root.unwrap_or_else(|| {
         sources.push(SourceText { name: "(no file)".to_owned(), text: String::new(), inline: true });
         Node { span: Span { source: sources.len() - 1, line: 1, column: 1, width: 1 }, kind: Kind::Map(Vec::new()) }
@@ -125,8 +124,8 @@ fn read(layers: &[Layer], overrides: &[String], findings: &mut Vec<Finding>) -> 
     (readable.then_some(root), sources)
 }
 
-/// Serde's turn. What it still refuses is refused by a custom `Deserialize`; it names one value at a time, which is
-/// then taken out to hear of the next.
+/// Deserializes what the schema accepts. What is still refused is refused by a custom `Deserialize`; it reports one value at a
+/// time, which is then taken out to find the next.
 fn deserialize<T: DeserializeOwned>(root: &mut Node, findings: &mut Vec<Finding>) -> Option<T> {
     loop {
         let error = match serde_path_to_error::deserialize(root.to_json()) {
@@ -134,14 +133,14 @@ fn deserialize<T: DeserializeOwned>(root: &mut Node, findings: &mut Vec<Finding>
             Err(error) => error,
         };
         let (path, message) = (error.path().to_string(), error.inner().to_string());
-        // The schema has reported what is missing; what is missing now was taken out above.
+        // the schema has reported what is missing; anything else that is missing was taken out above
         if !findings.is_empty() && message.starts_with("missing field") {
             return None;
         }
         let path = if path == "." { String::new() } else { path };
-        // a custom `Deserialize` that has a hint writes it on a second line
+        // a custom `Deserialize` with a hint writes it on a second line
         let (message, hint) = message.split_once('\n').map_or((message.as_str(), None), |(first, hint)| (first, Some(hint)));
-        // A refusal of something in which the schema has found the reason says nothing new.
+        // nothing new if the schema has already found the reason inside
         let known = findings.iter().any(|finding| finding.path.starts_with(&path));
         let finding = Finding::new(find(root, &path).0.span, path, message).mend(Mend::Remove);
         let finding = Finding { hint: hint.map(str::to_owned), ..finding };
@@ -172,7 +171,7 @@ fn merge(base: &mut Node, over: Node) {
     }
 }
 
-/// Lays `path=value` over the document.
+/// Applies `path=value` to the document.
 fn overlay(root: &mut Node, source: usize, text: &str, findings: &mut Vec<Finding>) -> Result<(), Box<Finding>> {
     let span = Span { source, line: 1, column: 1, width: 1 };
     let refuse = |message: &str, hint: &str| Box::new(Finding::new(span, "", message).hint(hint));
@@ -188,7 +187,7 @@ fn set(node: &mut Node, segments: &[Segment], value: Node, span: Span, path: &st
         merge(node, value);
         return Ok(());
     };
-    // What is not there yet becomes what the next part of the path needs.
+    // a part that does not exist yet becomes what the next part of the path needs
     let empty = match rest.first() {
         Some(Segment::Index(_)) => Node { span, kind: Kind::List(Vec::new()) },
         _ => Node { span, kind: Kind::Map(Vec::new()) },

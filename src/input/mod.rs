@@ -1,19 +1,18 @@
 //! Strict input: what a user writes, read with every structural problem at once, each with its place.
 //!
-//! Enters: the text of profiles and scenario files, and `--set` values. Leaves: a typed value whose every part knows
-//! where it stands ([`Located`]), or all [`Problems`]. Nothing but the given text is looked at.
+//! In: the text of profiles and scenario files, and `--set` values. Out: a typed value that knows where each of its
+//! parts was written ([`Located`]), or all [`Problems`]. Only the given text is looked at.
 //!
 //! A strict load is
 //!
-//! 1. text → a tree whose nodes know where they stand (`tree`),
+//! 1. text → a tree whose nodes know their place (`tree`),
 //! 2. later files and `--set` laid over it (`layers`),
-//! 3. the tree held against the JSON schema of the target type (`check`),
-//! 4. serde, on what is right; so that checks of meaning can add their problems to those of structure.
+//! 3. the tree checked against the JSON schema of the target type (`check`),
+//! 4. serde, on what is valid; so that checks of meaning can add their problems to those of structure.
 //!
-//! So the schema that editors use and the check that the command line makes cannot drift apart. Types for strict
-//! loading derive `JsonSchema` and `Deserialize` with `deny_unknown_fields` and without `flatten`; an `Option` may
-//! be left out, but not be null. A custom `Deserialize` is fine too: its error gets a place, and what it writes on a
-//! second line is shown as the hint.
+//! So the schema used by editors and the check made by the command line cannot drift apart. Types for strict loading derive
+//! `JsonSchema` and `Deserialize` with `deny_unknown_fields` and without `flatten`; an `Option` may be left out, but not be
+//! null. A custom `Deserialize` is fine too: its error gets a place, and a second line in it is shown as the hint.
 
 mod check;
 mod choice;

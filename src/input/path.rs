@@ -32,7 +32,7 @@ pub(super) fn segments(path: &str) -> Option<Vec<Segment<'_>>> {
     Some(segments)
 }
 
-/// The node at a path, or the nearest around it; and whether it is the one.
+/// The node at a path and true, or the nearest one around it and false.
 pub(super) fn find<'a>(root: &'a Node, path: &str) -> (&'a Node, bool) {
     let mut node = root;
     for segment in segments(path).unwrap_or_default() {
@@ -49,7 +49,7 @@ pub(super) fn find<'a>(root: &'a Node, path: &str) -> (&'a Node, bool) {
     (node, true)
 }
 
-/// Does what a finding suggests in order to go on; false when it cannot be done.
+/// Applies the correction of a finding, to find more problems; false if that is not possible.
 pub(super) fn mend(root: &mut Node, finding: &Finding) -> bool {
     let Some(segments) = segments(&finding.path) else { return false };
     let Some((Segment::Key(key), parents)) = segments.split_last() else { return false };

@@ -7,13 +7,13 @@ use serde::Serialize;
 use super::tree::{Finding, Span};
 use crate::error::{Explain, Family};
 
-/// A text that a document was read from.
+/// A text that was part of a document.
 #[derive(Debug, Clone)]
 pub(super) struct SourceText {
     /// File name, or `--set key=value`.
     pub name: String,
     pub text: String,
-    /// It came from the command line: there are no lines to show.
+    /// True if it came from the command line, so that there are no lines to show.
     pub inline: bool,
 }
 
@@ -26,10 +26,10 @@ pub struct Location {
     pub line: usize,
     /// In characters, from 1; 0 when the value does not come from a file.
     pub column: usize,
-    /// The line itself.
+    /// The text of the line.
     #[serde(skip)]
     source_line: String,
-    /// How many characters of it are meant.
+    /// How many of its characters to underline.
     #[serde(skip)]
     width: usize,
 }
@@ -56,12 +56,12 @@ impl fmt::Display for Location {
 /// One thing wrong in an input file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Problem {
-    /// Where.
+    /// Where it is.
     #[serde(flatten)]
     pub location: Location,
-    /// Which field, for example `spec.provider.ssh.hosts[1].name`; empty for the document as a whole.
+    /// The field, for example `spec.provider.ssh.hosts[1].name`; empty for the document as a whole.
     pub path: String,
-    /// What is wrong, a lowercase fragment.
+    /// What is wrong, as a lowercase fragment.
     pub message: String,
     /// What to write instead.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -75,7 +75,7 @@ impl Problem {
     }
 }
 
-/// Place, field and message; then the line, a caret under what is meant, and the hint beside it.
+/// Place, field and message; then the line, a caret under the value, and the hint beside it.
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Location { line, column, source_line, width, .. } = &self.location;
@@ -89,7 +89,7 @@ impl fmt::Display for Problem {
             return if hint.is_empty() { Ok(()) } else { writeln!(f, "  = {hint}") };
         }
         let gutter = line.to_string().len();
-        // Tabs stay tabs so that the caret lines up whatever their width is.
+        // tabs stay tabs, so that the caret lines up whatever their width
         let indent: String = source_line.chars().take(column - 1).map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
         writeln!(f, "{:gutter$} |", "")?;
         writeln!(f, "{line} | {}", source_line.trim_end())?;
@@ -97,15 +97,15 @@ impl fmt::Display for Problem {
     }
 }
 
-/// All that is wrong in an input, in the order of its lines; never empty.
+/// All problems of an input, in the order of its lines; never empty.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct Problems(Vec<Problem>);
 
 impl Problems {
-    /// Sorts problems by place; files stay in the order in which they were found wanting.
+    /// Sorts problems by place; files stay in the order in which their first problem was found.
     ///
-    /// There has to be at least one.
+    /// `problems` must not be empty.
     pub fn new(mut problems: Vec<Problem>) -> Self {
         let mut files: Vec<String> = problems.iter().map(|problem| problem.location.file.clone()).collect();
         let mut seen = std::collections::HashSet::new();
@@ -128,7 +128,7 @@ impl Problems {
     }
 }
 
-/// One block per problem, then their number.
+/// One block per problem, then their count.
 impl fmt::Display for Problems {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for problem in &self.0 {

@@ -1,9 +1,9 @@
-//! Plain scalars: what a text without quotes means.
+//! Plain scalars: the meaning of a text without quotes.
 
 use serde_json::{Number, Value};
 
-/// What a plain scalar means, by the YAML 1.2 core schema. Numbers with leading zeros, which 1.1 reads as octal and
-/// 1.2 as decimal, stay text: whoever wants a number there is told so.
+/// The value of a plain scalar, by the YAML 1.2 core schema. Numbers with leading zeros, which 1.1 reads as octal and 1.2 as
+/// decimal, stay text: where a number is expected, that is an error.
 pub(super) fn resolve(text: &str) -> Value {
     match text {
         "" | "~" | "null" | "Null" | "NULL" => return Value::Null,

@@ -3,8 +3,8 @@
 use schemars::JsonSchema;
 use serde_json::Value;
 
-/// The JSON schema (2020-12) of a type. An optional field may be left out but not be null: a key with nothing behind
-/// it is far more often a forgotten value than a wish for the default.
+/// The JSON schema (2020-12) of a type. An optional field may be left out but not be null: a key with no value is far more
+/// often a forgotten value than a wish for the default.
 pub fn schema_of<T: JsonSchema>() -> Value {
     let mut schema = schemars::schema_for!(T).to_value();
     without_null(&mut schema);
@@ -29,7 +29,7 @@ fn without_null(schema: &mut Value) {
             }
             if let Some(Value::Array(branches)) = map.get_mut("anyOf") {
                 branches.retain(|branch| branch.get("type").is_none_or(|name| name != "null"));
-                // `anyOf: [X]` is X, with the description of the field kept in front.
+                // `anyOf: [X]` is X, with the field's own description in front
                 if let [Value::Object(only)] = branches.as_slice() {
                     let only = only.clone();
                     map.shift_remove("anyOf");

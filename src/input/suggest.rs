@@ -1,14 +1,14 @@
-//! "Did you mean": the known word that an unknown one most likely stands for.
+//! "Did you mean": the known word that was most likely meant by an unknown one.
 
-/// Below this a suggestion is noise; jaro-winkler, 1 is equal.
+/// Below this a suggestion is noise; jaro-winkler similarity, where 1 is equal.
 const SIMILAR: f64 = 0.8;
 
 /// The most similar of the known words, if any is similar at all.
 pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    // `pod_subnet` and `PodSubnet` are `podSubnet`.
+    // `pod_subnet` and `PodSubnet` mean `podSubnet`
     let plain = |text: &str| text.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
     let word = plain(word);
-    // One slip in a short word weighs too much in jaro-winkler.
+    // one slip in a short word weighs too much in jaro-winkler
     let similarity = |candidate: &str| match strsim::osa_distance(&word, candidate) {
         0 | 1 => SIMILAR.max(strsim::jaro_winkler(&word, candidate)),
         _ => strsim::jaro_winkler(&word, candidate),

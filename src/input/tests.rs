@@ -1,4 +1,4 @@
-//! Strict loading over a type that has every shape schemars makes of plain Rust.
+//! Strict loading into a type with every shape that schemars generates for plain Rust.
 
 use std::collections::BTreeMap;
 
@@ -187,7 +187,7 @@ fn all_problems_come_at_once_and_in_order() {
             "1:1 : missing key `name` [What it is called]",
             "1:7 tags: expected a list, found the number 1 [write [1]]",
             "2:8 count: expected an integer, found the string \"x\"",
-            "3:1 count: duplicate key [it stands on line 2 already]",
+            "3:1 count: duplicate key [it is already on line 2]",
             "4:10 nested.depp: unknown key [known here: deep]",
             "4:25 nested.deep: expected an integer, found the string \"y\"",
         ]

@@ -1,4 +1,4 @@
-//! A YAML document as a tree whose nodes know where they stand.
+//! A YAML document as a tree whose nodes know their place.
 
 use std::collections::HashMap;
 
@@ -8,10 +8,10 @@ use serde_json::Value;
 use super::path::child;
 use super::scalar::resolve;
 
-/// What is wrong with a text that holds a variable.
+/// The message for a text that contains a variable.
 pub(super) const UNFILLED: &str = "is not filled in: files have no variables";
 
-/// Aliases may multiply nodes; a hand-written file stays far below this.
+/// Aliases may multiply nodes; a hand-written file stays far below this limit.
 const MAX_NODES: usize = 100_000;
 
 /// A place in one of the sources; line and column count characters from 1.
@@ -20,11 +20,11 @@ pub(super) struct Span {
     pub source: usize,
     pub line: usize,
     pub column: usize,
-    /// How many characters the caret line underlines; cut at the end of the line when shown.
+    /// How many characters the caret line underlines; cut off at the end of the line when shown.
     pub width: usize,
 }
 
-/// A value and its place: of a scalar its own, of a collection or of nothing the key that holds it.
+/// A value and its place: for a scalar its own, for a collection or a missing value that of its key.
 #[derive(Debug, Clone)]
 pub(super) struct Node {
     pub span: Span,
@@ -33,7 +33,7 @@ pub(super) struct Node {
 
 #[derive(Debug, Clone)]
 pub(super) enum Kind {
-    /// The text as written, and what it means.
+    /// The text as written, and the value it means.
     Scalar {
         text: String,
         value: Value,
@@ -49,7 +49,7 @@ pub(super) struct Entry {
     pub value: Node,
 }
 
-/// Something wrong at a place, before the source text is added.
+/// A problem at a place, before the source text is added.
 #[derive(Debug, Clone)]
 pub(super) struct Finding {
     pub span: Span,
@@ -59,14 +59,14 @@ pub(super) struct Finding {
     pub mend: Mend,
 }
 
-/// What to do about a finding in order to go on and find more.
+/// How to correct a finding in order to continue and find more.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Mend {
-    /// Nothing helps, or nothing is needed.
+    /// No correction is possible or needed.
     Leave,
-    /// Take the entry out, as if it had not been written.
+    /// Remove the entry, as if it had not been written.
     Remove,
-    /// Take the key for the one that was meant.
+    /// Rename the key to the one that was meant.
     Rename(String),
 }
 
@@ -121,8 +121,8 @@ impl Node {
     }
 }
 
-/// Reads the one document of a text; none when there is nothing in it. Problems that do not prevent going on, such
-/// as duplicate keys, are added to `findings`.
+/// Reads the one document of a text; none if it is empty. Problems that do not prevent reading on, such as duplicate keys, are
+/// added to `findings`.
 pub(super) fn parse(source: usize, text: &str, findings: &mut Vec<Finding>) -> Result<Option<Node>, Box<Finding>> {
     let parser = Parser::new_from_str_with_options(text, options! { emit_comments: false });
     let mut reader = Reader { parser, source, anchors: HashMap::new(), nodes: 0, findings };
@@ -130,7 +130,7 @@ pub(super) fn parse(source: usize, text: &str, findings: &mut Vec<Finding>) -> R
     loop {
         let (event, span) = reader.next()?;
         match event {
-            // A lone `---` is as empty as no line at all.
+            // a lone `---` is as empty as no line at all
             Event::StreamEnd => return Ok(root.filter(|node| !node.is_null() || node.is_written_null())),
             Event::StreamStart | Event::DocumentStart(..) | Event::DocumentEnd => {}
             event if root.is_none() => root = Some(reader.node(event, span, None, "")?),
@@ -150,7 +150,7 @@ struct Reader<'text, 'out> {
 impl<'text> Reader<'text, '_> {
     fn next(&mut self) -> Result<(Event<'text>, Span), Box<Finding>> {
         match self.parser.next_event() {
-            // The parser writes `~` for a value that is not there; what was not written has no text.
+            // the parser returns `~` for a missing value; what was not written has no text
             Some(Ok((Event::Scalar(_, ScalarStyle::Plain, anchor, tag), span))) if span.is_empty() => {
                 Ok((Event::Scalar("".into(), ScalarStyle::Plain, anchor, tag), self.span(&span)))
             }
@@ -193,7 +193,7 @@ impl<'text> Reader<'text, '_> {
             Event::SequenceStart(..) => Node { span: holder.unwrap_or(span), kind: Kind::List(self.items(path)?) },
             Event::MappingStart(..) => {
                 let entries = self.entries(path)?;
-                // A block mapping in a list has no key above it; its first key is where the eye goes.
+                // a block mapping in a list has no key above it; its first key is where the eye goes
                 let own = entries.first().map_or(span, |entry| entry.span);
                 Node { span: holder.unwrap_or(own), kind: Kind::Map(entries) }
             }
@@ -244,19 +244,19 @@ impl<'text> Reader<'text, '_> {
                 continue;
             }
             match entries.iter().find(|entry| entry.key == key) {
-                Some(first) => self.findings.push(
-                    Finding::new(span, path, "duplicate key").hint(format!("it stands on line {} already", first.span.line)),
-                ),
+                Some(first) => self
+                    .findings
+                    .push(Finding::new(span, path, "duplicate key").hint(format!("it is already on line {}", first.span.line))),
                 None => entries.push(Entry { key, span, value }),
             }
         }
     }
 }
 
-/// The key whose value's entries stand in for those that are not written. (YAML's language-independent type `merge`.)
+/// The merge key: the entries of its value apply where none is written. (YAML's language-independent type `merge`.)
 const MERGE: &str = "<<";
 
-/// Adds the entries of merged mappings that are not there yet: what is written wins, then what was merged first.
+/// Adds the entries of merged mappings that are not there yet: written entries win, then the first one merged.
 fn fill_up(entries: &mut Vec<Entry>, merged: Vec<Node>) {
     for node in merged {
         match node.kind {
@@ -273,7 +273,7 @@ fn fill_up(entries: &mut Vec<Entry>, merged: Vec<Node>) {
     }
 }
 
-/// Keys at the top that are there for their anchors: `x-` as in Compose, or a dot as in GitLab's files.
+/// Removes top-level keys that only hold anchors: `x-` as in Compose, or a dot as in GitLab's files.
 pub(super) fn without_helpers(mut root: Node) -> Node {
     if let Kind::Map(entries) = &mut root.kind {
         entries.retain(|entry| !entry.key.starts_with("x-") && !entry.key.starts_with('.'));
@@ -281,7 +281,7 @@ pub(super) fn without_helpers(mut root: Node) -> Node {
     root
 }
 
-/// The first `${NAME}` of a text, as other programs fill in.
+/// The first `${NAME}` in a text, which other programs would replace.
 fn variable(text: &str) -> Option<&str> {
     let (_, rest) = text.split_once("${")?;
     let name = rest.split('}').next().filter(|name| name.len() < rest.len())?;

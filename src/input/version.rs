@@ -1,4 +1,4 @@
-//! The version that every document names which people write: profiles, scenarios, comparisons.
+//! The version named by every document that people write: profiles, scenarios, comparisons.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -6,7 +6,7 @@ use serde::Deserialize;
 /// Version of this format.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 pub enum ApiVersion {
-    /// The first one.
+    /// The first version.
     #[serde(rename = "hearth.dev/v1alpha1")]
     V1alpha1,
 }

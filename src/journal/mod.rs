@@ -1,10 +1,10 @@
-//! Journals: files of JSON lines that are on disk before what they announce happens, so that after a crash there is a
-//! list of what may exist. The live world decides what does.
+//! Journals: files of JSON lines, each on disk before the change it announces, so that after a crash there is a list of what
+//! may exist. The live world decides what does.
 //!
-//! Enters: entries. Leaves: those of earlier runs, without a torn last one. Only the journal's own file is touched.
+//! In: entries. Out: the entries of earlier runs, without a torn last one. Only the journal's own file is touched.
 //!
-//! Two use it: [`steps`] notes each step of a plan around its mutation, and scenarios note how to take their changes of
-//! the cluster back.
+//! There are two: [`steps`] records each step of a plan around its mutation, and scenarios record how to take back their
+//! changes to the cluster.
 
 pub mod steps;
 
@@ -21,19 +21,19 @@ use serde::de::DeserializeOwned;
 use crate::error::{Explain, Family};
 use crate::file::{self, Readers};
 
-/// A journal above this size, in bytes, is rewritten with what stands: some forty bring-ups.
+/// A journal larger than this, in bytes, is rewritten with its standing entries only: some forty bring-ups.
 const LARGE: u64 = 1 << 20;
 
 /// A line of a journal.
 pub trait Entry: Serialize + DeserializeOwned + Send + Sync {
-    /// What it is about; a later line about the same takes its place.
+    /// What it is about; a later line about the same subject replaces it.
     fn subject(&self) -> &str;
-    /// Whether something of it may exist from here on.
+    /// Whether something may exist from this entry on.
     fn stands(&self) -> bool;
 }
 
-/// What may still exist according to `entries`: the latest one about everything that was begun and not taken back
-/// since, in the order in which it was begun.
+/// What may still exist according to `entries`: the latest entry about each subject that was begun and not taken back since, in
+/// the order in which they were begun.
 pub fn standing<E: Entry>(entries: Vec<E>) -> Vec<E> {
     let mut standing: Vec<E> = Vec::new();
     for entry in entries {
@@ -62,12 +62,13 @@ struct Tail {
     file: File,
     /// Length of all whole lines, in bytes.
     whole: u64,
-    /// Whether something may stand behind them that is no whole line.
+    /// Whether something may follow that is not a whole line.
     torn: bool,
 }
 
 impl Tail {
-    /// Adds a line. What a failed write leaves, of a full disk for example, is cut off: at once, or before the next one.
+    /// Adds a line. What a failed write leaves behind, on a full disk for example, is cut off: at once, or before the next
+    /// write.
     fn append(&mut self, line: &[u8]) -> io::Result<()> {
         if self.torn {
             self.file.set_len(self.whole)?;
@@ -87,8 +88,8 @@ impl Tail {
 }
 
 impl<E: Entry> Journal<E> {
-    /// Opens the journal at `path`, created if absent, and reads what it holds. A last line torn by a crash is cut off;
-    /// a file that has grown large is rewritten with what stands.
+    /// Opens the journal at `path`, created if absent, and reads its entries. A last line torn by a crash is cut off; a file
+    /// that has grown large is rewritten with its standing entries only.
     ///
     /// # Errors
     /// The file cannot be read or written, or a line other than the last is not an entry.
@@ -112,7 +113,7 @@ impl<E: Entry> Journal<E> {
         Ok((Journal { path: path.to_owned(), tail, entries: PhantomData }, entries))
     }
 
-    /// Reads a journal that somebody else may be writing; none of it if it is absent.
+    /// Reads a journal that another process may be writing; empty if there is none.
     ///
     /// # Errors
     /// The file cannot be read, or a line other than the last is not an entry.
@@ -165,7 +166,7 @@ fn line<E: Entry>(entry: &E) -> Result<Vec<u8>, JournalError> {
     Ok(line)
 }
 
-/// Puts `entries` in the place of the file; its new length.
+/// Replaces the file with `entries`; returns its new length.
 fn rewrite<E: Entry>(path: &Path, entries: &[E]) -> Result<u64, JournalError> {
     let text = entries.iter().map(line).collect::<Result<Vec<_>, _>>()?.concat();
     let replaced = file::replace(path, Readers::Owner, |file| file.write_all(&text));
@@ -183,7 +184,7 @@ pub enum JournalError {
     /// A line, counted from 1, is not an entry.
     #[error("line {line} of the journal {path} is not an entry", path = .path.display())]
     Line { path: PathBuf, line: usize, source: serde_json::Error },
-    /// An entry is not plain data.
+    /// An entry cannot be written as JSON.
     #[error("cannot write `{subject}` into the journal")]
     Encode { subject: String, source: serde_json::Error },
 }

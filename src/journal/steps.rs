@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::graph::StepId;
 
-/// Where a step is.
+/// How far a step has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Phase {
@@ -14,25 +14,25 @@ pub enum Phase {
     Applied,
     /// Given up; something may be there.
     Failed,
-    /// About to take back.
+    /// About to be undone.
     Undoing,
-    /// Taken back.
+    /// Undone.
     Undone,
 }
 
 /// One line of the journal.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StepEntry {
-    /// Wall clock.
+    /// The wall-clock time.
     pub at: jiff::Timestamp,
     /// The run's name.
     pub run: String,
     /// The step's name.
     pub step: StepId,
-    /// What it does, in the direction of its run.
+    /// What the step does, in the direction of its run.
     #[serde(default)]
     pub sentence: String,
-    /// Where it is.
+    /// How far it has come.
     pub phase: Phase,
 }
 
@@ -46,7 +46,7 @@ impl super::Entry for StepEntry {
     }
 }
 
-/// The steps that a run was amid when it was cut off, as a kill or a power cut does; empty when the last run ended by
+/// The steps that a run was in the middle of when it was cut off, by a kill or a power cut; empty if the last run ended by
 /// itself, well or not.
 pub fn cut_off(entries: &[StepEntry]) -> Vec<&StepEntry> {
     let Some(last) = entries.last() else { return Vec::new() };

@@ -33,8 +33,8 @@ async fn a_torn_last_line_is_cut_off_and_a_broken_one_is_refused() {
     assert!(refused.starts_with("line 1 of the journal"), "{refused}");
 }
 
-/// A full disk: the kernel takes a part of the line and refuses the rest. It is played by a limit on the file's size, in
-/// a process of its own, since that limit and its signal are the whole process's.
+/// A full disk: the kernel takes part of the line and refuses the rest. It is simulated by a limit on the file size, in a
+/// separate process, since the limit and its signal affect a whole process.
 #[test]
 fn a_short_write_harms_neither_what_stands_nor_what_follows() {
     let scratch = tempfile::tempdir().expect("scratch");

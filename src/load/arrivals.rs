@@ -1,6 +1,6 @@
-//! When each request is due: a constant rate, every request moved within its slot by a seeded amount.
+//! When each request is due: a constant rate, with every request shifted within its slot by a seeded amount.
 
-/// A schedule without end; a pure function of rate, jitter and seed.
+/// An endless schedule; a pure function of rate, jitter and seed.
 #[derive(Debug, Clone, Copy)]
 pub struct Arrivals {
     interval_ns: f64,
@@ -9,7 +9,7 @@ pub struct Arrivals {
 }
 
 impl Arrivals {
-    /// `rate` in requests per second, `jitter` as a share of the interval, at most 0.5 so that requests keep their order.
+    /// `rate` in requests per second; `jitter` as a share of the interval, at most 0.5 so that requests keep their order.
     pub fn new(rate: f64, jitter: f64, seed: u64) -> Self {
         Arrivals { interval_ns: 1e9 / rate, jitter: jitter.clamp(0.0, 0.5), seed }
     }
@@ -47,7 +47,7 @@ mod tests {
         assert!(due.iter().filter(|due| **due < 5_000_000_000).count().abs_diff(5000) <= 1);
         assert_eq!(due[7], Arrivals::new(1000.0, 0.5, 42).due(7));
         assert_ne!(due[7], Arrivals::new(1000.0, 0.5, 43).due(7));
-        // the moves fill the slots: the spread of a uniform distribution over ±0.5 ms is 289 µs
+        // the shifts fill the slots: the spread of a uniform distribution over ±0.5 ms is 289 µs
         let moves = due.iter().enumerate().map(|(i, due)| *due as f64 / 1e6 - i as f64 - 0.5);
         let spread = (moves.map(|move_| move_ * move_).sum::<f64>() / 10_000.0).sqrt();
         assert!((spread - 0.2887).abs() < 0.01, "{spread}");

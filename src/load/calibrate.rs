@@ -1,5 +1,4 @@
-//! How good the generator is on this machine, measured before every run: the same schedule against a server that does
-//! nothing.
+//! How good the generator is on this machine, measured before every run: the same schedule against a server that does nothing.
 
 use std::time::Duration;
 
@@ -8,26 +7,26 @@ use serde::{Deserialize, Serialize};
 use super::loopback::{Misbehaviour, Server};
 use super::{Arrivals, Distribution, LoadError, LoadPlan, Order, Priority, Target, start};
 
-/// Connections of a calibration.
+/// Connections used for calibrating.
 const CONNECTIONS: u32 = 4;
 
-/// The generator against a server that does nothing.
+/// The generator measured against a server that does nothing.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Calibration {
-    /// Requests sent.
+    /// Number of requests sent.
     pub requests: u64,
-    /// Of them, without a good answer; not 0 means the machine cannot be measured on.
+    /// Number of requests without a good answer; unless this is 0, nothing can be measured on this machine.
     pub failed: u64,
     /// Share of the due requests that were sent.
     pub offered_share: f64,
-    /// How the generator's thread is scheduled.
+    /// How the generator's thread was scheduled.
     pub priority: Priority,
     /// How late requests were sent, median.
     pub release_error_p50_ms: f64,
     /// How late requests were sent, 99th percentile.
     pub release_error_p99_ms: f64,
-    /// Latency, median: smaller ones cannot be told apart.
+    /// Median latency: smaller latencies cannot be distinguished.
     pub latency_p50_ms: f64,
     /// Latency, 99th percentile.
     pub latency_p99_ms: f64,
@@ -36,7 +35,7 @@ pub struct Calibration {
 /// Runs `arrivals` for `lasts` against a server in this process.
 ///
 /// # Errors
-/// When neither server nor generator can be set up.
+/// Neither the server nor the generator could be set up.
 pub async fn calibrate(arrivals: Arrivals, lasts: Duration) -> Result<Calibration, LoadError> {
     let server = Server::start(Misbehaviour::default())
         .map_err(|source| LoadError::System { action: "start the calibration's server", source })?;

@@ -8,7 +8,7 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType};
 use super::http::{Reader, Response};
 use super::ledger::Outcome;
 
-/// A request on its way; times in nanoseconds after the start.
+/// A request being carried out; times in nanoseconds after the start.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Request {
     pub sequence: u32,
@@ -17,16 +17,16 @@ pub(super) struct Request {
     pub released: u64,
 }
 
-/// What a connection does.
+/// The state of a connection.
 #[derive(Debug)]
 pub(super) enum State {
     /// No socket.
     Closed,
-    /// The handshake runs; the request goes out when it is done.
+    /// The handshake is running; the request is sent when it is done.
     Connecting(TcpStream, Request),
     /// Open and free.
     Idle(TcpStream),
-    /// Carries a request.
+    /// Carrying a request.
     Busy(Box<Exchange>),
 }
 
@@ -40,14 +40,14 @@ pub(super) struct Exchange {
     reader: Reader,
 }
 
-/// How an exchange goes on.
+/// The state of an exchange.
 #[derive(Debug)]
 pub(super) enum Progress {
-    /// Bytes are missing.
+    /// More bytes are needed.
     Waiting,
-    /// A whole response.
+    /// The response is complete.
     Answered(Response),
-    /// It failed.
+    /// The exchange failed.
     Failed(Outcome),
 }
 
@@ -76,7 +76,7 @@ impl Exchange {
         Ok(())
     }
 
-    /// The socket has bytes or room: writes the rest of the request, reads all there is.
+    /// Called when the socket is readable or writable: writes the rest of the request, reads everything there is.
     pub fn proceed(&mut self, scratch: &mut [u8]) -> Progress {
         if !self.unsent.is_empty() && self.write().is_err() {
             return Progress::Failed(Outcome::ResetAfterWrite);
@@ -113,7 +113,7 @@ pub(super) fn begin_connect(address: SocketAddr) -> io::Result<TcpStream> {
     }
 }
 
-/// What a failed handshake is called.
+/// The outcome that a failed handshake counts as.
 pub(super) fn connect_outcome(error: &io::Error) -> Outcome {
     match error.kind() {
         io::ErrorKind::ConnectionRefused => Outcome::ConnectRefused,
@@ -122,7 +122,7 @@ pub(super) fn connect_outcome(error: &io::Error) -> Outcome {
     }
 }
 
-/// True when an idle connection is still usable: nothing to read, no end.
+/// True when an idle connection is still usable: no unread bytes, and not closed.
 pub(super) fn is_quiet(stream: &TcpStream) -> bool {
     matches!(stream.peek(&mut [0]), Err(error) if error.kind() == io::ErrorKind::WouldBlock)
 }

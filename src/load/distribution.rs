@@ -5,15 +5,15 @@ use base64::engine::general_purpose::STANDARD;
 use hdrhistogram::Histogram;
 use hdrhistogram::serialization::{Deserializer, Serializer, V2DeflateSerializer};
 
-/// Largest time that is told apart, in microseconds: one hour.
+/// Largest time that is distinguished, in microseconds: one hour.
 const LARGEST: u64 = 3_600_000_000;
 
-/// Times in microseconds, to three digits.
+/// Times in microseconds, with three significant digits.
 #[derive(Debug, Clone)]
 pub struct Distribution(Histogram<u64>);
 
 impl Distribution {
-    /// All of the times, in microseconds.
+    /// A distribution of these times, in microseconds.
     pub fn of(times: impl IntoIterator<Item = u32>) -> Self {
         // the bounds are constants, and valid: 1 <= low, high >= 2 * low, at most 5 digits
         #[allow(clippy::unwrap_used)]
@@ -24,25 +24,25 @@ impl Distribution {
         Distribution(histogram)
     }
 
-    /// How many times there are.
+    /// The number of times.
     pub fn len(&self) -> u64 {
         self.0.len()
     }
 
-    /// True without any time.
+    /// True if there are no times.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// The smallest time that at least this share of all times does not exceed, in milliseconds; 0 without any.
+    /// The smallest time that at least this share of all times does not exceed, in milliseconds; 0 if there are none.
     pub fn quantile_ms(&self, share: f64) -> f64 {
         self.0.value_at_quantile(share) as f64 / 1e3
     }
 
-    /// All times in the HdrHistogram V2 format, deflated, as base64: what the HdrHistogram tools of other languages read.
+    /// All times in the HdrHistogram V2 format, deflated, as base64, which HdrHistogram tools in other languages can read.
     pub fn to_base64(&self) -> String {
         let mut bytes = Vec::new();
-        // fails where memory does, and for more times than 63 bits count
+        // fails only if there is no memory, or for more times than 63 bits can count
         let written = V2DeflateSerializer::new().serialize(&self.0, &mut bytes);
         if let Err(error) = written {
             tracing::warn!(%error, "a histogram cannot be written");
@@ -50,14 +50,14 @@ impl Distribution {
         STANDARD.encode(bytes)
     }
 
-    /// What [`Distribution::to_base64`] wrote; none when it is anything else.
+    /// Reads what [`Distribution::to_base64`] wrote; none if the text is anything else.
     pub fn from_base64(text: &str) -> Option<Self> {
         let bytes = STANDARD.decode(text).ok()?;
         Deserializer::new().deserialize(&mut bytes.as_slice()).ok().map(Distribution)
     }
 
-    /// How many times lie between each two of these ends, in milliseconds, ascending; what lies outside of them is not
-    /// counted.
+    /// The number of times between each two neighbouring `ends_ms`, which are in milliseconds, ascending; times outside of them
+    /// are not counted.
     pub fn counts(&self, ends_ms: &[f64]) -> Vec<u64> {
         let mut counts = vec![0; ends_ms.len().saturating_sub(1)];
         for step in self.0.iter_recorded() {

@@ -18,20 +18,21 @@ use super::ledger::{Answer, Batch, Entry, Outcome};
 use super::priority::Priority;
 use super::{LoadError, LoadPlan, Stall, request_id};
 
-/// The thread wakes this long before a request is due and spins the rest: waking up takes about half of it.
+/// The thread wakes this long before a request is due and spins for the rest: waking up takes about half of it.
 const SPIN_NS: u64 = 60_000;
-/// At most this part of the time is spun away: the thread comes before all others, and must leave them the processor.
+/// At most one part in this many of the time is spent spinning: the thread has priority over all others, and must leave them
+/// the processor.
 const SPIN_PART: u64 = 10;
-/// How often time limits are looked at and entries handed over.
+/// How often time limits are checked and entries handed over.
 const TICK_NS: u64 = 10_000_000;
 /// Ticks between two batches.
 const TICKS_PER_BATCH: u32 = 10;
 /// Longest handshake of the first connections.
 const FIRST_CONNECT: Duration = Duration::from_secs(5);
-/// Token of the timer; connections have their index.
+/// Token of the timer; the token of a connection is its index.
 const TIMER: u64 = u64::MAX;
 
-/// The thread's body. `ready` gets the moment when the schedule began, `batches` everything that follows.
+/// The thread's body. `ready` gets the moment when the schedule began, `batches` everything after that.
 pub(super) fn run(
     plan: LoadPlan,
     stall: Stall,
@@ -47,7 +48,7 @@ pub(super) fn run(
                 generator.run();
             }
         }
-        // the other side may have gone: then nobody wants to know
+        // if the receiver is gone, nobody wants to know
         Err(error) => drop(ready.send(Err(error))),
     }
 }
@@ -58,10 +59,10 @@ struct Generator {
     capture: Arc<[String]>,
     epoll: OwnedFd,
     timer: OwnedFd,
-    /// Start of the schedule, by both names of the same clock.
+    /// Start of the schedule, on the same clock in both of its forms.
     started: Instant,
     started_ns: u64,
-    /// Those of the first target, then those of the next.
+    /// Connections to the first target, then those to the next.
     connections: Vec<State>,
     pools: Vec<Pool>,
     next: Request,
@@ -72,19 +73,19 @@ struct Generator {
     stop: Arc<AtomicBool>,
     stopped: Option<u64>,
     scratch: Vec<u8>,
-    /// How long before a request is due spinning begins.
+    /// How long before a request is due spinning starts.
     spin_ns: u64,
 }
 
-/// What a target has: nothing is shared with another one.
+/// The state of a target: nothing is shared with another one.
 struct Pool {
-    /// Its requests.
+    /// The request to send.
     request: Prepared,
-    /// Connections that are open and free, longest free first.
+    /// Connections that are open and free, the one free for longest first.
     idle: VecDeque<usize>,
     /// Connections without a socket.
     closed: Vec<usize>,
-    /// Due, but every connection is busy.
+    /// Requests that are due while every connection is busy.
     queue: VecDeque<Request>,
 }
 
@@ -134,7 +135,7 @@ impl Generator {
         Ok(generator)
     }
 
-    /// The first connections are opened before the schedule begins: it measures requests, not handshakes.
+    /// The first connections are opened before the schedule starts: it measures requests, not handshakes.
     fn open_all(&mut self) -> Result<(), LoadError> {
         for index in 0..self.plan.connections as usize * self.pools.len() {
             let target = self.pool_of(index);
@@ -190,7 +191,7 @@ impl Generator {
                 next_tick = now + TICK_NS;
                 let over = self.finished();
                 if over || ticks % TICKS_PER_BATCH == 0 {
-                    // without a listener nobody will stop the load
+                    // without a listener nobody would stop the load
                     if self.hand_over().is_err() || over {
                         return;
                     }
@@ -208,7 +209,7 @@ impl Generator {
                     TIMER => drop(rustix::io::read(&self.timer, &mut [0; 8])),
                     index => {
                         self.on_event(index as usize);
-                        // many answers at once must not delay the next request
+                        // so that many answers at once do not delay the next request
                         self.release_due();
                     }
                 }
@@ -216,7 +217,7 @@ impl Generator {
         }
     }
 
-    /// Sets the timer to this time after the start; none means wait without limit, the timer will end it.
+    /// Sets the timer to this time after the start. Returns no limit for the wait if that worked, since the timer will end it.
     fn arm(&self, wake: u64) -> Option<&'static Timespec> {
         const SHORT: Timespec = Timespec { tv_sec: 0, tv_nsec: 1_000_000 };
         let at = self.started_ns + wake;
@@ -252,7 +253,7 @@ impl Generator {
         }
     }
 
-    /// Gives waiting requests to free connections, open ones first.
+    /// Assigns waiting requests to free connections, open ones first.
     fn serve_queue(&mut self, target: usize) {
         while !self.pools[target].queue.is_empty() {
             let pool = &mut self.pools[target];
@@ -339,7 +340,7 @@ impl Generator {
 
     fn fail(&mut self, index: usize, exchange: Exchange, outcome: Outcome) {
         self.enter(exchange.request, exchange.sent, outcome, (0, 0));
-        // the exchange is dropped here, and its socket with it
+        // dropping the exchange closes its socket
         self.pool(index).closed.push(index);
     }
 
@@ -355,7 +356,7 @@ impl Generator {
             released: micros(request.released),
             sent: micros(sent),
             done: micros(self.now()),
-            // two targets at most, see Order
+            // at most two targets, see Order
             target: request.target as u8,
             outcome,
             status,
@@ -363,7 +364,7 @@ impl Generator {
         });
     }
 
-    /// The number, from 1, of what an answer had in it.
+    /// The number, from 1, of this combination of captured headers.
     fn answer_number(&mut self, answer: Answer) -> u32 {
         let next = u32::try_from(self.answers.len() + 1).unwrap_or(u32::MAX);
         let new_answers = &mut self.new_answers;
@@ -373,7 +374,7 @@ impl Generator {
         })
     }
 
-    /// Ends what has run out of time.
+    /// Fails requests whose time is over.
     fn tick(&mut self, now: u64) {
         if self.stopped.is_none() && (self.stop.load(Ordering::Relaxed) || now >= super::LONGEST.as_nanos() as u64) {
             self.stopped = Some(now);

@@ -8,12 +8,12 @@ use super::Target;
 /// Most bytes of a response's head.
 const HEAD_LIMIT: usize = 32 * 1024;
 
-/// A request but for its id.
+/// A request, complete except for its id.
 #[derive(Debug)]
 pub(super) struct Prepared {
     before_id: Vec<u8>,
     after_id: Vec<u8>,
-    /// Its responses have no body, whatever their length says.
+    /// Its responses have no body, whatever their length header says.
     bodiless: bool,
 }
 
@@ -43,7 +43,7 @@ impl Prepared {
         [&self.before_id, id.as_bytes(), &self.after_id].concat()
     }
 
-    /// What reads its response and keeps these headers.
+    /// A reader for its response, which keeps these headers.
     pub fn reader(&self, capture: &Arc<[String]>) -> Reader {
         Reader::new(capture.clone(), self.bodiless)
     }
@@ -53,11 +53,11 @@ impl Prepared {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Response {
     pub status: u16,
-    /// The server keeps the connection.
+    /// True if the server keeps the connection open.
     pub keep_alive: bool,
     /// CRC-32 of its body.
     pub body: u32,
-    /// Values of the captured headers; none for one that is not there.
+    /// Values of the captured headers; none for a header that is missing.
     pub headers: Vec<Option<String>>,
 }
 
@@ -65,26 +65,26 @@ pub(super) struct Response {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Malformed;
 
-/// Where in the body the reader is.
+/// The reader's position in the response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Body {
-    /// The head is not complete.
+    /// The head is not complete yet.
     Head,
-    /// So many bytes are missing.
+    /// This many bytes are missing.
     Length(u64),
     /// The size line of a chunk comes next.
     ChunkSize,
-    /// So many bytes of a chunk and its line end are missing.
+    /// This many bytes of a chunk, and of its line end, are missing.
     Chunk(u64),
     /// Lines after the last chunk, up to an empty one.
     Trailer,
-    /// Everything until the connection ends.
+    /// The body lasts until the connection ends.
     UntilEnd,
-    /// All there.
+    /// The response is complete.
     Done,
 }
 
-/// Reads one response from a stream of bytes. Bodies are summed up, not kept.
+/// Reads one response from a stream of bytes. Of the body only a checksum is kept.
 #[derive(Debug)]
 pub(super) struct Reader {
     capture: Arc<[String]>,
@@ -101,7 +101,7 @@ impl Reader {
         Reader { capture, bodiless, buffer: Vec::new(), response: None, checksum, body: Body::Head }
     }
 
-    /// Takes bytes; the response once it is complete. What came after it is an error: nothing was asked yet.
+    /// Takes bytes; returns the response once it is complete. Bytes after it are an error, since nothing was requested yet.
     pub fn feed(&mut self, bytes: &[u8]) -> Result<Option<Response>, Malformed> {
         self.buffer.extend_from_slice(bytes);
         while self.step()? {}
@@ -111,7 +111,7 @@ impl Reader {
         if self.buffer.is_empty() { Ok(self.take()) } else { Err(Malformed) }
     }
 
-    /// The connection ended: the response if that completes it.
+    /// To be called when the connection has ended: returns the response if that completes it.
     pub fn end(&mut self) -> Option<Response> {
         if self.body == Body::UntilEnd { self.take() } else { None }
     }
@@ -127,12 +127,12 @@ impl Reader {
         self.response.take().map(|response| Response { body, ..response })
     }
 
-    /// Consumes what it can; false when more bytes are needed, or none.
+    /// Consumes what it can; false if it needs more bytes, or no more.
     fn step(&mut self) -> Result<bool, Malformed> {
         match self.body {
             Body::Head => self.read_head(),
             Body::Length(left) => Ok(self.skip(left, left, Body::Length, Body::Done)),
-            // the line end after a chunk is not of the body
+            // the line end after a chunk is not part of the body
             Body::Chunk(left) => Ok(self.skip(left, left.saturating_sub(2), Body::Chunk, Body::ChunkSize)),
             Body::ChunkSize => match httparse::parse_chunk_size(&self.buffer) {
                 Ok(httparse::Status::Complete((used, size))) => {
@@ -161,7 +161,7 @@ impl Reader {
         }
     }
 
-    /// Passes over up to `left` bytes, of which the first `content` are of the body.
+    /// Skips up to `left` bytes, of which the first `content` belong to the body.
     fn skip(&mut self, left: u64, content: u64, more: fn(u64) -> Body, then: Body) -> bool {
         let used = left.min(self.buffer.len() as u64);
         self.checksum.update(&self.buffer[..used.min(content) as usize]);
@@ -196,7 +196,7 @@ impl Reader {
             }
         }
         self.buffer.drain(..used);
-        // 1xx announce a response, they are none
+        // 1xx announce a response, but are none
         if (100..200).contains(&status) && status != 101 {
             return Ok(true);
         }
@@ -229,7 +229,7 @@ mod tests {
         Response { status, keep_alive: true, body: crc32fast::hash(body.as_bytes()), headers }
     }
 
-    /// Feeds a response whole, then byte by byte: both must see the same.
+    /// Feeds a response as a whole, then byte by byte: both must give the same result.
     fn read(text: &str) -> Result<Option<Response>, Malformed> {
         let whole = reader().feed(text.as_bytes());
         let mut reader = reader();

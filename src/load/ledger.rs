@@ -1,52 +1,52 @@
-//! The ledger: one entry for every request that was due. Every number of a report is counted from it.
+//! The ledger: one entry for every request that was due. All numbers in a report are counted from it.
 
 use std::borrow::Cow;
 use std::fmt::Write;
 
 use serde::{Deserialize, Serialize};
 
-/// Values of the captured headers of an answer; none for one that was not there.
+/// Values of the captured headers of an answer; none for a header that is missing.
 pub type Answer = Vec<Option<String>>;
 
-/// What became of a request.
+/// The outcome of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
-    /// A whole response with the wanted status.
+    /// A complete response with the expected status.
     Ok,
-    /// A whole response with another status.
+    /// A complete response with another status.
     BadStatus,
-    /// A whole response with the wanted status and another body.
+    /// A complete response with the expected status and another body.
     WrongBody,
-    /// Nothing listens at the address.
+    /// The address refused the connection.
     ConnectRefused,
     /// The address did not answer in time.
     ConnectTimeout,
     /// The connection could not be opened for another reason.
     ConnectFailed,
-    /// The connection was gone before the first byte of the request was sent.
+    /// The connection was closed before the first byte of the request was sent.
     ResetBeforeWrite,
-    /// The connection ended between the request and the response's head.
+    /// The connection was closed between the request and the response's head.
     ResetAfterWrite,
-    /// The connection ended within the response's body.
+    /// The connection was closed within the response's body.
     TruncatedBody,
-    /// What came back is not HTTP/1.
+    /// The response is not HTTP/1.
     Malformed,
-    /// No whole response in time.
+    /// No complete response in time.
     Timeout,
-    /// All connections were busy until the time was over: it was never sent.
+    /// All connections were busy until its time was over: it was never sent.
     NotSent,
     /// Still unanswered when the wait at the end of the load was over.
     Unfinished,
 }
 
 impl Outcome {
-    /// True for anything but a good answer.
+    /// True for every outcome except a good answer.
     pub fn failed(self) -> bool {
         self != Outcome::Ok
     }
 
-    /// The name that reports use.
+    /// The name used in reports.
     pub fn name(self) -> &'static str {
         match self {
             Outcome::Ok => "ok",
@@ -69,19 +69,19 @@ impl Outcome {
 /// One request. Times are microseconds after the start of the load; 28 bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Entry {
-    /// Number in the schedule, from 0; the end of its `x-request-id`.
+    /// Number in the schedule, from 0; also the end of its `x-request-id`.
     pub sequence: u32,
     /// When it was due.
     pub scheduled: u32,
-    /// When the generator got to it: later than `scheduled` only by the generator's own fault.
+    /// When the generator got to it: only the generator itself can make this later than `scheduled`.
     pub released: u32,
-    /// When it was written; later than `released` when all connections were busy. Same as `done` if it never was.
+    /// When it was written; later than `released` if all connections were busy. Equal to `done` if it never was.
     pub sent: u32,
-    /// When its fate was known.
+    /// When its outcome was known.
     pub done: u32,
     /// Index of its target.
     pub target: u8,
-    /// What became of it.
+    /// What happened to it.
     pub outcome: Outcome,
     /// The response's status; 0 without one.
     pub status: u16,
@@ -90,14 +90,14 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// From the moment it was due, in microseconds. A failed request counts as slow as the timeout at least: failing fast
-    /// must not look fast.
+    /// Time from the moment it was due, in microseconds. A failed request counts as at least as slow as the timeout: failing
+    /// fast must not look fast.
     pub fn latency(&self, timeout: u32) -> u32 {
         let latency = self.done.saturating_sub(self.scheduled);
         if self.outcome.failed() { latency.max(timeout) } else { latency }
     }
 
-    /// From the moment it was sent, in microseconds.
+    /// Time from the moment it was sent, in microseconds.
     pub fn service_time(&self) -> u32 {
         self.done.saturating_sub(self.sent)
     }
@@ -107,18 +107,18 @@ impl Entry {
         self.released.saturating_sub(self.scheduled)
     }
 
-    /// True while it was on its way at this time.
+    /// True if it was in flight at this time.
     pub fn in_flight_at(&self, time: u32) -> bool {
         self.sent <= time && time < self.done
     }
 }
 
-/// Entries as the generator hands them over, some ten times a second.
+/// Entries that the generator hands over, about ten times a second.
 #[derive(Debug, Default)]
 pub struct Batch {
-    /// Requests whose fate became known, in that order.
+    /// Requests whose outcome became known, in that order.
     pub entries: Vec<Entry>,
-    /// Captured headers of a kind not seen before.
+    /// Combinations of captured headers not seen before.
     pub answers: Vec<Answer>,
     /// Every request due before this time, in microseconds, is in this batch or an earlier one.
     pub settled: u32,
@@ -127,18 +127,18 @@ pub struct Batch {
 /// All requests of a load.
 #[derive(Debug, Clone, Default)]
 pub struct Ledger {
-    /// In the order in which their fate became known; [`Ledger::sort`] puts them into that of the schedule.
+    /// In the order in which their outcome became known; [`Ledger::sort`] puts them into the order of the schedule.
     pub entries: Vec<Entry>,
     /// Names of the captured headers.
     pub headers: Vec<String>,
-    /// What answers had in them: each combination of values once, in the order of `headers`.
+    /// Values of the captured headers: each combination once, in the order of `headers`.
     pub answers: Vec<Answer>,
-    /// Every request due before this time, in microseconds, is here.
+    /// Every request due before this time, in microseconds, has an entry.
     pub settled: u32,
 }
 
 impl Ledger {
-    /// Adds what the generator hands over.
+    /// Adds a batch from the generator.
     pub fn absorb(&mut self, batch: Batch) {
         self.entries.extend(batch.entries);
         self.answers.extend(batch.answers);
@@ -160,7 +160,7 @@ impl Ledger {
         self.entries.iter().filter(|entry| entry.outcome.failed()).count() as u64
     }
 
-    /// The value of a captured header in a request's answer.
+    /// The value of a captured header in the answer to a request.
     pub fn header(&self, entry: &Entry, name: &str) -> Option<&str> {
         let index = self.headers.iter().position(|header| header.eq_ignore_ascii_case(name))?;
         self.answer(entry)?.get(index)?.as_deref()
@@ -170,7 +170,7 @@ impl Ledger {
         self.answers.get((entry.answer as usize).checked_sub(1)?)
     }
 
-    /// As comma-separated values with a heading; one line per request.
+    /// The entries as comma-separated values with a heading; one line per request.
     pub fn to_csv(&self, run: &str) -> String {
         let mut text = String::from("request_id,scheduled_us,released_us,sent_us,done_us,outcome,status,target");
         self.headers.iter().for_each(|name| text.extend([",", &csv(name)]));
@@ -190,7 +190,7 @@ impl Ledger {
     }
 }
 
-/// A field of comma-separated values (RFC 4180, 2).
+/// A field in comma-separated values (RFC 4180, 2).
 fn csv(value: &str) -> Cow<'_, str> {
     if value.contains([',', '"', '\n', '\r']) { format!("\"{}\"", value.replace('"', "\"\"")).into() } else { value.into() }
 }

@@ -1,4 +1,4 @@
-//! A server in this process that does next to nothing: what remains is the generator's own cost. Tests let it misbehave.
+//! A server in this process that does next to nothing: what remains is the generator's own cost. Tests can make it misbehave.
 
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -6,23 +6,23 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// How the server misbehaves; by default not at all.
+/// How the server misbehaves; not at all by default.
 #[derive(Debug, Clone, Default)]
 pub struct Misbehaviour {
-    /// Every n-th request is swallowed: read, never answered, its connection closed.
+    /// Every n-th request is read but never answered, and its connection closed.
     pub swallow_every: Option<u64>,
-    /// From this time after its start on, nothing is answered for so long.
+    /// When it freezes, counted from its start, and for how long: nothing is answered then.
     pub freeze: Option<(Duration, Duration)>,
-    /// Time that each answer takes.
+    /// The delay before each answer.
     pub delay: Duration,
-    /// The body of each answer; `ok` without one.
+    /// The body of each answer; `ok` if none.
     pub body: Option<&'static str>,
 }
 
 /// A running server; it ends when this is dropped.
 #[derive(Debug)]
 pub struct Server {
-    /// Where it listens.
+    /// The address it listens on.
     pub address: SocketAddr,
     shared: Arc<Shared>,
 }
@@ -40,7 +40,7 @@ impl Server {
     /// Listens on a free port of the loopback address.
     ///
     /// # Errors
-    /// No port or thread is to be had.
+    /// There is no port or no thread available.
     pub fn start(misbehaviour: Misbehaviour) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let address = listener.local_addr()?;
@@ -67,7 +67,7 @@ impl Server {
         Ok(Server { address, shared })
     }
 
-    /// How many requests were swallowed.
+    /// How many requests were left unanswered on purpose.
     #[cfg(test)]
     pub fn swallowed(&self) -> u64 {
         self.shared.swallowed.load(Ordering::Relaxed)
@@ -83,7 +83,7 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         self.shared.over.store(true, Ordering::Relaxed);
-        // wakes the accepting thread; if that fails it is gone already
+        // wakes the accepting thread; if that fails, the thread is already gone
         let _ = TcpStream::connect(self.address);
     }
 }

@@ -1,12 +1,11 @@
 //! The load: an open loop of HTTP/1.1 requests, paced to microseconds, that hides nothing.
 //!
-//! Enters: a [`LoadPlan`], which names targets, schedule and what to keep of answers. Leaves: the [`Ledger`]. Nothing but
-//! the targets is touched.
+//! In: a [`LoadPlan`], with targets, schedule and what to keep of answers. Out: the [`Ledger`]. Only the targets are touched.
 //!
-//! - Requests are due on a [schedule](Arrivals) that knows nothing of the answers; latency counts from there.
-//! - One thread does everything: it sleeps until just before the next request by an absolute timer, spins the rest,
+//! - Requests are due on a [schedule](Arrivals) that does not depend on the answers; latency counts from there.
+//! - One thread does everything: it sleeps until just before the next request on an absolute timer, spins for the rest,
 //!   and reads answers in between. How late it was itself is recorded with every request.
-//! - A connection carries one request at a time. Nothing is ever sent twice, no answer is ever dropped:
+//! - A connection carries one request at a time. Nothing is ever sent twice, and no answer is ever dropped:
 //!   every request that was due ends as one [`Entry`] of the [`Ledger`].
 
 mod arrivals;
@@ -41,29 +40,29 @@ pub use target::Target;
 
 use crate::error::{Explain, Family};
 
-/// Longest load: times are kept as microseconds in 32 bits.
+/// Longest load possible: times are kept as microseconds in 32 bits.
 pub const LONGEST: Duration = Duration::from_secs(3600);
 
 /// What is sent, where and when.
 #[derive(Debug, Clone)]
 pub struct LoadPlan {
-    /// Where requests go, as many as `order` names.
+    /// Where requests go, one or two as `order` needs.
     pub targets: Vec<Target>,
     /// Which request goes where.
     pub order: Order,
-    /// CRC-32 of the body of a good answer; none when bodies may differ.
+    /// CRC-32 of the body of a good answer; none if bodies may differ.
     pub body: Option<u32>,
     /// When requests are due.
     pub arrivals: Arrivals,
     /// Connections kept open to each target.
     pub connections: u32,
-    /// A request without a whole answer this long after it was due has failed.
+    /// A request without a complete answer this long after it was due has failed.
     pub timeout: Duration,
-    /// How long requests in flight at the end are waited for.
+    /// How long to wait at the end for requests in flight.
     pub drain: Duration,
-    /// Beginning of every request id.
+    /// Prefix of every request id.
     pub run: String,
-    /// Names of headers whose values are kept of every answer.
+    /// Names of headers whose values are kept for every answer.
     pub capture: Vec<String>,
 }
 
@@ -71,20 +70,20 @@ pub struct LoadPlan {
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum LoadError {
-    /// The target accepts no connection.
+    /// The target accepted no connection.
     #[error("cannot connect to {address}")]
     Connect {
         address: SocketAddr,
         #[source]
         source: std::io::Error,
     },
-    /// A target makes no sense.
+    /// A target cannot be used.
     #[error("cannot send such a request: {problem}")]
     Target {
         /// What is wrong with it.
         problem: String,
     },
-    /// A call of the system failed.
+    /// A system call failed.
     #[error("the load generator cannot {action}")]
     System {
         action: &'static str,
@@ -114,14 +113,14 @@ impl Explain for LoadError {
     }
 }
 
-/// A load that is running.
+/// A running load.
 #[derive(Debug)]
 pub struct Running {
     /// When its schedule began.
     pub started: Instant,
-    /// How its thread is scheduled.
+    /// How its thread was scheduled.
     pub priority: Priority,
-    /// What was seen so far.
+    /// The entries so far.
     pub ledger: Ledger,
     batches: mpsc::UnboundedReceiver<Batch>,
     stop: Arc<AtomicBool>,
@@ -130,12 +129,12 @@ pub struct Running {
 /// Opens the connections, then starts the schedule.
 ///
 /// # Errors
-/// When a target makes no sense or accepts no connection, or the thread cannot be set up.
+/// A target cannot be used or accepts no connection, or the thread cannot be set up.
 pub async fn start(plan: LoadPlan) -> Result<Running, LoadError> {
     begin(plan, None).await
 }
 
-/// Failure injection for tests of honesty: at a time after its start the generator itself stops for a while.
+/// Failure injection for tests of honesty: at this time after its start, for this long, the generator itself stops.
 pub(crate) type Stall = Option<(Duration, Duration)>;
 
 pub(crate) async fn begin(plan: LoadPlan, stall: Stall) -> Result<Running, LoadError> {
@@ -156,7 +155,7 @@ pub(crate) async fn begin(plan: LoadPlan, stall: Stall) -> Result<Running, LoadE
 }
 
 impl Running {
-    /// Takes over what the generator has handed in; returns without waiting.
+    /// Adds what the generator has handed over; returns without waiting.
     pub fn catch_up(&mut self) {
         while let Ok(batch) = self.batches.try_recv() {
             self.ledger.absorb(batch);
@@ -186,7 +185,7 @@ impl Drop for Running {
     }
 }
 
-/// A time span as the ledger keeps it; longer ones end at the largest.
+/// A time span as the ledger keeps it; longer ones become the largest possible.
 pub fn micros(span: Duration) -> u32 {
     u32::try_from(span.as_micros()).unwrap_or(u32::MAX)
 }

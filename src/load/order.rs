@@ -1,4 +1,4 @@
-//! Which target each request goes to; a pure function of its number and a seed.
+//! Which target each request goes to: a pure function of its number and a seed.
 
 use super::arrivals::mix;
 
@@ -7,17 +7,17 @@ use super::arrivals::mix;
 pub enum Order {
     /// All to the first target.
     Single,
-    /// Requests 2k and 2k + 1 go to one of two targets each; which is first is drawn anew for every pair. What disturbs
-    /// the machine for longer than a moment then disturbs both alike (duet benchmarking: Bulej et al., ICPE 2020).
+    /// Requests 2k and 2k + 1 go to one of two targets each; which one is first is drawn anew for every pair. Anything that
+    /// disturbs the machine for longer than a moment then disturbs both alike (duet benchmarking: Bulej et al., ICPE 2020).
     Duet {
-        /// Of the draws.
+        /// Seed of the draws.
         seed: u64,
     },
-    /// Blocks of requests in groups of four, A B B A or B A A B by a draw: what drifts steadily cancels within a group.
+    /// Blocks of requests in groups of four, A B B A or B A A B by a draw: a steady drift cancels out within a group.
     Blocks {
         /// Requests in each block, not 0.
         requests: u32,
-        /// Of the draws.
+        /// Seed of the draws.
         seed: u64,
     },
 }
@@ -49,7 +49,7 @@ mod tests {
         assert!(pairs.iter().all(|(one, other)| one + other == 1));
         let first = pairs.iter().filter(|(one, _)| *one == 0).count();
         assert!((900..1100).contains(&first), "{first}");
-        // neighbouring draws know nothing of each other
+        // neighbouring draws are independent
         let same = pairs.windows(2).filter(|two| two[0] == two[1]).count();
         assert!((900..1100).contains(&same), "{same}");
         assert!((0..100).any(|number| order.target(number) != Order::Duet { seed: 8 }.target(number)));

@@ -1,5 +1,5 @@
-//! One request after the other, each on a connection of its own, as `curl` in a loop sends them: a closed loop, whose times
-//! hold the handshake and hide every queue. It repeats what others measured that way; it does not replace the open loop.
+//! One request after the other, each on its own connection, as `curl` in a loop sends them: a closed loop, whose times include
+//! the handshake and hide every queue. It is for repeating measurements made that way; it does not replace the open loop.
 
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
@@ -10,20 +10,20 @@ use super::http::{Prepared, Reader, Response};
 use super::ledger::Outcome;
 use super::{LoadError, Target, micros, request_id};
 
-/// One request and its answer, on a connection of its own.
+/// One request on its own connection, and its answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Visit {
-    /// From before the handshake to the last byte of the answer, in microseconds; `curl` calls it `time_total`.
+    /// Time from before the handshake to the last byte of the answer, in microseconds; `curl` calls it `time_total`.
     pub total: u32,
-    /// What became of it; any whole answer is [`Outcome::Ok`], whatever its status.
+    /// Its outcome; any complete answer is [`Outcome::Ok`], whatever its status.
     pub outcome: Outcome,
-    /// The status; 0 without an answer.
+    /// The status of the answer; 0 without one.
     pub status: u16,
-    /// CRC-32 of the body; that of nothing without an answer.
+    /// CRC-32 of the body; of an empty body if there is no answer.
     pub body: u32,
 }
 
-/// Sends one request and waits for its answer; blocks the thread for `timeout` at most.
+/// Sends one request and waits for its answer; blocks the thread for at most `timeout`.
 pub fn visit(target: &Target, id: &str, timeout: Duration) -> Visit {
     let begun = Instant::now();
     let answer = exchange(target, id, begun + timeout);
@@ -34,10 +34,10 @@ pub fn visit(target: &Target, id: &str, timeout: Duration) -> Visit {
     }
 }
 
-/// Sends `count` requests one after the other. Stops early, with what it has, once `patience` is over.
+/// Sends `count` requests one after the other. Stops early, with what there is, once `patience` has passed.
 ///
 /// # Errors
-/// The thread that does it died.
+/// The thread that sends them died.
 pub async fn visits(
     target: Target,
     run: String,

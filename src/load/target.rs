@@ -6,19 +6,19 @@ use std::net::SocketAddr;
 /// One kind of request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
-    /// Where its connections go.
+    /// The address it is sent to.
     pub address: SocketAddr,
     /// For example `GET`.
     pub method: String,
     /// Path and query.
     pub path: String,
-    /// Host header.
+    /// Value of the Host header.
     pub host: String,
     /// Further headers: names and values.
     pub headers: Vec<(String, String)>,
-    /// Sent with its length when it is not empty.
+    /// The body, sent with its length unless it is empty.
     pub body: Vec<u8>,
-    /// Statuses of a good answer; any other is a failure.
+    /// Statuses of a good answer; any other status is a failure.
     pub accept: Vec<u16>,
 }
 
@@ -29,13 +29,13 @@ impl fmt::Display for Target {
 }
 
 impl Target {
-    /// A `GET` of `path` at `address` that `200` answers well.
+    /// A `GET` of `path` at `address`, for which `200` is a good answer.
     pub fn get(address: SocketAddr, host: impl Into<String>, path: impl Into<String>) -> Self {
         let (method, host, path) = ("GET".into(), host.into(), path.into());
         Target { address, method, path, host, headers: Vec::new(), body: Vec::new(), accept: vec![200] }
     }
 
-    /// What cannot be sent as it stands; none when all is well (RFC 9110, 5.5 and 9.1; RFC 9112, 3.2).
+    /// Why it cannot be sent as it is; none if it can (RFC 9110, 5.5 and 9.1; RFC 9112, 3.2).
     pub fn problem(&self) -> Option<String> {
         let token = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b':');
         let value = |text: &str| text.bytes().all(|byte| byte == b' ' || byte == b'\t' || byte.is_ascii_graphic());

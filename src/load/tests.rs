@@ -1,4 +1,4 @@
-//! Honesty: whatever goes wrong, at the server or in the generator, has to show.
+//! Honesty: whatever goes wrong, in the server or in the generator, has to show.
 
 use std::time::Duration;
 
@@ -35,7 +35,7 @@ fn quantile(ledger: &Ledger, share: f64) -> f64 {
     Distribution::of(ledger.entries.iter().map(|entry| entry.latency(0))).quantile_ms(share)
 }
 
-/// Numbers without gaps, times in order: nothing was dropped, nothing counted twice.
+/// Numbers without gaps, times in order: nothing was dropped, and nothing counted twice.
 fn assert_complete(ledger: &Ledger) {
     assert!(ledger.entries.iter().enumerate().all(|(index, entry)| entry.sequence as usize == index));
     for entry in &ledger.entries {
@@ -62,7 +62,7 @@ async fn a_frozen_server_shows_in_the_tail_of_an_open_loop() {
     let ledger = run(plan(&server), Duration::from_secs(3)).await;
     assert_complete(&ledger);
     assert_eq!(ledger.failed(), 0);
-    // a third of all requests was due within the freeze; a closed loop would have sent 16
+    // a third of all requests was due during the freeze; a closed loop would have sent 16
     let p99 = quantile(&ledger, 0.99);
     assert!((900.0..1300.0).contains(&p99), "{p99} ms");
     let slow = ledger.entries.iter().filter(|entry| entry.latency(0) > 100_000).count();
@@ -90,7 +90,7 @@ async fn what_is_unanswered_at_the_end_is_a_failure() {
     let ledger = run(short, Duration::from_millis(500)).await;
     assert_complete(&ledger);
     let count = |outcome| ledger.entries.iter().filter(|entry| entry.outcome == outcome).count();
-    // 16 connections carry one each, the others wait for a free one
+    // the 16 connections carry one request each, the others wait for a free one
     assert_eq!(count(Outcome::Unfinished), 16);
     assert_eq!(count(Outcome::NotSent), ledger.entries.len() - 16);
     assert!(ledger.entries.len() >= 48);
@@ -108,7 +108,7 @@ async fn slow_answers_time_out_by_the_schedule() {
 #[tokio::test]
 async fn a_closed_port_and_a_senseless_request_are_refused_at_once() {
     let address = Server::start(Misbehaviour::default()).expect("a server").address;
-    // the server is gone with the statement above, its last connection too
+    // the statement above dropped the server, and its last connection
     tokio::time::sleep(Duration::from_millis(50)).await;
     let server = Server::start(Misbehaviour::default()).expect("a server");
     let error = start(LoadPlan { targets: vec![target(address)], ..plan(&server) }).await.expect_err("nothing listens");

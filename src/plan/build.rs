@@ -1,5 +1,5 @@
-//! The whole bring-up, read aloud: every ordering rule that holds for nodes of any kind. How nodes come to be is their
-//! provider's fragment.
+//! The whole bring-up in one place: every ordering rule for nodes of any kind. How nodes are made is in their provider's
+//! fragment.
 
 use super::decide::Decisions;
 use super::fragment_of;
@@ -11,7 +11,8 @@ use crate::steps::{
     Leave, LoadImage, NodesReady, PodNetwork, Prune, Register, ServiceNetwork, Settled, StepKind, WasImage,
 };
 
-/// The plan that brings `profile` up, as it was decided. `leaving` are nodes of the cluster that the profile no longer asks for.
+/// The plan that brings `profile` up, with these decisions. `leaving` are nodes of the cluster that the profile no longer asks
+/// for.
 pub fn up(profile: &Profile, leaving: &[NodeSpec], decisions: &Decisions) -> Result<Plan<StepKind>, PlanError> {
     let mut plan = Plan::builder(&profile.name);
     let nodes = profile.nodes();
@@ -40,8 +41,8 @@ pub fn up(profile: &Profile, leaving: &[NodeSpec], decisions: &Decisions) -> Res
         let registered = plan.add(format!("register/{name}"), Register { node: name.clone() }, [&api]);
         let mut after = vec![registered];
         if profile.cni == Cni::Routed {
-            // routes lead to every node, so every node must have its address; those to nodes that leave serve their
-            // pods until they have moved
+            // there are routes to every node, so every node must have its address; routes to leaving nodes serve their pods
+            // until these have moved
             let kind = PodNetwork { node: name.clone() };
             after.push(plan.add(format!("pod-network/{name}"), kind, all_nodes.iter().copied().chain(&left)));
         }
@@ -53,7 +54,7 @@ pub fn up(profile: &Profile, leaving: &[NodeSpec], decisions: &Decisions) -> Res
     }
     let kubeconfig = plan.add("kubeconfig", Kubeconfig, [&api]);
     if profile.cni == Cni::None {
-        // nodes become Ready when the user has brought a pod network; nothing that runs in pods can be waited for
+        // nodes become Ready once the user has installed a pod network; nothing that runs in pods can be waited for
         return plan.build();
     }
     let ready = plan.add("nodes-ready", NodesReady { nodes: nodes.names() }, &started);
@@ -70,17 +71,17 @@ pub fn up(profile: &Profile, leaving: &[NodeSpec], decisions: &Decisions) -> Res
     let late = provider.late(&mut plan, profile, &answered, &loaded);
     finished.extend(late.finished);
     finished.extend(answered);
-    // the proof runs pods on every node, so it stands back until the application answers
+    // the proof runs pods on every node, so it waits until the application answers
     finished.extend(loaded);
     finished.extend([ready, kubeconfig, configuration]);
     let proven = plan.add("connectivity", Connectivity, &finished);
-    // what is no longer asked for is nothing that has to work
+    // objects that are no longer asked for need not work
     plan.add("prune", Prune { delete_data: decisions.delete_data }, &finished);
     plan.add("settled", Settled, std::iter::once(&proven).chain(&late.kept));
     plan.build()
 }
 
-/// The plan whose undoing takes a cluster away: `nodes` are those that exist, whatever the profile says today.
+/// The plan that removes a cluster when it is undone: `nodes` are the existing ones, whatever the profile says today.
 pub fn down(profile: &Profile, nodes: &[NodeSpec]) -> Result<Plan<StepKind>, PlanError> {
     let mut plan = Plan::builder(&profile.name);
     let all = fragment_of(&profile.provider).down(&mut plan, profile, nodes);
@@ -88,7 +89,7 @@ pub fn down(profile: &Profile, nodes: &[NodeSpec]) -> Result<Plan<StepKind>, Pla
     plan.build()
 }
 
-/// The parts of the components, each after what it needs; the steps after which each works.
+/// The parts of the components, each after its dependencies; returns the steps after which each works.
 fn parts(plan: &mut PlanBuilder<StepKind>, profile: &Profile, api: &StepId, answered: &[StepId]) -> Vec<StepId> {
     let parts = catalogue::parts(profile);
     let asked = |id: PartId| parts.iter().any(|part| part.id == id);
@@ -99,7 +100,7 @@ fn parts(plan: &mut PlanBuilder<StepKind>, profile: &Profile, api: &StepId, answ
             Need::Applied(part) => applied(*part),
             Need::Healthy(part) => healthy(*part),
         }));
-        // pods that start before their images are on the node would look for them in a registry
+        // pods that start before their images are on the node would try to pull them from a registry
         after.extend(part.images.iter().map(load));
         if part.late {
             after.extend_from_slice(answered);
@@ -110,8 +111,8 @@ fn parts(plan: &mut PlanBuilder<StepKind>, profile: &Profile, api: &StepId, answ
     works
 }
 
-/// The components' images on their way into the nodes, two at a time: one is imported while the next one is on its way.
-/// Those that only late parts run wait until the application answers.
+/// Copies the components' images into the nodes, two at a time: one is imported while the next one is transferred. Images that
+/// only late parts use wait until the application answers.
 fn loads(plan: &mut PlanBuilder<StepKind>, profile: &Profile, nodes: &[&StepId], answered: &[StepId]) -> Vec<StepId> {
     let early = catalogue::early_images(profile);
     let mut loads: Vec<StepId> = Vec::new();
@@ -211,7 +212,7 @@ mod tests {
         assert!(comes_before(&plan, "leave/quick-worker3", "pod-network/quick-worker"));
     }
 
-    /// The steps of every plan there is: up and down, on containers and on hosts, with a node that leaves.
+    /// The steps of all plans: up and down, on containers and on hosts, with a node that leaves.
     fn all_steps() -> Vec<StepKind> {
         let leaving = [NodeSpec { name: "gone".into(), role: Role::Worker }];
         let plans = ["profiles/quick.yaml", "profiles/homelab.yaml"].map(|path| {

@@ -1,5 +1,5 @@
-//! Every decision that a cluster rests on, each with its reason: what the profile leaves open is closed here, as far as it
-//! can be before anything is changed.
+//! Every decision about a cluster, each with its reason: what the profile leaves open is decided here, as far as that is
+//! possible before anything is changed.
 
 use std::net::Ipv4Addr;
 
@@ -15,23 +15,23 @@ use crate::profile::{AddressRange, Cni, Profile};
 use crate::provider::{self, NodeView, Provider};
 use crate::steps::{Session, pool};
 
-/// What a look at the live world tells about what is to be decided.
+/// What a look at the live world contributes to the decisions.
 pub struct Seen {
     existing: Vec<NodeView>,
     pool: Result<Option<Choice<AddressRange>>>,
     node_image: Option<Decision<String>>,
-    /// Each node of the profile with the share of the pod subnet that it has; none if one of them could not be asked.
+    /// Each node of the profile with the share of the pod subnet that it has; none if one of the nodes did not answer.
     shares: Option<Vec<(String, Option<Ipv4Net>)>>,
 }
 
-/// One decision, as plans show it.
+/// One decision, as shown in plans.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Line {
-    /// What was decided.
+    /// What is decided.
     pub what: String,
-    /// The value; none while it cannot be decided.
+    /// The value; none if it cannot be decided yet.
     pub value: Option<String>,
-    /// Why this one, or when it will be decided.
+    /// Why this value, or when it will be decided.
     pub reason: String,
 }
 
@@ -39,22 +39,22 @@ pub struct Line {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct Decisions {
-    /// As plans show them.
+    /// The decisions, as shown in plans.
     pub lines: Vec<Line>,
     /// The addresses for load balancers, for the step that reserves them.
     #[serde(skip)]
     pub pool: Option<AddressRange>,
-    /// Whether what a shorter profile no longer asks for goes with the data in it and with what others put there. The user's
-    /// to say.
+    /// Whether objects that the profile no longer asks for are removed together with the data in them and with what others put
+    /// there. The user decides this.
     #[serde(skip)]
     pub delete_data: bool,
 }
 
 impl Seen {
-    /// Looks; changes nothing.
+    /// Looks at the live world; changes nothing.
     ///
     /// # Errors
-    /// What nodes are made of cannot be asked.
+    /// The Docker engine or the hosts do not answer.
     pub async fn of(session: &Session) -> Result<Seen> {
         let images = catalogue::pulled(&session.profile);
         let (existing, node_image) = tokio::try_join!(session.provider.existing(), session.provider.node_image(&images))?;
@@ -84,7 +84,7 @@ async fn shares(session: &Session, existing: &[NodeView]) -> Option<Vec<(String,
     join_all(looks).await.into_iter().collect()
 }
 
-/// All decisions about a profile's cluster; without a look at the live world, those that the profile alone makes.
+/// All decisions for a profile's cluster; without a look at the live world, only those that follow from the profile.
 pub fn decide(profile: &Profile, seen: Option<&Seen>) -> Decisions {
     let mut lines = Vec::new();
     if let Some(base) = profile.provider.node_image() {
@@ -105,7 +105,7 @@ pub fn decide(profile: &Profile, seen: Option<&Seen>) -> Decisions {
     Decisions { lines, pool: decided, delete_data: false }
 }
 
-/// The port of the API server, and the addresses that lead to it.
+/// The port of the API server, and the addresses that reach it.
 fn api(profile: &Profile, seen: Option<&Seen>) -> [Line; 3] {
     let existing = seen.into_iter().flat_map(|seen| &seen.existing).find_map(|node| node.api);
     let here = match existing {

@@ -13,7 +13,7 @@ impl Fragment for DockerNodes {
         images.extend(catalogue::pulled(profile));
         let images = plan.add("images", Images { images }, []);
         let network = plan.add("network", Network, []);
-        // after the images, which can take long: other clusters wait while addresses are reserved and not yet seen on a node
+        // after the images, which may take long: other clusters wait while addresses are reserved but not yet visible on a node
         let pool = fragment::pool(profile, decisions).map(|pool| plan.add("pool", pool, [&network, &images]));
         let node = |spec: &NodeSpec| {
             let pool = pool.iter().filter(|_| spec.role == Role::ControlPlane);

@@ -9,7 +9,7 @@ use crate::graph::{PlanBuilder, StepId};
 use crate::profile::{NodeSpec, Profile, Role, SshHosts};
 use crate::steps::{HostImages, Install, StepKind, Stock, Tools};
 
-/// How many of a control plane's images, in the order of their need, the API server takes: pause, etcd and its own.
+/// How many of a control plane's images, in the order they are needed, the API server uses: pause, etcd and its own.
 const API_IMAGES: usize = 3;
 
 impl Fragment for SshHosts {
@@ -23,12 +23,12 @@ impl Fragment for SshHosts {
         let (mut started, mut services) = (BTreeMap::new(), None);
         let mut first_started = None;
         for NodeSpec { name, role } in &nodes {
-            // hosts may share a kernel, so all are looked at before any is changed; the control plane's way is the longest, so
-            // it has the line to itself at first
+            // hosts may share a kernel, so all are looked at before any is changed; the control plane takes longest, so at
+            // first it has the bandwidth to itself
             let install = Install { node: name.clone(), role: *role };
             let installed = plan.add(format!("install/{name}"), install, stocks.iter().chain(&first_started));
             let mut images = kubernetes_images(&profile.kubernetes.version, *role);
-            // the API server starts while those that need it are still on their way
+            // the API server starts while the images of its clients are still being copied
             let later = images.split_off(images.len().min(if *role == Role::ControlPlane { API_IMAGES } else { images.len() }));
             let copy = |images| HostImages { node: name.clone(), images };
             let first = plan.add(format!("images/{name}"), copy(images), [&installed]);

@@ -1,7 +1,7 @@
 //! The plan of a cluster. The engine runs the very plan that `hearth plan` prints.
 //!
-//! Enters: a profile, and what is seen of the live world. Leaves: what is [`decide`]d, each with its reason, and the graph of
-//! steps that is [`build`]t on it, plain serialisable values. Nothing is touched.
+//! In: a profile, and what was seen of the live world. Out: the decisions ([`decide`]), each with its reason, and the graph of
+//! steps that follows from them ([`build`]), all plain serialisable values. Nothing is touched.
 
 pub mod build;
 pub mod decide;

@@ -1,4 +1,4 @@
-//! A cluster's plan to look at: its decisions, then its steps.
+//! Printing a cluster's plan: its decisions, then its steps.
 
 use std::fmt::Write;
 
@@ -12,12 +12,12 @@ use crate::graph::{Kind, Plan};
 const BOLD: Style = Style::new().bold();
 const DIM: Style = Style::new().dimmed();
 
-/// For people. Contains ANSI styles, which the printer strips where they are not wanted.
+/// The plan for people. Contains ANSI styles, which the printer strips where they are not wanted.
 pub fn text<K: Kind>(plan: &Plan<K>, checks: &Checks, decisions: &Decisions) -> String {
     format!("{}{}", decided(&decisions.lines), stages(plan, checks))
 }
 
-/// What was decided, a line each; what is open stands as `-`, with the reason when it will be decided.
+/// The decisions, a line each; an open one is shown as `-`, with when it will be decided.
 fn decided(lines: &[Line]) -> String {
     let width = |text: fn(&Line) -> usize| lines.iter().map(text).max().unwrap_or(0);
     let (what, value) = (width(|line| line.what.len()), width(|line| line.value.as_ref().map_or(1, String::len)));
@@ -29,7 +29,7 @@ fn decided(lines: &[Line]) -> String {
     text
 }
 
-/// For programs: the plan's name, its decisions, and its steps, each with its check if there is one.
+/// The plan for programs: its name, its decisions, and its steps, each with its check if there is one.
 pub fn json<K: Kind>(plan: &Plan<K>, checks: &Checks, decisions: &Decisions) -> Value {
     let mut whole = json!({"name": plan.name(), "decisions": decisions});
     whole["steps"] = steps_json(plan, checks)["steps"].take();

@@ -1,7 +1,7 @@
-//! What a profile asks to have installed. The same types are written by users and read by everything later: what was left
-//! out has its default, and no text is left that has not been understood. Their docs become the schema that editors show.
+//! The components that a profile can ask for. The same types are written by users and read everywhere later: every default is
+//! filled in, and every text is parsed. Their docs become the schema that editors show.
 //!
-//! To add a component: a field of [`Components`] and, when it has settings, a struct for them with its `Default`.
+//! To add a component: a field of [`Components`] and, if it has settings, a struct for them with its `Default`.
 
 use std::net::Ipv4Addr;
 
@@ -53,7 +53,7 @@ pub enum Pool {
 }
 
 impl Pool {
-    /// The addresses that the profile gives, if it gives some.
+    /// The addresses given in the profile, if any.
     pub fn given(self) -> Option<AddressRange> {
         match self {
             Pool::Auto => None,
@@ -93,7 +93,7 @@ pub enum Vip {
 }
 
 impl Vip {
-    /// The address that the profile gives, if it gives one.
+    /// The address given in the profile, if any.
     pub fn given(self) -> Option<Ipv4Addr> {
         match self {
             Vip::Auto => None,
@@ -130,7 +130,7 @@ pub struct Workloads {
 }
 
 impl Workloads {
-    /// The host name that the application answers to; none when it answers to any.
+    /// The host name that the application answers to; none if it answers to any.
     pub fn host(&self) -> Option<String> {
         self.domain.as_ref().map(|domain| format!("blog.{domain}"))
     }

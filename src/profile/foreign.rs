@@ -1,4 +1,4 @@
-//! Files of other programs that people hand over: recognised by name, with how the same is written for Hearth.
+//! Files of other programs that users pass by mistake: recognised by name, with a hint how to write the same for Hearth.
 
 use serde_json::Value;
 
@@ -8,13 +8,13 @@ use crate::input::Layer;
 /// API groups of other programs' files.
 const GROUPS: [&str; 5] = ["kind.x-k8s.io", "k0sctl.k0sproject.io", "kubeone.k8c.io", "k3d.io", "kubeadm.k8s.io"];
 
-/// Refuses a file that says itself whose it is.
+/// Refuses a file that identifies itself as another program's.
 pub(super) fn refuse(layer: &Layer) -> Result<(), ProfileError> {
-    // most files are Hearth's, and need not be read twice
+    // most files are Hearth's, and need not be parsed twice
     if !GROUPS.iter().any(|group| layer.text.contains(group)) {
         return Ok(());
     }
-    // what is no YAML at all, or no such file, is told by whoever reads it strictly
+    // a file that is not YAML, or not of another program, is reported by the strict reader
     let documents = crate::yaml::documents(&layer.text).unwrap_or_default();
     let Some((document, version)) = documents.first().and_then(|one| Some((one, one["apiVersion"].as_str()?))) else {
         return Ok(());

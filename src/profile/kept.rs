@@ -11,15 +11,15 @@ use super::{Cni, Components, DockerNodes, Host, Kubernetes, Profile, ProfileErro
 use crate::error::{Explain, Family};
 use crate::file::{self, Readers};
 
-/// Version of the file. It is raised when a profile that was kept before can no longer be read.
+/// Version of the file format. It is raised when older profiles can no longer be read.
 const FORMAT: u32 = 1;
 
-/// What a cluster is made of, as it is kept.
+/// The record of what a cluster is made of.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Kept {
     /// The profile of its last `up`.
     pub profile: Profile,
-    /// Hosts that the profile no longer names and that were not released yet: they still belong to the cluster.
+    /// Hosts that the profile no longer names but that were not released yet: they still belong to the cluster.
     pub leaving: Vec<Host>,
 }
 
@@ -31,11 +31,11 @@ struct Written<'a> {
 }
 
 impl Kept {
-    /// What [`Profile::keep`] wrote; none where no `up` has got that far.
+    /// Reads what [`Profile::keep`] wrote; none if no `up` has got that far.
     ///
     /// # Errors
-    /// A file that is there and cannot be read: then it is not known what the cluster is made of, and nothing may be
-    /// taken for absent.
+    /// The file exists but cannot be read: then it is not known what the cluster is made of, and nothing may be taken for
+    /// absent.
     pub fn read(path: &Path) -> Result<Option<Kept>, KeptError> {
         let bytes = match std::fs::read(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -49,14 +49,14 @@ impl Kept {
                 value.get("leaving").cloned().unwrap_or_else(|| Value::Array(Vec::new())),
             ),
             Some(version) => return Err(KeptError::Version { path: path.to_owned(), version }),
-            // before there were versions, the file was the profile
+            // before the format had versions, the file was the bare profile
             None => (value, Value::Array(Vec::new())),
         };
         let profile = serde_json::from_value(profile).map_err(content)?;
         Ok(Some(Kept { profile, leaving: serde_json::from_value(leaving).map_err(content)? }))
     }
 
-    /// Every host that belongs to the cluster, or may: none of containers.
+    /// Every host that belongs to the cluster, or may; empty for containers.
     pub fn hosts(&self) -> Vec<Host> {
         let named = match &self.profile.provider {
             Provider::Ssh(hosts) => hosts.hosts.as_slice(),
@@ -67,19 +67,19 @@ impl Kept {
 }
 
 impl Profile {
-    /// The profile that [`Profile::keep`] wrote; none where no `up` has got that far.
+    /// The profile that [`Profile::keep`] wrote; none if no `up` has got that far.
     ///
     /// # Errors
-    /// Those of [`Kept::read`].
+    /// As for [`Kept::read`].
     pub fn kept(path: &Path) -> Result<Option<Profile>, KeptError> {
         Ok(Kept::read(path)?.map(|kept| kept.profile))
     }
 
-    /// Keeps the profile in a file, with hosts that it does not name and that still belong to the cluster: all of it, or what was
-    /// kept before.
+    /// Stores the profile in a file, with hosts that it does not name but that still belong to the cluster. The file is
+    /// replaced as a whole or not at all.
     ///
     /// # Errors
-    /// It cannot be written.
+    /// The file cannot be written.
     pub fn keep(&self, path: &Path, leaving: &[Host]) -> Result<(), KeptError> {
         let bytes = serde_json::to_vec_pretty(&Written { version: FORMAT, profile: self, leaving });
         let bytes = bytes.map_err(|source| KeptError::Content { path: path.to_owned(), source })?;
@@ -90,14 +90,14 @@ impl Profile {
         })
     }
 
-    /// A cluster of which nothing is known but its name: its containers carry it, so it can be looked at and removed.
+    /// A cluster about which only its name is known: its containers carry it, so it can be looked at and removed.
     ///
     /// # Errors
     /// [`ProfileError::Name`] if no cluster can have that name.
     pub fn of_name(name: &str) -> Result<Profile, ProfileError> {
         let name = values::cluster_name(name)
             .map_err(|complaint| ProfileError::Name { message: complaint.message, hint: complaint.hint })?;
-        // the defaults of the schema: a test reads them
+        // the defaults of the schema, which a test parses
         let subnet = |text: &str| text.parse().expect("defaults are subnets");
         Ok(Profile {
             name,
@@ -123,10 +123,10 @@ impl Profile {
 #[derive(Debug, thiserror::Error)]
 #[allow(missing_docs, reason = "the fields are named after what they hold")]
 pub enum KeptError {
-    /// The file is there and cannot be read, or not be written.
+    /// The file exists but cannot be read, or cannot be written.
     #[error("cannot {action} {path}, which keeps what the cluster is made of", path = .path.display())]
     Io { action: &'static str, path: PathBuf, source: io::Error },
-    /// The file is cut, or no profile of this version.
+    /// The file is truncated, or not a profile of this version.
     #[error("{path}, which keeps what the cluster is made of, cannot be understood", path = .path.display())]
     Content { path: PathBuf, source: serde_json::Error },
     /// The file has a format that this program does not know.
@@ -152,7 +152,7 @@ impl Explain for KeptError {
 }
 
 impl SshHosts {
-    /// Of the hosts that belonged to the cluster, those that these no longer name: they are to leave.
+    /// The hosts that belonged to the cluster and are no longer in the profile: they are to leave.
     pub fn leaving(&self, former: &[Host]) -> Vec<Host> {
         former.iter().filter(|host| self.hosts.iter().all(|known| known.name != host.name)).cloned().collect()
     }

@@ -1,7 +1,7 @@
 //! The profile: what the user wants.
 //!
-//! Enters: files, standard input and `--set` values. Leaves: the resolved, valid types below, all that later rooms see, or every
-//! problem with its place. Nothing is touched but the copy that is kept for later verbs.
+//! In: files, standard input and `--set` values. Out: the resolved, valid types below, which are all that later rooms see, or
+//! every problem with its place. Nothing is touched but the copy that is kept for later verbs.
 
 pub mod components;
 mod foreign;
@@ -41,7 +41,7 @@ pub enum Source {
     Stdin(String),
 }
 
-/// A profile could not be read at all; what is wrong inside of one is [`crate::input::Problems`].
+/// A profile could not be read at all; problems inside a profile are [`crate::input::Problems`].
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum ProfileError {
@@ -56,14 +56,14 @@ pub enum ProfileError {
     /// No source was named.
     #[error("no profile was given")]
     NoSource,
-    /// A file of another program's.
+    /// A file of another program.
     #[error("{file} is a configuration of {program}, not a profile of Hearth")]
     Foreign {
-        /// The file.
+        /// The file's name.
         file: String,
-        /// Whose it is.
+        /// The other program.
         program: &'static str,
-        /// How the same is written for Hearth.
+        /// How to write the same for Hearth.
         hint: String,
     },
     /// A file could not be read.
@@ -89,11 +89,11 @@ impl Explain for ProfileError {
     }
 }
 
-/// Reads a profile: sources merged in order (later ones win, a written `null` removes), then overrides `a.b=value`
-/// on top, then defaults. Nothing but the files is looked at.
+/// Reads a profile: sources are merged in order (later ones win, a written `null` removes a key), then overrides `a.b=value`
+/// are applied, then defaults. Nothing but the files is looked at.
 ///
 /// # Errors
-/// [`ProfileError`], or all [`crate::input::Problems`] of structure and of values.
+/// [`ProfileError`], or all [`crate::input::Problems`] of structure and values.
 pub fn load(sources: &[Source], overrides: &[String]) -> Result<Profile> {
     if sources.is_empty() {
         return Err(ProfileError::NoSource.into());
@@ -124,11 +124,11 @@ pub fn json_schema() -> serde_json::Value {
 pub struct Profile {
     /// The cluster's name: lower-case letters, digits, `-` and `.`; at most 50 characters.
     pub name: String,
-    /// Kubernetes itself.
+    /// Its version and subnets.
     pub kubernetes: Kubernetes,
     /// Where nodes come from.
     pub provider: Provider,
-    /// Whether the control plane runs pods, where the profile says so; see [`Profile::control_plane_runs_pods`].
+    /// Whether the control plane runs pods, if the profile states it; see [`Profile::control_plane_runs_pods`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub schedulable: Option<bool>,
     /// Pod network.
@@ -172,7 +172,7 @@ impl fmt::Display for Role {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Cni {
-    /// Each node's podCIDR by the ptp plugin, static routes between nodes; no daemon.
+    /// Each node's podCIDR with the ptp plugin, static routes between nodes; no daemon.
     Routed,
     /// The user brings one.
     None,

@@ -1,27 +1,27 @@
-//! The nodes that a profile asks for, by what they are for and never by their position.
+//! The nodes that a profile asks for, selected by role and never by position.
 
 use super::{Profile, Role};
 
-/// A node that is asked for.
+/// A node of the profile.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NodeSpec {
-    /// Its name, the same in Kubernetes.
+    /// Its name in the profile and in Kubernetes.
     pub name: String,
     /// Its part in the cluster.
     pub role: Role,
 }
 
-/// The nodes of a profile: at least one control plane, and they come first.
+/// The nodes of a profile: at least one control plane, and control planes come first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Nodes(Vec<NodeSpec>);
 
 impl Profile {
-    /// The nodes that it asks for.
+    /// The nodes of this profile.
     pub fn nodes(&self) -> Nodes {
         self.provider.nodes(&self.name)
     }
 
-    /// Whether pods run on the control plane: where the profile says so, and where there is nothing else to run them on.
+    /// Whether pods run on the control plane: as the profile states, else only if there is no worker to run them.
     pub fn control_plane_runs_pods(&self) -> bool {
         self.schedulable.unwrap_or_else(|| self.nodes().workers().next().is_none())
     }
@@ -44,48 +44,48 @@ impl Nodes {
         self.0.iter()
     }
 
-    /// These, which are at least one control plane, and control planes come first.
+    /// From a list in which control planes come first; there must be at least one.
     pub(super) fn of(nodes: Vec<NodeSpec>) -> Self {
         Nodes(nodes)
     }
 
-    /// All of them, control planes first.
+    /// All nodes, control planes first.
     pub fn as_slice(&self) -> &[NodeSpec] {
         &self.0
     }
 
-    /// How many there are.
+    /// The number of nodes.
     pub fn count(&self) -> usize {
         self.0.len()
     }
 
-    /// All names, those of control planes first.
+    /// All names, control planes first.
     pub fn names(&self) -> Vec<String> {
         self.0.iter().map(|node| node.name.clone()).collect()
     }
 
-    /// Those that run etcd and the API server.
+    /// Nodes that run etcd and the API server.
     pub fn control_planes(&self) -> impl Iterator<Item = &NodeSpec> {
         self.0.iter().filter(|node| node.role == Role::ControlPlane)
     }
 
-    /// Those that only run pods.
+    /// Nodes that only run pods.
     pub fn workers(&self) -> impl Iterator<Item = &NodeSpec> {
         self.0.iter().filter(|node| node.role == Role::Worker)
     }
 
-    /// The control plane that the cluster is made on; the others join it.
+    /// The control plane on which the cluster is created; other nodes join it.
     pub fn first_control_plane(&self) -> &NodeSpec {
-        // a valid profile has a control plane: `validate` refuses others, and kind's names begin with one
+        // a valid profile has a control plane: `validate` refuses others, and kind's names start with one
         self.control_planes().next().unwrap_or(&self.0[0])
     }
 
-    /// The node that holds the volumes of workloads: a worker where there is one.
+    /// The node that holds the volumes of workloads: a worker if there is one.
     pub fn holds_volumes(&self) -> &NodeSpec {
         self.workers().next().unwrap_or_else(|| self.first_control_plane())
     }
 
-    /// True when a node of that name is asked for.
+    /// True when the profile has a node named `name`.
     pub fn contains(&self, name: &str) -> bool {
         self.0.iter().any(|node| node.name == name)
     }

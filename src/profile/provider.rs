@@ -1,4 +1,4 @@
-//! Where nodes come from: everything that a profile says of one provider.
+//! Where nodes come from: everything a profile states about its provider.
 
 use std::net::Ipv4Addr;
 
@@ -18,7 +18,7 @@ pub enum Provider {
 }
 
 impl Provider {
-    /// The nodes of a cluster of that name.
+    /// The nodes of a cluster named `cluster`.
     pub(super) fn nodes(&self, cluster: &str) -> Nodes {
         match self {
             Provider::Docker(nodes) => Nodes::of_kind(cluster, nodes.workers),
@@ -28,7 +28,7 @@ impl Provider {
         }
     }
 
-    /// Its name, as profiles write it.
+    /// The provider's name, as profiles write it.
     pub fn name(&self) -> &'static str {
         match self {
             Provider::Docker(_) => "docker",
@@ -36,7 +36,7 @@ impl Provider {
         }
     }
 
-    /// The image that nodes start from, where they start from one.
+    /// The image that nodes start from; none for machines.
     pub fn node_image(&self) -> Option<&str> {
         match self {
             Provider::Docker(nodes) => Some(&nodes.image),
@@ -44,7 +44,7 @@ impl Provider {
         }
     }
 
-    /// Whether its nodes come with a default storage class, as kind's images do.
+    /// Whether its nodes bring a default storage class, as kind's images do.
     pub fn brings_storage_class(&self) -> bool {
         match self {
             Provider::Docker(_) => true,
@@ -61,7 +61,7 @@ pub struct DockerNodes {
     pub image: String,
     /// Number of workers.
     pub workers: u32,
-    /// Host port of the API server on 127.0.0.1; none: a free one is chosen.
+    /// Host port of the API server on 127.0.0.1; without one, a free port is chosen.
     pub api_port: Option<u16>,
     /// Whether the engine keeps a node image with the components' images inside, for faster starts of later clusters.
     pub keep_node_image: bool,
@@ -75,11 +75,11 @@ pub struct SshHosts {
     pub user: String,
     /// SSH port.
     pub port: u16,
-    /// Private key; none: the agent is asked.
+    /// Private key; without one, the agent's keys are used.
     pub identity_file: Option<String>,
     /// How host keys are verified.
     pub host_keys: HostKeys,
-    /// The host that all others are reached through.
+    /// The host through which all others are reached.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub jump: Option<Jump>,
     /// The machines, control plane first.
@@ -104,11 +104,11 @@ pub struct Jump {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum HostKeys {
-    /// The user's known_hosts must know the host.
+    /// The host must be in the user's known_hosts.
     Strict,
-    /// Each host's fingerprint stands in the profile.
+    /// Each host's fingerprint is in the profile.
     Pinned,
-    /// Trust on first use, in a known_hosts file of the cluster's own.
+    /// Trust on first use, in a known_hosts file for this cluster only.
     Tofu,
 }
 
@@ -120,7 +120,7 @@ pub struct Host {
     pub name: String,
     /// IPv4 address.
     pub address: Ipv4Addr,
-    /// What it becomes.
+    /// Its part in the cluster.
     pub role: Role,
     /// `SHA256:...` fingerprint, with `hostKeys: pinned`.
     pub host_key: Option<String>,

@@ -15,13 +15,13 @@ pub enum RangeError {
     /// The first address is above the last.
     #[error("{last}-{first} has its ends the wrong way round: it would hold no address", last = .0.last, first = .0.first)]
     Reversed(
-        /// The range with its ends put right.
+        /// The same range with its ends in order.
         AddressRange,
     ),
 }
 
 impl AddressRange {
-    /// True when the address is one of the range.
+    /// True when the address is in the range.
     pub fn contains(&self, address: Ipv4Addr) -> bool {
         self.first <= address && address <= self.last
     }

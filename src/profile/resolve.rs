@@ -1,4 +1,4 @@
-//! From the profile as it is written to the profile as it is meant: defaults filled in, every text understood.
+//! From the profile as written to its meaning: defaults filled in, every text parsed.
 
 use std::net::Ipv4Addr;
 
@@ -8,7 +8,7 @@ use super::values::{self, Complaint};
 use super::{Cni, DockerNodes, Host, HostKeys, Jump, Kubernetes, Profile, Provider, Role, SshHosts};
 use crate::input::{Located, Problem};
 
-/// What has been found wrong so far, and the file to show it in.
+/// The problems found so far, and the file to show them in.
 pub(super) struct Findings<'a> {
     file: &'a Located<ClusterProfile>,
     problems: &'a mut Vec<Problem>,
@@ -19,8 +19,8 @@ impl Findings<'_> {
         self.problems.push(self.file.problem(path, message, hint.map(str::to_owned)));
     }
 
-    /// Refuses what values say together. Shown at the first of `paths` that was written; silent when one of the
-    /// values, or something around it, was refused already: only a stand-in of it was looked at.
+    /// Reports values that contradict each other, at the first of `paths` that was written. Does nothing if one of the values,
+    /// or something around it, was refused already: then only a stand-in for it was looked at.
     pub fn conflict(&mut self, paths: &[&str], message: impl Into<String>, hint: Option<&str>) {
         let within = |path: &str, outer: &str| {
             path.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
@@ -32,7 +32,7 @@ impl Findings<'_> {
         }
     }
 
-    /// The meaning of a value; a stand-in when it has none.
+    /// Parses a value; returns the stand-in if that fails.
     fn parse<T>(&mut self, path: &str, text: &str, stand_in: T, parse: impl Fn(&str) -> Result<T, Complaint>) -> T {
         parse(text).unwrap_or_else(|complaint| {
             self.refuse(path, complaint.message, complaint.hint.as_deref());
@@ -45,8 +45,8 @@ impl Findings<'_> {
     }
 }
 
-/// The profile that a file means; problems of its values, alone and together, are added to those of its structure.
-/// With any problem, stand-ins make the profile useless.
+/// The profile that a file means; problems of its values, alone and together, are added to those of its structure. If there is
+/// any problem, stand-ins make the profile useless.
 pub(super) fn resolve(file: Located<ClusterProfile>, problems: &mut Vec<Problem>) -> Profile {
     let mut findings = Findings { file: &file, problems };
     let spec = &file.value.spec;
@@ -64,7 +64,7 @@ pub(super) fn resolve(file: Located<ClusterProfile>, problems: &mut Vec<Problem>
     };
     validate(&profile, &mut findings);
     if let Provider::Ssh(ssh) = &mut profile.provider {
-        // Only now: problems name hosts by their place in the file.
+        // only now: problems refer to hosts by their place in the file
         ssh.hosts.sort_by_key(|host| host.role == Role::Worker);
     }
     profile

@@ -1,5 +1,5 @@
-//! The profile as it is written: every field documented, because the docs become the JSON schema that editors show.
-//! Defaults stand in the schema for readers; `resolve` fills them in.
+//! The profile as it is written: every field is documented, because the docs become the JSON schema that editors show. Defaults
+//! are in the schema for readers; `resolve` fills them in.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -24,10 +24,10 @@ pub const SSH_PORT: u16 = 22;
 #[schemars(title = "Hearth cluster profile", extend("$id" = "https://hearth.dev/schema/v1alpha1/profile.json"))]
 pub struct ClusterProfile {
     /// Version of this format.
-    #[allow(dead_code)] // held against the schema; there is only one
+    #[allow(dead_code)] // checked against the schema; there is only one
     pub api_version: ApiVersion,
     /// Kind of this document.
-    #[allow(dead_code)] // held against the schema; there is only one
+    #[allow(dead_code)] // checked against the schema; there is only one
     pub kind: Kind,
     /// Names the cluster.
     pub metadata: Metadata,

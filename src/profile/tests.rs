@@ -1,4 +1,4 @@
-//! Profiles as users write them, right and wrong, and what they are told.
+//! Profiles as users write them, right and wrong, and the messages for them.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -16,7 +16,7 @@ fn of(text: &str, overrides: &[&str]) -> Result<Profile> {
     load(&[Source::Stdin(text.to_owned())], &overrides.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>())
 }
 
-/// What the user sees of a profile whose `spec` is given.
+/// The messages for a profile with the given `spec`.
 fn told(spec: &str) -> String {
     let spec: String = spec.lines().map(|line| format!("  {line}\n")).collect();
     let text = format!("apiVersion: hearth.dev/v1alpha1\nkind: ClusterProfile\nmetadata: {{name: demo}}\nspec:\n{spec}");
@@ -287,7 +287,7 @@ fn the_schema_is_complete_and_documented() {
     }
 }
 
-/// Every single change to a valid profile, of a kind that tells types apart.
+/// Every single change to a valid profile, of kinds that distinguish types.
 fn mutants(value: &Value) -> Vec<Value> {
     let replacements = [
         json!(null),
@@ -347,8 +347,8 @@ fn schema_and_types_agree_on_every_mutant() {
                 (Ok(_), Ok(_)) => accepted += 1,
                 (Err(_), Err(_)) => refused += 1,
                 (Err(error), Ok(_)) => panic!("the schema accepts what the types refuse: {error}\n{text}"),
-                // Stricter than the types on purpose: bounds, null for what may be left out, and a list of its
-                // fields for a struct, which serde would take.
+                // Stricter than the types on purpose: bounds, null for optional values, and a list of fields in place of a
+                // struct, which serde would accept.
                 (Ok(_), Err(problems)) => {
                     let strict = |message: &str| {
                         message.contains("is not between")
@@ -365,7 +365,7 @@ fn schema_and_types_agree_on_every_mutant() {
     assert!(accepted > 50 && refused > 500, "{accepted} accepted, {refused} refused");
 }
 
-/// Half-written files are what an editor saves: any cut and any lost line is answered, never with a panic.
+/// Editors save half-written files: any cut and any lost line gets an answer, never a panic.
 #[test]
 fn broken_files_are_answered() {
     for cut in (0..HOMELAB.len()).step_by(29) {

@@ -1,4 +1,4 @@
-//! What values say together: rules over the resolved profile, one function per subject.
+//! Rules between values of the resolved profile, one function per subject.
 
 use std::net::Ipv4Addr;
 
@@ -14,7 +14,7 @@ const JUMP: &str = "spec.provider.ssh.jump";
 const POOL: &str = "spec.components.metallb.pool";
 const VIP: &str = "spec.components.istio.gateway.vip";
 
-/// Adds everything that is wrong between values.
+/// Reports everything that is wrong between values.
 pub(super) fn validate(profile: &Profile, findings: &mut Findings) {
     subnets(profile, findings);
     match &profile.provider {
@@ -79,7 +79,7 @@ fn overlap(a: Ipv4Net, b: Ipv4Net) -> bool {
     a.contains(&b.network()) || b.contains(&a.network())
 }
 
-/// kind's own images are tagged with the version they hold.
+/// kind's own images are tagged with the version they contain.
 fn docker_nodes(profile: &Profile, docker: &DockerNodes, findings: &mut Findings) {
     let version = &profile.kubernetes.version;
     let tag = docker.image.strip_prefix("kindest/node:").map(|tag| tag.split('@').next().unwrap_or(tag));
@@ -144,7 +144,7 @@ fn host_key(ssh: &SshHosts, path: &str, written: Option<&str>, findings: &mut Fi
     }
 }
 
-/// Each component stands on the one before.
+/// Each component needs the one before.
 fn components(profile: &Profile, findings: &mut Findings) {
     let components = &profile.components;
     if components.istio.is_some() && components.metallb.is_none() {
@@ -161,7 +161,7 @@ fn components(profile: &Profile, findings: &mut Findings) {
     }
 }
 
-/// Addresses for services. Whether a Docker network holds them is known only when it exists.
+/// Addresses for services. Whether they are in a Docker network is known only once that exists.
 fn pool(profile: &Profile, findings: &mut Findings) {
     let Some(metallb) = &profile.components.metallb else { return };
     let vip = profile.components.istio.as_ref().and_then(|istio| istio.gateway.vip.given());
@@ -183,8 +183,8 @@ fn pool(profile: &Profile, findings: &mut Findings) {
     on_hosts_network(profile, POOL, range, findings);
 }
 
-/// Layer 2 only works for addresses of the network that the hosts are on. How wide that is only the hosts can tell, so it is held
-/// against the widest that it may be; the preflight holds it against the network itself.
+/// Layer 2 only works for addresses of the hosts' own network. Only the hosts know how wide that is, so this checks against the
+/// widest it may be; preflight checks against the network itself.
 fn on_hosts_network(profile: &Profile, path: &str, range: AddressRange, findings: &mut Findings) {
     let Provider::Ssh(ssh) = &profile.provider else { return };
     let paths: Vec<String> = (0..ssh.hosts.len()).map(|at| host_path(at, "address")).collect();
@@ -202,7 +202,7 @@ fn on_hosts_network(profile: &Profile, path: &str, range: AddressRange, findings
     }
 }
 
-/// The widest network that an address may be on: the block of private addresses that it is of (RFC 1918), else a /16.
+/// The widest network that an address may be in: its block of private addresses (RFC 1918), else a /16.
 fn around(address: Ipv4Addr) -> Ipv4Net {
     let prefix = match address.octets() {
         [10, ..] => 8,

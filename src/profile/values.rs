@@ -1,4 +1,4 @@
-//! Single values: text in, meaning out, or what is wrong with it and what to write instead.
+//! Single values: parses a text, or explains what is wrong with it and what to write instead.
 
 use std::fmt;
 use std::net::Ipv4Addr;
@@ -18,7 +18,7 @@ pub struct Complaint {
     pub hint: Option<String>,
 }
 
-/// The hint on a second line, where [`crate::input`] looks for it.
+/// The hint goes on a second line, where [`crate::input`] looks for it.
 impl fmt::Display for Complaint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.hint {
@@ -34,14 +34,14 @@ fn complaint<T>(message: impl Into<String>, hint: impl Into<Option<String>>) -> 
     Err(Complaint { message: message.into(), hint: hint.into() })
 }
 
-/// kubeadm's minor versions that have been tried: 34 to 37.
+/// kubeadm's minor versions that Hearth was tested with: 34 to 37.
 const MINORS: std::ops::RangeInclusive<u32> = 34..=37;
 
 fn is_dns_char(c: char) -> bool {
     c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '.'
 }
 
-/// The nearest valid form of a name, if there is anything left of it.
+/// The nearest valid form of a name, if anything is left of it.
 fn dns_form(text: &str) -> Option<String> {
     let lower = text.to_ascii_lowercase().replace([' ', '_'], "-");
     let kept: String = lower.chars().filter(|c| is_dns_char(*c)).collect();
@@ -49,7 +49,7 @@ fn dns_form(text: &str) -> Option<String> {
     (!kept.is_empty() && kept != text).then(|| format!("write {kept}"))
 }
 
-/// A cluster's name. Limits are kind's: with `-control-plane` after it, it has to be a host name of 64 characters.
+/// A cluster's name. The limits are kind's: with `-control-plane` appended, it has to be a host name of at most 64 characters.
 pub(super) fn cluster_name(text: &str) -> Parsed<String> {
     if text.is_empty() || !text.chars().all(is_dns_char) || text.starts_with(['-', '.']) {
         return complaint(
@@ -66,7 +66,7 @@ pub(super) fn cluster_name(text: &str) -> Parsed<String> {
     Ok(text.to_owned())
 }
 
-/// A node's name: a DNS-1123 subdomain that fits a host name.
+/// A node's name: a DNS-1123 subdomain that fits into a host name.
 pub(super) fn node_name(text: &str) -> Parsed<String> {
     if !is_domain(text) || text.len() > 63 {
         return complaint(format!("`{text}` is not a host name of at most 63 characters a-z, 0-9, `-` and `.`"), dns_form(text));
@@ -82,7 +82,7 @@ fn is_domain(text: &str) -> bool {
     })
 }
 
-/// A DNS domain that a wildcard can be put before.
+/// A DNS domain to which a wildcard can be prepended.
 pub(super) fn domain(text: &str) -> Parsed<String> {
     let host = text.trim_start_matches("https://").trim_start_matches("http://").trim_start_matches("*.");
     let host = host.split(['/', ':']).next().unwrap_or_default().to_ascii_lowercase();
@@ -90,14 +90,14 @@ pub(super) fn domain(text: &str) -> Parsed<String> {
     if text.parse::<Ipv4Addr>().is_ok() {
         return complaint(format!("{text} is an address, not a domain"), "leave it out to serve any host name".to_owned());
     }
-    // `blog.` has to fit before it, 253 in all.
+    // `blog.` has to fit in front of it, 253 in all
     if !is_domain(text) || text.len() > 200 {
         return complaint(format!("`{text}` is not a domain"), hint);
     }
     Ok(text.to_owned())
 }
 
-/// `vX.Y.Z`, tried.
+/// `vX.Y.Z`, of a tested minor version.
 pub(super) fn version(text: &str) -> Parsed<String> {
     let range = format!("v1.{} to v1.{}", MINORS.start(), MINORS.end());
     let parts: Vec<&str> = text.strip_prefix('v').unwrap_or(text).split('.').collect();
@@ -127,7 +127,7 @@ fn subnet(text: &str) -> Parsed<Ipv4Net> {
     Ok(net)
 }
 
-/// Pods: the controller manager cuts a /24 per node and takes at most 16 bits for the node's number.
+/// Pods: the controller manager cuts out a /24 per node and takes at most 16 bits for the node's number.
 pub(super) fn pod_subnet(text: &str) -> Parsed<Ipv4Net> {
     let net = subnet(text)?;
     if !(8..=24).contains(&net.prefix_len()) {
@@ -230,18 +230,18 @@ pub(super) fn storage(text: &str) -> Parsed<String> {
     Ok(text.to_owned())
 }
 
-/// A field that holds a [`domain`] or nothing.
+/// Deserializes an optional [`domain`].
 pub(super) fn optional_domain<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     let text = Option::<String>::deserialize(deserializer)?;
     text.map(|text| domain(&text)).transpose().map_err(serde::de::Error::custom)
 }
 
-/// A field that holds a size of [`storage`].
+/// Deserializes a size as [`storage`] accepts it.
 pub(super) fn storage_size<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     storage(&String::deserialize(deserializer)?).map_err(serde::de::Error::custom)
 }
 
-/// A reference to an image; a tag or digest says which one (OCI distribution: `name:tag`, `name@digest`).
+/// A reference to an image, with a tag or digest (OCI distribution: `name:tag`, `name@digest`).
 pub(super) fn image(text: &str) -> Parsed<String> {
     let named = text.rsplit('/').next().is_some_and(|last| last.contains([':', '@']));
     if text.is_empty() || text.contains(char::is_whitespace) || text.starts_with([':', '@', '/']) {
@@ -253,7 +253,7 @@ pub(super) fn image(text: &str) -> Parsed<String> {
     Ok(text.to_owned())
 }
 
-/// A field that holds an [`image`] or nothing.
+/// Deserializes an optional [`image`].
 pub(super) fn optional_image<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     let text = Option::<String>::deserialize(deserializer)?;
     text.map(|text| image(&text)).transpose().map_err(serde::de::Error::custom)

@@ -1,4 +1,4 @@
-//! One type for the nodes of any provider, and one for the providers: the only place that lists them.
+//! One type for the nodes of any provider, and one for the providers themselves: the only place that lists them all.
 
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::path::PathBuf;
@@ -18,14 +18,14 @@ use crate::error::Result;
 use crate::profile::{self, AddressRange, Host, NodeSpec, Profile, Role};
 use crate::progress::Progress;
 
-/// A node of whichever provider.
+/// A node of any provider.
 #[derive(Clone)]
 pub enum AnyNode {
     /// A container.
     Docker(DockerNode),
     /// A machine.
     Ssh(SshNode),
-    /// One in memory.
+    /// A node in memory.
     #[cfg(test)]
     Fake(InMemory),
 }
@@ -42,7 +42,7 @@ pub enum AnyProvider {
     Fake(Fakes),
 }
 
-/// Host and port by which nodes reach the API server: a name where their network resolves names.
+/// Host and port by which nodes reach the API server: a name if their network resolves names.
 pub fn endpoint(profile: &Profile) -> Choice<String> {
     match &profile.provider {
         profile::Provider::Docker(_) => docker::endpoint(profile),
@@ -50,7 +50,7 @@ pub fn endpoint(profile: &Profile) -> Choice<String> {
     }
 }
 
-/// Where this machine reaches the API server, as far as the profile decides it.
+/// The address at which this machine reaches the API server, as far as the profile decides it.
 pub fn api_server(profile: &Profile) -> Decision<SocketAddrV4> {
     match &profile.provider {
         profile::Provider::Docker(nodes) => docker::api_server(nodes),
@@ -58,7 +58,7 @@ pub fn api_server(profile: &Profile) -> Decision<SocketAddrV4> {
     }
 }
 
-/// The same call on whichever it is.
+/// The same call on whichever variant it is.
 macro_rules! any {
     ($kind:ident, $self:expr, $one:ident => $call:expr) => {
         match $self {
@@ -71,11 +71,11 @@ macro_rules! any {
 }
 
 impl AnyProvider {
-    /// The provider of a profile. `former` are the hosts that belonged to the cluster: those that the profile no longer names are to
-    /// leave. `known_hosts` is where `hostKeys: tofu` keeps keys. Nobody is asked anything yet.
+    /// The provider of a profile. `former` are the hosts that belonged to the cluster: those that the profile no longer names
+    /// are to leave. `known_hosts` is where `hostKeys: tofu` keeps keys. Nothing is contacted yet.
     ///
     /// # Errors
-    /// The engine's address is none.
+    /// The engine's address is malformed.
     pub fn of(profile: &Profile, former: &[Host], known_hosts: PathBuf) -> Result<Self> {
         Ok(match &profile.provider {
             profile::Provider::Docker(nodes) => AnyProvider::Docker(DockerProvider::new(&profile.name, nodes)?),
@@ -83,10 +83,10 @@ impl AnyProvider {
         })
     }
 
-    /// The Docker engine, for steps that only containers have.
+    /// The Docker engine, for steps that only apply to containers.
     ///
     /// # Errors
-    /// The nodes are others.
+    /// The nodes are not containers.
     pub fn docker(&self) -> Result<&DockerProvider, ProviderError> {
         match self {
             AnyProvider::Docker(docker) => Ok(docker),
@@ -96,10 +96,10 @@ impl AnyProvider {
         }
     }
 
-    /// The machines, for steps that only they have.
+    /// The machines, for steps that only apply to machines.
     ///
     /// # Errors
-    /// The nodes are others.
+    /// The nodes are not machines.
     pub fn machines(&self) -> Result<&Machines, ProviderError> {
         match self {
             AnyProvider::Docker(_) => Err(ProviderError::Other { wants: "SSH" }),
@@ -194,7 +194,7 @@ impl Provider for AnyProvider {
     }
 }
 
-/// Nodes as those of one provider.
+/// Converts nodes to those of one provider.
 fn own<N: TryFrom<AnyNode, Error = ProviderError>>(nodes: &[AnyNode]) -> Result<Vec<N>, ProviderError> {
     nodes.iter().cloned().map(N::try_from).collect()
 }
@@ -257,8 +257,8 @@ impl TryFrom<AnyNode> for InMemory {
 }
 
 impl AnyNode {
-    /// By what other nodes find it: its name where their network resolves names, since containers come back with other
-    /// addresses; else its address.
+    /// How other nodes find it: by name if their network resolves names, since containers may come back with other addresses;
+    /// else by address.
     pub fn host(&self) -> String {
         match self {
             AnyNode::Docker(node) => node.name().to_owned(),
@@ -268,7 +268,7 @@ impl AnyNode {
         }
     }
 
-    /// The port by which this machine reaches a control plane's API server, and the address.
+    /// The address and port at which this machine reaches a control plane's API server.
     pub fn api_server(&self) -> Option<(Ipv4Addr, u16)> {
         match self {
             AnyNode::Docker(node) => node.api_port().map(|port| (Ipv4Addr::LOCALHOST, port)),

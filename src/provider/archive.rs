@@ -1,11 +1,10 @@
-//! Files as one tar archive, which every provider has a way to unpack on a node.
+//! Files as one tar archive, which every provider can unpack on a node.
 
 use std::io;
 
 use super::FileSpec;
 
-/// One archive of all files, owned by root. Folders have no entries: whoever unpacks it makes those that are missing,
-/// with mode 0755.
+/// One archive of all files, owned by root. Folders have no entries: missing ones are made when it is unpacked, with mode 0755.
 pub(super) fn archive(files: &[FileSpec]) -> io::Result<Vec<u8>> {
     let mut builder = tar::Builder::new(Vec::new());
     for file in files {

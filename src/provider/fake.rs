@@ -1,4 +1,4 @@
-//! Nodes for tests: this machine itself, and one with files and answers in memory; and a provider that has such nodes.
+//! Nodes for tests: this machine itself, and one whose files and answers are in memory; and a provider of such nodes.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -57,42 +57,40 @@ impl Node for Here {
     }
 }
 
-/// A file of a node in memory.
+/// A file on a node in memory.
 #[derive(Clone)]
 pub enum Kept {
     /// Its content.
     Text(String),
-    /// Why it cannot be read.
+    /// It cannot be read, for this reason.
     Broken(&'static str),
 }
 
-/// A phrase of a command, and the status and the output that answer it.
+/// A phrase in a command, with the status and output that answer it.
 type Answer = (&'static str, i64, String);
 
-/// What a command that contains a phrase does to a node.
+/// What a command that contains a phrase changes on a node.
 type Effect = (&'static str, Arc<dyn Fn(&InMemory) + Send + Sync>);
 
-/// A node in memory: files, and answers to the commands whose text contains a phrase.
+/// A node in memory: files, and answers to the commands that contain a phrase.
 #[derive(Clone)]
 pub struct InMemory {
-    /// Its name.
     pub name: &'static str,
-    /// Its part in the cluster.
     pub role: Role,
-    /// True while it answers nothing.
+    /// True while every command fails.
     pub silent: Arc<AtomicBool>,
-    /// What commands do.
+    /// What commands change.
     effects: Arc<Mutex<Vec<Effect>>>,
-    /// What it has.
+    /// Its files, with their modes.
     pub files: Arc<Mutex<BTreeMap<String, (Kept, u32)>>>,
     /// Commands without an answer succeed and print nothing.
     pub answers: Arc<Mutex<Vec<Answer>>>,
-    /// Every command, as one line.
+    /// Every command that was run, one line each.
     pub asked: Arc<Mutex<Vec<String>>>,
 }
 
 impl InMemory {
-    /// A node with nothing.
+    /// A node without files.
     pub fn new(name: &'static str) -> Self {
         InMemory {
             name,
@@ -105,41 +103,40 @@ impl InMemory {
         }
     }
 
-    /// Commands that contain `phrase` do this to it.
+    /// Commands that contain `phrase` run `effect`.
     pub fn does(self, phrase: &'static str, effect: impl Fn(&InMemory) + Send + Sync + 'static) -> Self {
         self.effects.lock().unwrap().push((phrase, Arc::new(effect)));
         self
     }
 
-    /// Answers commands that contain `phrase` in this way from now on.
+    /// From now on, commands that contain `phrase` get this answer.
     pub fn answer(&self, phrase: &'static str, status: i64, output: &str) {
         self.answers.lock().unwrap().insert(0, (phrase, status, output.to_owned()));
     }
 
-    /// Takes a file away.
+    /// Removes a file.
     pub fn lose(&self, path: &str) {
         self.files.lock().unwrap().remove(path);
     }
 
-    /// Gives it a file, mode 0644.
+    /// Adds a file with mode 0644.
     pub fn with(self, path: &str, text: impl Into<String>) -> Self {
         self.files.lock().unwrap().insert(path.to_owned(), (Kept::Text(text.into()), 0o644));
         self
     }
 
-    /// Gives it a file that cannot be read.
+    /// Adds a file that cannot be read.
     pub fn broken(self, path: &str, reason: &'static str) -> Self {
         self.files.lock().unwrap().insert(path.to_owned(), (Kept::Broken(reason), 0o644));
         self
     }
 
-    /// Answers commands that contain `phrase`.
+    /// Commands that contain `phrase` get this answer.
     pub fn answers(self, phrase: &'static str, status: i64, output: &str) -> Self {
         self.answers.lock().unwrap().push((phrase, status, output.to_owned()));
         self
     }
 
-    /// The text of a file.
     pub fn text(&self, path: &str) -> Option<String> {
         match self.files.lock().unwrap().get(path) {
             Some((Kept::Text(text), _)) => Some(text.clone()),
@@ -205,16 +202,15 @@ impl Node for InMemory {
 /// A provider whose nodes are in memory.
 #[derive(Clone, Default)]
 pub struct Fakes {
-    /// Its nodes.
     pub nodes: Arc<Mutex<Vec<InMemory>>>,
-    /// The address pool that is recorded.
+    /// The recorded address pool.
     pub pool: Arc<Mutex<Option<AddressRange>>>,
-    /// True while it answers nothing.
+    /// True while every call fails.
     pub silent: Arc<AtomicBool>,
 }
 
 impl Fakes {
-    /// The node of that name.
+    /// The node with that name.
     pub fn get(&self, name: &str) -> InMemory {
         self.nodes.lock().unwrap().iter().find(|node| node.name == name).unwrap().clone()
     }

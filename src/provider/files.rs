@@ -1,4 +1,4 @@
-//! Looking at files of a node: each is there, or it is not, or that could not be found out.
+//! Looking at files of a node: each one is there, or is not, or that could not be found out.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -7,13 +7,13 @@ use super::{Command, FileSpec, Node, NodeError};
 use crate::error::Result;
 use crate::look::Look;
 
-/// What looks on the node.
+/// The script that looks at files on the node.
 pub(super) const SCRIPT: &str = include_str!("files.sh");
-/// What the script prints first.
+/// The first line that the script prints.
 pub(super) const MARK: &str = "----- files -----";
 
-/// Reads files of a node in one call, in the order of `paths`. A path that ends with `/` is a folder; of one that is there
-/// the content is empty.
+/// Reads files of a node in one call, in the order of `paths`. A path that ends with `/` is a folder; if it exists, its content
+/// is empty.
 ///
 /// # Errors
 /// The node could not be asked at all.
@@ -28,7 +28,7 @@ pub async fn read<S: AsRef<str>>(node: &impl Node, paths: &[S]) -> Result<Vec<Lo
     Ok(paths.iter().zip(answers).map(|(path, answer)| look(node, path.as_ref(), answer)).collect())
 }
 
-/// What an answer of the script means.
+/// Parses an answer of the script.
 fn look(node: &impl Node, path: &str, answer: &str) -> Look<FileSpec> {
     let (state, rest) = answer.split_once(' ').unwrap_or((answer, ""));
     let (mode, content) = rest.split_once(' ').unwrap_or((rest, ""));
@@ -43,10 +43,10 @@ fn unreadable(node: &impl Node, what: &str, reason: &str) -> NodeError {
     NodeError::Unreadable { node: node.name().to_owned(), what: what.to_owned(), reason: reason.to_owned() }
 }
 
-/// The paths of those of `wanted` that a node does not have with this very content and mode.
+/// Paths of the files among `wanted` that a node does not have with exactly this content and mode.
 ///
 /// # Errors
-/// One of them could not be looked at.
+/// One of the files could not be looked at.
 pub async fn differing<'a>(node: &impl Node, wanted: &'a [FileSpec]) -> Result<Vec<&'a str>> {
     let paths: Vec<&str> = wanted.iter().map(|file| file.path.as_str()).collect();
     let mut differing = Vec::new();

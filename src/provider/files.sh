@@ -1,6 +1,6 @@
-# Looks at the paths in its arguments and prints an answer a line, behind a first line that no greeting of a login shell is
-# taken for: `present MODE CONTENT` with the content in base64, `absent`, or `unknown REASON`. A path that ends with a slash
-# is a folder, of which only its presence is of interest.
+# Looks at the paths in its arguments and prints one answer per line, after a first line that cannot be mistaken for a login
+# shell's greeting: `present MODE CONTENT` with the content in base64, `absent`, or `unknown REASON`. A path that ends with a
+# slash is a folder, which is only checked for presence.
 set -f
 LC_ALL=C
 export LC_ALL

@@ -1,4 +1,4 @@
-//! A node: runs commands and takes files, whether it is a container or a machine.
+//! A node: runs commands and accepts files, whether it is a container or a machine.
 
 use std::future::Future;
 use std::net::Ipv4Addr;
@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::error::{Explain, Family};
 use crate::profile::Role;
 
-/// A function `sha256` for scripts on nodes, that prints like `sha256sum`. OpenSSL, where it is there, takes a third of the time.
+/// A function `sha256` for scripts on nodes, with the output of `sha256sum`. OpenSSL, if installed, takes a third of the time.
 pub const SHA256: &str =
     "sha256() { if command -v openssl >/dev/null; then openssl dgst -sha256 -r \"$@\"; else sha256sum \"$@\"; fi; }\n";
 
@@ -18,7 +18,7 @@ pub struct Command {
     pub argv: Vec<String>,
     /// Bytes for its standard input.
     pub stdin: Option<Vec<u8>>,
-    /// It is ended after this time; the error says so.
+    /// The command is killed after this time, which is an error.
     pub timeout: Duration,
 }
 
@@ -119,13 +119,13 @@ pub enum NodeError {
     /// A program did not end in time.
     #[error("{node}: `{command}` did not finish within {limit:?}")]
     Timeout { node: String, command: String, limit: Duration },
-    /// Something of a node could not be looked at, so that neither its presence nor its absence is certain.
+    /// Something on a node could not be looked at, so that neither its presence nor its absence is certain.
     #[error("{node}: cannot look at {what}: {reason}")]
     Unreadable {
         node: String,
         /// What was looked at.
         what: String,
-        /// What the node said.
+        /// The node's explanation.
         reason: String,
     },
     /// The connection to the node failed.
@@ -133,7 +133,7 @@ pub enum NodeError {
     Transport {
         node: String,
         action: String,
-        /// That of the way to the node.
+        /// The family of the transport's error.
         family: Family,
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,

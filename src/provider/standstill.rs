@@ -1,7 +1,7 @@
-//! Nodes that stand still for a while: everything that makes one a node gets SIGSTOP. The kernel still takes its packets,
-//! and nobody answers them. A timer of the node's own systemd, started first, lets it go on when its time is over, whatever
-//! has become of whoever stopped it: containers are no exception, which is why the engine's `pause` is not used. It
-//! would stop that timer too.
+//! Pausing nodes for a while: every process that makes it a node gets SIGSTOP. The kernel still accepts its packets, but nobody
+//! answers them. A timer of the node's own systemd, started first, resumes the node when the time is over, whatever has
+//! happened to the process that paused it. This is also done for containers, instead of using the engine's `pause`: that would
+//! stop the timer too.
 
 use std::time::Duration;
 
@@ -10,7 +10,8 @@ use super::{Command, Node, NodeError};
 /// The timer and its script.
 const UNIT: &str = "hearth-wake";
 
-/// One at a time: an end that comes while it is still being stopped waits for that, and finds the timer and its script.
+/// Only one at a time: a resume that comes while the node is still being paused waits for that, and finds the timer and its
+/// script.
 const ALONE: &str = "exec 9>/run/hearth-wake.lock\nflock -w 20 9 2>/dev/null || true\n";
 
 /// Sends a signal to kubelet, container runtime and pods.
@@ -21,8 +22,8 @@ fn signal(name: &str) -> String {
     )
 }
 
-/// Stops it. Twice: what was started between the look and the signal is stopped by the second. Without a timer nothing is
-/// stopped; left to itself systemd may be a minute late.
+/// Pauses the node. Signals are sent twice: what was started between the look and the first signal is stopped by the second.
+/// Without a timer nothing is stopped; systemd's default accuracy could make the timer a minute late.
 fn still_script(lease: Duration) -> String {
     let (wake, still, millis) = (wake_script(), signal("STOP"), lease.as_millis());
     format!(
@@ -34,23 +35,23 @@ fn still_script(lease: Duration) -> String {
     )
 }
 
-/// Lets it go on, and takes the timer away.
+/// Resumes the node, and removes the timer.
 fn wake_script() -> String {
     format!("{ALONE}{}rm -f /run/{UNIT}.sh\nsystemctl stop {UNIT}.timer 2>/dev/null || true\n", signal("CONT"))
 }
 
-/// Lets a node stand still, for `lease` at most.
+/// Pauses a node, for `lease` at most.
 ///
 /// # Errors
-/// It runs no timers: then it does not stand still; or it could not be asked.
+/// The node runs no timers, so it was not paused; or it could not be asked.
 pub async fn pause(node: &impl Node, lease: Duration) -> Result<(), NodeError> {
     node.run(Command::shell(still_script(lease))).await.map(drop)
 }
 
-/// Lets it go on; fine when it does.
+/// Resumes a node; no error if it is not paused.
 ///
 /// # Errors
-/// It could not be asked.
+/// The node could not be asked.
 pub async fn resume(node: &impl Node) -> Result<(), NodeError> {
     node.run(Command::shell(wake_script())).await.map(drop)
 }
@@ -69,7 +70,7 @@ mod tests {
     #[test]
     fn what_makes_a_node_stops_and_goes_on() {
         let mut child = std::process::Command::new("sleep").arg("60").spawn().expect("coreutils");
-        // stands in for /proc: the script only looks at names and content of files
+        // stands in for /proc: the script only looks at names and contents of files
         let scratch = tempfile::tempdir().expect("scratch");
         let folder = scratch.path().join(child.id().to_string());
         std::fs::create_dir(&folder).expect("scratch is writable");

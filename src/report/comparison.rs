@@ -1,4 +1,4 @@
-//! What a comparison comes to: its line in a report's summary.
+//! A comparison's line in the summary of a report.
 
 use super::estimate::{bounds, places, short};
 use super::model::{Kind, Line, Verdict};
@@ -8,10 +8,10 @@ use super::terminal;
 use crate::compare::record::Comparison;
 use crate::compare::{self, Margin};
 
-/// Most windows that the command line takes.
+/// Most windows that the command line accepts.
 const LONGEST_RUN: u64 = 500;
 
-/// How a comparison ended, among all kinds of results.
+/// The verdict of a comparison, as one of the verdicts of all results.
 fn verdict(of: &Comparison) -> Verdict {
     match of.verdict {
         compare::Verdict::Better => Verdict::Better,
@@ -22,10 +22,10 @@ fn verdict(of: &Comparison) -> Verdict {
     }
 }
 
-/// One line of the summary.
+/// The line in the summary.
 pub fn line(of: &Comparison, index: usize, id: String) -> Line {
     let verdict = verdict(of);
-    // names stand in backticks in records
+    // names are in backticks in records
     let sentence = typeset(&terminal::verdict(of)).replace('`', "");
     let primary = of.metrics.first().filter(|_| verdict != Verdict::Invalid);
     let estimate = primary.and_then(|metric| metric.estimate.as_ref());
@@ -54,7 +54,7 @@ pub fn line(of: &Comparison, index: usize, id: String) -> Line {
     }
 }
 
-/// The margin as it was declared, in milliseconds or as a share of the first arm's value, which then stands behind it.
+/// The margin as it was declared, in milliseconds or as a share of the first arm's value, which is then given after it.
 pub fn margin(of: &Comparison) -> String {
     let ms = |ms: f64| format!("{}{SPACE}ms", super::number::plain((ms * 1e3).round() / 1e3));
     match of.declaration.content.margin {
@@ -67,7 +67,7 @@ pub fn margin(of: &Comparison) -> String {
     }
 }
 
-/// What follows the sentence: why it does not count, or what else was found and how many requests failed.
+/// The sentences after the first: why it does not count, or what else was found and how many requests failed.
 fn more(of: &Comparison, verdict: Verdict) -> Vec<String> {
     let whole = |text: &str| format!("{}.", typeset(capital(text).trim_end_matches('.')));
     if verdict == Verdict::Invalid {
@@ -91,7 +91,7 @@ fn more(of: &Comparison, verdict: Verdict) -> Vec<String> {
     more
 }
 
-/// Secondary metrics on which the primary's verdict holds too.
+/// Secondary metrics with the same verdict as the primary.
 fn the_same_at(of: &Comparison) -> Option<String> {
     let (primary, secondary) = of.metrics.split_first()?;
     if matches!(primary.verdict?, compare::Verdict::Inconclusive | compare::Verdict::Invalid) {
@@ -106,7 +106,7 @@ fn the_same_at(of: &Comparison) -> Option<String> {
     (!agreeing.is_empty()).then(|| format!("The same holds at {}.", listed(&agreeing)))
 }
 
-/// What most likely broke the check that did not hold, and what helps.
+/// The most likely reason why a check did not hold, and what helps.
 fn likely_cause(of: &Comparison) -> Option<&'static str> {
     if of.incomplete {
         return None;
@@ -125,7 +125,7 @@ fn likely_cause(of: &Comparison) -> Option<&'static str> {
     })
 }
 
-/// What the verdict leaves open, and what this run could not tell, in sentences.
+/// What the verdict leaves open, and what this run could not find out, in sentences.
 pub fn not_shown(of: &Comparison) -> Option<String> {
     let open: Vec<String> =
         of.metrics.iter().filter(|metric| metric.not_judged.is_some()).map(|metric| short(metric.metric).to_owned()).collect();
@@ -162,18 +162,18 @@ fn headline(of: &Comparison, verdict: Verdict) -> String {
     }
 }
 
-/// The arms' names, the first first.
+/// The arms' names, first arm first.
 pub fn names(of: &Comparison) -> [&str; 2] {
     [0, 1].map(|arm| of.declaration.content.arms.get(arm).map_or("", |arm| arm.name.as_str()))
 }
 
-/// A name that fits into a figure.
+/// A name short enough for a figure.
 pub fn brief(name: &str) -> String {
     const LONGEST: usize = 16;
     if name.chars().count() <= LONGEST { name.to_owned() } else { name.chars().take(LONGEST - 1).chain(['…']).collect() }
 }
 
-/// Why a metric is not judged, in few words: `600 of 3,688`.
+/// Why a metric is not judged, in a few words: `600 of 3,688`.
 pub fn too_few(why: &str) -> String {
     let short = why.strip_suffix(" requests a window").unwrap_or(why);
     let number = |word: &str| word.parse().map_or_else(|_| word.to_owned(), super::number::count);

@@ -1,4 +1,4 @@
-//! Comma-separated values: every number of the report in a line of its own, with its unit, for spreadsheets and scripts.
+//! Comma-separated values: every number of the report on its own line, with its unit, for spreadsheets and scripts.
 
 use serde::Serialize;
 
@@ -11,9 +11,9 @@ use crate::scenario::record::{Fact, FaultRecord, PartRecord, TrialRecord};
 #[derive(Debug, Serialize)]
 struct Row<'a> {
     result: &'a str,
-    /// The claim, its control, or an arm.
+    /// The claim, its control, or the name of an arm.
     of: &'a str,
-    /// A phase, a second, a fault; empty for the whole.
+    /// A phase, a second, a fault; empty for the whole run.
     place: &'a str,
     measure: &'a str,
     value: f64,
@@ -26,7 +26,7 @@ struct Table(csv::Writer<Vec<u8>>);
 
 impl Table {
     fn row(&mut self, row: Row) {
-        // a vector takes all that is written to it, and a row of plain fields is always one line
+        // writing to a vector cannot fail, and a row of plain fields is always one line
         let _ = self.0.serialize(row);
     }
 }
@@ -37,7 +37,7 @@ pub(super) fn render(report: &Report) -> String {
     for run in &report.scenarios {
         scenario(&mut table, run);
     }
-    // the writer only ever wrote text
+    // the writer only wrote text
     table.0.into_inner().ok().and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_default()
 }
 
@@ -60,7 +60,7 @@ fn comparison(table: &mut Table, of: &Comparison) {
             }
         }
         if let Some(estimate) = estimate {
-            // the columns are those of 95 %; another level's ends are in the JSON
+            // the columns are for 95 %; the ends for another level are in the JSON
             let is95 = (estimate.level - 0.95).abs() < 1e-9;
             let (low95, high95) = if is95 { (estimate.low, estimate.high) } else { (None, None) };
             let value = estimate.value;

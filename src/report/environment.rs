@@ -1,4 +1,4 @@
-//! Where a run took place, and whether two places are alike: numbers of unlike places are not set against each other.
+//! Where a run took place, and whether two places are alike: numbers from unlike places are not compared.
 
 use std::collections::BTreeSet;
 
@@ -7,14 +7,14 @@ use sha2::{Digest as _, Sha256};
 use super::model::{Digest, Environment};
 use crate::scenario::RunRecord;
 
-/// What only the command knows about the place.
+/// What is known about the place only to the command.
 #[derive(Debug, Clone, Default)]
 pub struct Place {
-    /// What made the nodes: `docker` or `ssh`.
+    /// The provider of the nodes: `docker` or `ssh`.
     pub provider: Option<String>,
-    /// How many nodes there are.
+    /// Number of nodes.
     pub nodes: Option<u32>,
-    /// Where the load comes from and where it goes.
+    /// Where the load comes from and where it goes to.
     pub load: String,
 }
 
@@ -37,7 +37,7 @@ impl Environment {
         }
     }
 
-    /// What has to agree for numbers to be comparable, each with a name for people.
+    /// Facts that have to agree for numbers to be comparable, each with a name for people.
     fn facts(&self) -> Vec<(&'static str, String)> {
         let known = |text: &Option<String>| text.clone().unwrap_or_else(|| "unknown".to_owned());
         vec![
@@ -59,7 +59,7 @@ impl Environment {
         format!("env:{}-{}", &hex[..4], &hex[4..8])
     }
 
-    /// In what two places differ: name, here, there.
+    /// The facts in which two places differ: name, here, there.
     pub fn differences(&self, other: &Environment) -> Vec<(&'static str, String, String)> {
         let pairs = self.facts().into_iter().zip(other.facts());
         pairs.filter(|((_, here), (_, there))| here != there).map(|((name, here), (_, there))| (name, here, there)).collect()
@@ -67,13 +67,13 @@ impl Environment {
 }
 
 impl Digest {
-    /// Of some bytes.
+    /// The digest of some bytes.
     pub fn of(what: &str, name: &str, bytes: &[u8]) -> Digest {
         Digest { what: what.to_owned(), name: name.to_owned(), sha256: hex(&Sha256::digest(bytes)) }
     }
 }
 
-/// `model name` of the first processor, as Linux lists it; other architectures have other words for it.
+/// `model name` of the first processor, as Linux lists it; other architectures use other words.
 fn processor(cpuinfo: &str) -> Option<String> {
     let value = |line: &str| line.split_once(':').map(|(_, value)| value.split_whitespace().collect::<Vec<_>>().join(" "));
     let named = |name: &str| cpuinfo.lines().find(|line| line.starts_with(name)).and_then(value);

@@ -4,17 +4,17 @@ use super::number::{SPACE, decimals, interval};
 use crate::compare::Metric;
 use crate::compare::record::{Estimate, MetricRecord};
 
-/// `p99`.
+/// The metric's short name, such as `p99`.
 pub fn short(metric: Metric) -> &'static str {
     metric.name().trim_start_matches("latency.")
 }
 
-/// Both ends; one that the data do not bound is infinite.
+/// Both ends; an end that the data do not bound is infinite.
 pub fn ends(estimate: &Estimate) -> (f64, f64) {
     (estimate.low.unwrap_or(f64::NEG_INFINITY), estimate.high.unwrap_or(f64::INFINITY))
 }
 
-/// Decimals that show two digits of a metric's half-width.
+/// Number of decimals that shows two digits of a metric's half-width.
 pub fn places(metric: &MetricRecord) -> usize {
     metric.estimate.as_ref().map_or(2, |estimate| {
         let (low, high) = ends(estimate);
@@ -22,7 +22,7 @@ pub fn places(metric: &MetricRecord) -> usize {
     })
 }
 
-/// `95 % interval −0.12 to +0.34`.
+/// The interval in words: `95 % interval −0.12 to +0.34`.
 pub fn bounds(estimate: &Estimate, places: usize) -> String {
     let (low, high) = ends(estimate);
     format!("{:.0}{SPACE}% interval {}", estimate.level * 100.0, interval(low, high, places))

@@ -1,5 +1,5 @@
-//! JUnit XML, which CI systems list: a suite for each result, a case for each expectation, numbers and units as
-//! properties. What broke in the system is a failure; what broke in the measurement or the tool is an error.
+//! JUnit XML, which CI systems list: a suite for each result, a case for each expectation, numbers and units as properties. A
+//! broken expectation is a failure; a broken measurement or tool is an error.
 
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ pub(super) fn render(report: &Report) -> String {
     for run in &report.scenarios {
         xml.add_test_suite(suite(run));
     }
-    // every character is made fit for XML by the types of quick-junit, and a String takes all that is written
+    // quick-junit's types make every character valid in XML, and writing to a String cannot fail
     xml.to_string().unwrap_or_default()
 }
 
@@ -166,7 +166,7 @@ fn broken(name: &str, kind: NonSuccessKind, why: &str) -> TestCase {
     TestCase::new(name, status)
 }
 
-/// With the scenario as its class, as CI systems group cases.
+/// Sets the scenario as the case's class, by which CI systems group cases.
 fn named(run: &RunRecord, mut case: TestCase) -> TestCase {
     case.set_classname(run.scenario.as_str());
     case

@@ -1,4 +1,4 @@
-//! Markdown, as CI systems show it in a job's summary: the verdict first, then the numbers, then how they came about.
+//! Markdown, as CI systems show it in a job's summary: the verdict first, then the numbers, then how they were obtained.
 
 use std::fmt::{self, Write};
 
@@ -12,7 +12,7 @@ use crate::scenario::record::{
     Verdict,
 };
 
-/// Most notes that are listed under one heading.
+/// Most notes listed under one heading.
 const LISTED_NOTES: usize = 10;
 
 pub(super) fn render(report: &Report) -> String {
@@ -109,7 +109,7 @@ fn write_trial(out: &mut String, trial: &TrialRecord) -> fmt::Result {
     write_failures(out, trial)
 }
 
-/// What became of the requests, in one or two sentences.
+/// The outcome of the requests, in one or two sentences.
 fn sum(trial: &TrialRecord) -> String {
     let mut text = format!("**{} of {} requests failed.**", trial.failed, trial.requests);
     if let Some(bound) = trial.failure_rate_upper95 {
@@ -144,7 +144,7 @@ fn write_assertions(out: &mut String, assertions: &[AssertionRecord]) -> fmt::Re
     writeln!(out)
 }
 
-/// Faults, a table for each kind; whatever else is known of them has a column.
+/// Faults, in a table for each kind; every further fact about them has a column.
 fn write_faults(out: &mut String, faults: &[FaultRecord]) -> fmt::Result {
     let mut rest = faults;
     while let Some(first) = rest.first() {
@@ -194,7 +194,7 @@ fn write_facts(out: &mut String, rows: &[Facts]) -> fmt::Result {
     writeln!(out)
 }
 
-/// Names of all facts, each once, in the order in which they first come.
+/// Names of all facts, each once, in the order of their first appearance.
 fn names<'a>(all: impl Iterator<Item = &'a Facts>) -> Vec<&'a str> {
     let mut names: Vec<&str> = Vec::new();
     for name in all.flat_map(Facts::names) {
@@ -267,7 +267,7 @@ fn write_validity(out: &mut String, run: &RunRecord) -> fmt::Result {
     writeln!(out, "## Validity\n")?;
     writeln!(
         out,
-        "- The generator alone ({} priority), against a server that does nothing: late by {} (median) and {} (p99); smallest latency that can be told: {}.",
+        "- The generator alone ({} priority), against a server that does nothing: late by {} (median) and {} (p99); smallest latency that can be measured: {}.",
         calibration.priority.name(),
         time(calibration.release_error_p50_ms),
         time(calibration.release_error_p99_ms),
@@ -360,7 +360,7 @@ fn share(share: f64) -> String {
     format!("{text} %")
 }
 
-/// Text that cannot end a table's cell.
+/// Text in which nothing can end a table's cell.
 fn cell(text: &str) -> String {
     text.replace('|', "\\|").replace('\n', " ")
 }

@@ -1,10 +1,10 @@
-//! Reports: what was seen, for people (a page, Markdown as a CI job's summary) and for machines (JSON, JUnit, CSV).
+//! Reports: the results, for people (a page, Markdown as a CI job's summary) and for machines (JSON, JUnit, CSV).
 //!
-//! Enters: records of scenarios and comparisons, also few or none where something broke early. Leaves: one [`Report`], and files
-//! that are pure functions of it. Only the report's own folder is touched.
+//! In: records of scenarios and comparisons, few or none if something broke early. Out: one [`Report`], and files that are pure
+//! functions of it. Only the report's own folder is touched.
 //!
-//! `story` finds the sentences' parts, `sentence` words them, `number` and `estimate` write numbers; every renderer uses the
-//! same.
+//! `story` finds the parts of sentences, `sentence` words them, `number` and `estimate` write numbers; all renderers share
+//! these.
 
 mod comparison;
 mod csv;
@@ -42,26 +42,26 @@ use model::{Environment, RawFile, ReportVersion, Seed, Summary};
 pub struct About {
     /// The run's name.
     pub run: String,
-    /// Where it took place.
+    /// The place of the run.
     pub place: Place,
-    /// Commands that do it again, in order.
+    /// Commands that repeat it, in order.
     pub commands: Vec<String>,
-    /// SHA-256 of what ran.
+    /// SHA-256 of the files that ran.
     pub digests: Vec<Digest>,
 }
 
 /// The files of a report.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Paths {
-    /// For machines.
+    /// JSON, for machines.
     pub json: PathBuf,
-    /// The page.
+    /// The page, for people.
     pub html: PathBuf,
-    /// For a job's summary.
+    /// Markdown, for a job's summary.
     pub markdown: PathBuf,
-    /// For CI systems that list cases.
+    /// JUnit XML, for CI systems that list cases.
     pub junit: PathBuf,
-    /// For spreadsheets.
+    /// CSV, for spreadsheets.
     pub csv: PathBuf,
 }
 
@@ -69,9 +69,9 @@ pub struct Paths {
 #[derive(Debug, thiserror::Error)]
 #[error("cannot write the report {path}", path = .path.display())]
 pub struct ReportError {
-    /// The file.
+    /// The file that could not be written.
     pub path: PathBuf,
-    /// Why.
+    /// The system's error.
     #[source]
     pub source: std::io::Error,
 }
@@ -106,7 +106,7 @@ impl Report {
         }
     }
 
-    /// The same with what went wrong outside of the scenarios.
+    /// The report with a problem outside of the scenarios added.
     pub fn with_problem(mut self, problem: impl Into<String>) -> Self {
         let problem = problem.into();
         self.summary = Summary::of(Some(&problem), &self.comparisons, &self.scenarios);
@@ -114,7 +114,7 @@ impl Report {
         self
     }
 
-    /// The same with comparisons before the scenarios.
+    /// The report with comparisons added, before the scenarios.
     pub fn with_comparisons(mut self, comparisons: Vec<Comparison>) -> Self {
         self.summary = Summary::of(self.problem.as_deref(), &comparisons, &self.scenarios);
         let seed = |of: &Comparison| Seed { of: format!("order of {}", of.name), seed: of.declaration.content.seed };
@@ -129,22 +129,22 @@ impl Report {
         self
     }
 
-    /// As a page that holds all it shows.
+    /// The report as a self-contained page.
     pub fn to_html(&self) -> String {
         html::render(self)
     }
 
-    /// As Markdown.
+    /// The report as Markdown.
     pub fn to_markdown(&self) -> String {
         markdown::render(self)
     }
 
-    /// As JUnit XML.
+    /// The report as JUnit XML.
     pub fn to_junit(&self) -> String {
         junit::render(self)
     }
 
-    /// As comma-separated values.
+    /// The report as comma-separated values.
     pub fn to_csv(&self) -> String {
         csv::render(self)
     }
@@ -155,7 +155,7 @@ fn seeds(scenarios: &[RunRecord]) -> Vec<Seed> {
     scenarios.iter().map(of).collect()
 }
 
-/// The ledgers that are there, with their sizes.
+/// The existing ledgers, with their sizes.
 fn raw_files(dir: &Path, scenarios: &[RunRecord]) -> Vec<RawFile> {
     let trials = scenarios.iter().flat_map(|run| run.trial.iter().chain(run.control.iter().map(|control| &control.trial)));
     let ledger = |name: &str| {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::compare::Comparison;
 use crate::scenario::RunRecord;
 
-/// Everything that one command found out.
+/// All results of one command.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(title = "Hearth report", extend("$id" = "https://hearth.dev/schema/v1alpha1/report.json"))]
@@ -19,13 +19,13 @@ pub struct Report {
     /// When it was written.
     #[schemars(with = "String")]
     pub written: Timestamp,
-    /// Set where numbers were not measured, as in tests of the report itself: every figure is stamped with it.
+    /// Set if numbers were not measured, as in tests of the report itself: every figure is stamped with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stamp: Option<String>,
-    /// Why there are no or fewer results than asked for: what went wrong before them.
+    /// Why there are no results or fewer than asked for: what went wrong before them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
-    /// What it all comes to, worst first.
+    /// The summary, worst result first.
     pub summary: Summary,
     /// The comparisons, in the order in which they ran.
     #[serde(default)]
@@ -34,11 +34,11 @@ pub struct Report {
     pub scenarios: Vec<RunRecord>,
     /// Where it ran.
     pub environment: Environment,
-    /// SHA-256 of what ran.
+    /// SHA-256 of the files that ran.
     pub digests: Vec<Digest>,
-    /// Commands that do it again, in order.
+    /// Commands that repeat it, in order.
     pub commands: Vec<String>,
-    /// What chance was fed with.
+    /// The seeds of everything random.
     pub seeds: Vec<Seed>,
     /// Files with the raw numbers, beside the report.
     pub files: Vec<RawFile>,
@@ -47,12 +47,12 @@ pub struct Report {
 /// Version of the report's format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum ReportVersion {
-    /// The first one.
+    /// The first version.
     #[serde(rename = "hearth.dev/report/v1alpha1")]
     V1alpha1,
 }
 
-/// How a result ended, in the order in which reports list them: what needs eyes first.
+/// How a result ended, in the order in which reports list them: what needs attention comes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
@@ -77,7 +77,7 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    /// As pages write it.
+    /// The verdict as written on pages.
     pub fn name(self) -> &'static str {
         match self {
             Verdict::Fail => "Fail",
@@ -92,19 +92,19 @@ impl Verdict {
         }
     }
 
-    /// True when nobody has to look further.
+    /// True when nothing needs attention.
     pub fn holds(self) -> bool {
         matches!(self, Verdict::Better | Verdict::Equivalent | Verdict::Pass)
     }
 }
 
-/// What it all comes to.
+/// The summary of all results.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Summary {
-    /// The whole in one sentence or two.
+    /// The whole in one or two sentences.
     pub headline: String,
-    /// What was done, and what may be relied on.
+    /// What was done, and what can be relied on.
     pub lines: String,
     /// One for each result, worst first.
     pub results: Vec<Line>,
@@ -114,11 +114,11 @@ pub struct Summary {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Line {
-    /// Where it stands on the page; unique in the report.
+    /// The anchor on the page; unique in the report.
     pub id: String,
-    /// What it is of.
+    /// The kind of the result.
     pub kind: Kind,
-    /// Its number among those of its kind.
+    /// Its index among results of its kind.
     pub index: usize,
     /// The name in its file.
     pub name: String,
@@ -128,19 +128,19 @@ pub struct Line {
     pub verdict: Verdict,
     /// The whole in one sentence.
     pub sentence: String,
-    /// What follows it: what may be relied on, and why.
+    /// Further sentences: what can be relied on, and why.
     pub more: Vec<String>,
-    /// The sentence again, shorter and rounded once more.
+    /// The sentence again, shorter and with more rounding.
     pub headline: String,
     /// The number that decided.
     pub key: String,
-    /// What stands behind it, such as an interval or a bound.
+    /// What follows it, such as an interval or a bound.
     pub bound: String,
-    /// What to compare it with.
+    /// The value to compare it with.
     pub beside: String,
 }
 
-/// What a result is of.
+/// The kinds of results.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
@@ -150,7 +150,7 @@ pub enum Kind {
     Scenario,
 }
 
-/// Where it ran. Two reports are set against each other only where all but `hearth` and `profile` agree.
+/// Where it ran. Two reports are compared only if everything except `hearth` and `profile` agrees.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Environment {
@@ -158,54 +158,54 @@ pub struct Environment {
     pub hearth: String,
     /// The profile's name.
     pub profile: Option<String>,
-    /// What made the nodes: `docker` or `ssh`.
+    /// The provider of the nodes: `docker` or `ssh`.
     pub provider: Option<String>,
-    /// How many nodes there are.
+    /// Number of nodes.
     pub nodes: Option<u32>,
     /// The API server's version.
     pub kubernetes: Option<String>,
-    /// Kernel of the machine that the load came from.
+    /// Kernel of the machine that sent the load.
     pub kernel: String,
-    /// Its kind of processor.
+    /// Model of its processor.
     pub cpu: Option<String>,
-    /// How many of them.
+    /// Number of its processors.
     pub cpus: u32,
-    /// Where the load came from and where it went.
+    /// Where the load came from and where it went to.
     pub load: String,
     /// Images on the path, sorted.
     pub images: Vec<String>,
 }
 
-/// SHA-256 of something that ran.
+/// SHA-256 of a file that ran.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Digest {
-    /// What it is: a scenario's file, a profile, a program.
+    /// Its kind: a scenario's file, a profile, a program.
     pub what: String,
-    /// Which.
+    /// Its name.
     pub name: String,
     /// In hexadecimal.
     pub sha256: String,
 }
 
-/// What chance was fed with: the same seed leads to the same schedule or order.
+/// The seed of something random: the same seed leads to the same schedule or order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Seed {
-    /// Of what.
+    /// What it was used for.
     pub of: String,
     /// The number.
     pub seed: u64,
 }
 
-/// A file beside the report.
+/// A file in the report's folder.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RawFile {
     /// Its name in the run's directory.
     pub name: String,
-    /// What is in it.
+    /// Its contents.
     pub what: String,
-    /// Its size.
+    /// Its size in bytes.
     pub bytes: u64,
 }

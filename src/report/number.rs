@@ -10,7 +10,7 @@ pub const MINUS: char = '\u{2212}';
 /// U+202F, the narrow no-break space between a number and its unit.
 pub const SPACE: char = '\u{202f}';
 
-/// A unit of time. A column or a figure has one.
+/// A unit of time; the same within a column or a figure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unit {
     /// Microseconds.
@@ -24,7 +24,7 @@ pub enum Unit {
 }
 
 impl Unit {
-    /// As written behind a number.
+    /// The unit as written after a number.
     pub fn name(self) -> &'static str {
         match self {
             Unit::Us => "µs",
@@ -34,7 +34,7 @@ impl Unit {
         }
     }
 
-    /// How many milliseconds one is.
+    /// The unit's length in milliseconds.
     pub fn ms(self) -> f64 {
         match self {
             Unit::Us => 1e-3,
@@ -44,7 +44,7 @@ impl Unit {
         }
     }
 
-    /// The unit in which a time reads best.
+    /// The unit in which a time is easiest to read.
     pub fn of(ms: f64) -> Unit {
         match ms.abs() {
             ms if ms < 0.9995 => Unit::Us,
@@ -55,7 +55,7 @@ impl Unit {
     }
 }
 
-/// A number of things: `2,999`.
+/// A count: `2,999`.
 pub fn count(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
@@ -68,14 +68,14 @@ pub fn count(number: u64) -> String {
     text
 }
 
-/// A number of things in a sentence's beginning or middle: words up to twelve.
+/// A count within a sentence: in words up to twelve.
 pub fn words(number: u64) -> String {
     const WORDS: [&str; 13] =
         ["no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"];
     usize::try_from(number).ok().and_then(|number| WORDS.get(number)).map_or_else(|| count(number), |word| (*word).to_owned())
 }
 
-/// A fixed number of decimals, with the real minus and commas; what rounds to zero has no sign.
+/// A fixed number of decimals, with a real minus and commas; a value that rounds to zero has no sign.
 pub fn fixed(value: f64, decimals: usize) -> String {
     if !value.is_finite() {
         return "unknown".to_owned();
@@ -87,20 +87,20 @@ pub fn fixed(value: f64, decimals: usize) -> String {
     format!("{}{grouped}{rest}", if negative { MINUS.to_string() } else { String::new() })
 }
 
-/// The same with a plus on increases.
+/// The same, with a plus on increases.
 pub fn signed(value: f64, decimals: usize) -> String {
     let text = fixed(value, decimals);
     let zero = !text.bytes().any(|digit| (b'1'..=b'9').contains(&digit));
     if value > 0.0 && !zero { format!("+{text}") } else { text }
 }
 
-/// `−1.61 to −1.05`; an end that is infinite is open.
+/// `−1.61 to −1.05`; an infinite end is open.
 pub fn interval(low: f64, high: f64, decimals: usize) -> String {
     let end = |end: f64| if end.is_infinite() { "open".to_owned() } else { signed(end, decimals) };
     format!("{} to {}", end(low), end(high))
 }
 
-/// How many decimals show an interval of this half-width with two digits of it.
+/// Number of decimals that shows two digits of an interval's half-width.
 pub fn decimals(half_width: f64) -> usize {
     if half_width.is_finite() && half_width > 0.0 {
         // one more than the place of the first digit
@@ -110,13 +110,13 @@ pub fn decimals(half_width: f64) -> usize {
     }
 }
 
-/// A time in the unit it reads best in, three digits: `46.2 ms`.
+/// A time in the unit that is easiest to read, with three digits: `46.2 ms`.
 pub fn time(ms: f64) -> String {
     let unit = Unit::of(ms);
     format!("{}{SPACE}{}", time_in(ms, unit), unit.name())
 }
 
-/// The same without its unit.
+/// The same without the unit.
 pub fn time_in(ms: f64, unit: Unit) -> String {
     three_digits(ms / unit.ms())
 }
@@ -138,7 +138,7 @@ pub fn times(low_ms: f64, high_ms: f64) -> String {
     format!("{} to {}{SPACE}{}", time_in(low_ms, unit), time_in(high_ms, unit), unit.name())
 }
 
-/// A time that people wrote, as they would: `30 s`, `0.5 ms`.
+/// A time that people wrote, in their form: `30 s`, `0.5 ms`.
 pub fn limit_time(ms: f64) -> String {
     let unit = Unit::of(ms);
     format!("{}{SPACE}{}", plain(ms / unit.ms()), unit.name())
@@ -162,11 +162,11 @@ pub fn share(share: f64) -> String {
 
 /// A measured share of 1, rounded towards zero so that 99.997 % does not read as all: `99.99 %`.
 pub fn measured_share(share: f64) -> String {
-    // the nudge keeps products such as 0.29 * 1e4 from falling below the whole number that they are
+    // the small addition keeps products such as 0.29 * 1e4 from falling below their whole number
     format!("{}{SPACE}%", plain((share * 1e4 + 1e-9).floor() / 100.0))
 }
 
-/// An upper bound of a share, rounded up to two digits, away from the claim: 0.000998 reads `0.10 %`.
+/// An upper bound of a share, rounded up to two digits, which is the cautious direction: 0.000998 becomes `0.10 %`.
 pub fn below(share: f64) -> String {
     let percent = share * 100.0;
     if percent <= 0.0 || !percent.is_finite() {
@@ -180,7 +180,7 @@ pub fn below(share: f64) -> String {
     format!("{}{SPACE}%", fixed(up, decimals))
 }
 
-/// A file's size: `577 KB`, in steps of 1,000 as disks are sold.
+/// A file's size: `577 KB`, with 1,000 bytes to a KB.
 pub fn file_size(bytes: u64) -> String {
     let (value, unit) = match bytes {
         bytes if bytes < 1_000 => return format!("{bytes}{SPACE}bytes"),
@@ -190,7 +190,7 @@ pub fn file_size(bytes: u64) -> String {
     format!("{}{SPACE}{unit}", if value < 9.95 { fixed(value, 1) } else { fixed(value, 0) })
 }
 
-/// A number and a unit as a record has them: milliseconds become a time, everything else stays what it is.
+/// A number and a unit from a record: milliseconds become a time, everything else stays as it is.
 pub fn amount(value: f64, unit: &str) -> String {
     match unit {
         "ms" => time(value),
@@ -205,7 +205,7 @@ pub fn limit(value: f64, unit: &str) -> String {
     if unit == "ms" { limit_time(value) } else { amount(value, unit) }
 }
 
-/// A sentence from a record with the space of print between each number and its unit: `20ms` and `50 %` alike.
+/// A sentence from a record, with a typographic space between each number and its unit, both in `20ms` and in `50 %`.
 pub fn typeset(text: &str) -> String {
     const UNITS: [&str; 8] = ["%", "ms", "us", "µs", "s", "min", "req", "ppm"];
     let mut out = String::with_capacity(text.len());

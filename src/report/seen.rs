@@ -1,42 +1,42 @@
-//! What reports show of faults and counters, whatever kind they are of.
+//! What reports show about faults and counters, of any kind.
 
 use super::number::{SPACE, amount, count};
 use crate::scenario::record::{Fact, Facts, FaultRecord, ObservationRecord, TrialRecord};
 
-/// One fault.
+/// One fault, in the form that reports show.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Fault {
     /// Its number in the trial, from 1.
     pub number: usize,
-    /// What one of its kind is called: `kill`.
+    /// The word for it: `kill`.
     pub noun: String,
-    /// What it was when it was over: `replaced`.
+    /// The state of its target when it was over: `replaced`.
     pub healed_word: String,
-    /// What it was done to.
+    /// What it hit.
     pub target: String,
-    /// Where that was.
+    /// The node of its target.
     pub node: Option<String>,
     /// How it was done.
     pub how: String,
-    /// What it hits: `was pod`.
+    /// The kind of thing it hits: `was pod`.
     pub subject: String,
-    /// When it began, in milliseconds of the load's time.
+    /// When it began, in milliseconds since the load began.
     pub at_ms: f64,
-    /// When it was done.
+    /// When it was in full effect, or over.
     pub done_ms: f64,
-    /// When what it broke was whole again; none if that was not waited for, or never.
+    /// When what it broke was whole again; none if that was not waited for, or never happened.
     pub healed_ms: Option<f64>,
-    /// Requests on their way when it began.
+    /// Number of requests in flight when it began.
     pub in_flight: u64,
-    /// Those of them that failed.
+    /// Number of those that failed.
     pub lost: u64,
-    /// What else is known of it, by name; none where it could not be found out.
+    /// Other facts about it, by name; none if a fact could not be found out.
     pub facts: Vec<(String, Option<String>)>,
-    /// Whether it met traffic.
+    /// Whether it hit traffic.
     pub hit: bool,
 }
 
-/// Facts that have a place of their own.
+/// Facts that are shown in fields of their own.
 const PLACED: [&str; 4] = ["node", "how", "in flight", "lost"];
 
 /// The faults of a trial, in order.
@@ -81,7 +81,7 @@ fn number_of(facts: &Facts, name: &str) -> Option<u64> {
     }
 }
 
-/// A fact as a table shows it; none when it could not be found out.
+/// A fact as a table shows it; none if it could not be found out.
 fn shown(facts: &Facts, name: &str) -> Option<String> {
     match facts.get(name)? {
         Fact::Text(text) => Some(text),
@@ -96,12 +96,12 @@ fn observation<'a>(trial: &'a TrialRecord, name: &str) -> Option<&'a Observation
     trial.observations.iter().find(|observation| observation.observation == name)
 }
 
-/// What proxies counted; none when none was observed.
+/// The counters of proxies; none if no proxy was observed.
 pub fn proxies(trial: &TrialRecord) -> Option<&ObservationRecord> {
     observation(trial, "proxies")
 }
 
-/// How many servers answered, by the headers in which they name themselves.
+/// How many servers answered, according to the headers in which they identify themselves.
 pub fn servers(trial: &TrialRecord) -> usize {
     observation(trial, "answers").map_or(0, |answers| answers.rows.len())
 }
@@ -113,7 +113,7 @@ pub struct Counted {
     pub group: String,
     /// Retries sent.
     pub retried: u64,
-    /// Retries that were answered well.
+    /// Retries that led to a good answer.
     pub saved: u64,
     /// Requests given up after the last attempt.
     pub given_up: u64,
@@ -122,13 +122,13 @@ pub struct Counted {
 }
 
 impl Counted {
-    /// In a few words.
+    /// The counters in a few words.
     pub fn words(&self) -> String {
         format!("{} retried, {} saved", count(self.retried), count(self.saved))
     }
 }
 
-/// What each group of proxies counted, in the order of the record; without a group whose retries are not known.
+/// The counters of each group of proxies, in the order of the record; without groups whose retries are not known.
 pub fn counted(trial: &TrialRecord) -> Vec<Counted> {
     let totals = proxies(trial).map_or(&[][..], |proxies| &proxies.totals);
     let mut groups: Vec<Counted> = Vec::new();
@@ -150,27 +150,27 @@ pub fn counted(trial: &TrialRecord) -> Vec<Counted> {
     groups
 }
 
-/// One counter of one upstream in one proxy: what it read before, after, and grew by.
+/// One counter of one upstream in one proxy: its value before, after, and its growth.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reading {
     /// The proxy's group in the scenario.
     pub group: String,
-    /// Its pod.
+    /// The proxy's pod.
     pub pod: String,
     /// The upstream cluster.
     pub upstream: String,
-    /// Envoy's name of the counter.
+    /// Envoy's name for the counter.
     pub counter: String,
-    /// Before the load.
+    /// The value before the load.
     pub before: u64,
-    /// After it.
+    /// The value after the load.
     pub after: u64,
-    /// The growth.
+    /// The difference.
     pub growth: u64,
 }
 
 impl Reading {
-    /// True when both are of the same counter.
+    /// True when both are readings of the same counter.
     pub fn same(&self, other: &Reading) -> bool {
         (&self.group, &self.pod, &self.upstream, &self.counter) == (&other.group, &other.pod, &other.upstream, &other.counter)
     }
@@ -193,7 +193,7 @@ pub fn readings(trial: &TrialRecord) -> Vec<Reading> {
     rows.iter().filter_map(reading).collect()
 }
 
-/// Why requests failed, as far as counters and answers show it, and what may help: by Envoy's response flags.
+/// Why requests failed, as far as counters and answers show it, and what may help: from Envoy's response flags.
 pub fn cause(trial: &TrialRecord) -> Option<String> {
     if trial.failed == 0 {
         return None;

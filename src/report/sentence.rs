@@ -1,28 +1,28 @@
-//! Every sentence that states a result. The wording is the specification's: a difference is never called significant, its
-//! absence never "no difference", and no percentage stands without its count.
+//! Every sentence that states a result. The specification requires that a difference is never called significant, its absence
+//! never "no difference", and that no percentage is given without its count.
 
 use super::number::{SPACE, below, count, fixed, interval, signed, words};
 
-/// What the sentences about a comparison are made of. Numbers are in `unit`.
+/// The inputs of the sentences about a comparison. Numbers are in `unit`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Measured<'a> {
-    /// What sets the arms apart, as a sentence begins: `Without the NGINX hop`.
+    /// What distinguishes the arms, at the beginning of a sentence: `Without the NGINX hop`.
     pub subject: &'a str,
     /// What was compared: `p99 latency`.
     pub metric: &'a str,
     /// Unit of every number here.
     pub unit: &'a str,
-    /// What the intervals' levels follow from: 0.05 for 95 % and 90 %.
+    /// Determines the levels of the intervals: 0.05 gives 95 % and 90 %.
     pub alpha: f64,
     /// After minus before.
     pub estimate: f64,
     /// The interval of level 1 - alpha.
     pub wide: (f64, f64),
-    /// The interval of level 1 - 2 alpha, which is held against the margin.
+    /// The interval of level 1 - 2 alpha, which is compared with the margin.
     pub narrow: (f64, f64),
     /// The margin declared beforehand.
     pub margin: f64,
-    /// Decimals that the primary's half-width allows.
+    /// Number of decimals justified by the primary's half-width.
     pub decimals: usize,
 }
 
@@ -40,13 +40,13 @@ impl Measured<'_> {
         format!("{}{SPACE}%", super::number::plain((1.0 - times * self.alpha) * 100.0))
     }
 
-    /// Sizes of both ends of the wide interval, the smaller first.
+    /// Absolute values of both ends of the wide interval, the smaller one first.
     fn sizes(&self) -> (String, String) {
         let (low, high) = (self.wide.0.abs().min(self.wide.1.abs()), self.wide.0.abs().max(self.wide.1.abs()));
         (fixed(low, self.decimals), fixed(high, self.decimals))
     }
 
-    /// True when all of the 95 % interval lies beyond the margin.
+    /// True when the whole 95 % interval is beyond the margin.
     pub fn beyond_margin(&self) -> bool {
         self.wide.0.abs().min(self.wide.1.abs()) > self.margin
     }
@@ -64,7 +64,7 @@ pub fn differs(of: &Measured) -> String {
     }
 }
 
-/// Equivalent: the 90 % interval lies inside the margin.
+/// Equivalent: the 90 % interval is inside the margin.
 pub fn equivalent(of: &Measured) -> String {
     let (margin, unit) = (of.margin(), of.unit);
     let (estimate, ends) = (signed(of.estimate, of.decimals), interval(of.narrow.0, of.narrow.1, of.decimals));
@@ -82,7 +82,7 @@ pub fn inconclusive(of: &Measured, windows: u64) -> String {
     format!("{} may have changed by {ends}{SPACE}{}; {} windows cannot tell.", capital(of.metric), of.unit, count(windows))
 }
 
-/// What an inconclusive comparison could have found, and what it takes to find the margin.
+/// What an inconclusive comparison could have detected, and what it would take to detect the margin.
 pub fn what_it_takes(of: &Measured, detectable: Option<f64>, windows: Option<(u64, String)>) -> String {
     let mut text = detectable.map(|size| format!("This run could have found {} or more.", of.amount(size))).unwrap_or_default();
     if let Some((windows, lasts)) = windows {
@@ -92,12 +92,12 @@ pub fn what_it_takes(of: &Measured, detectable: Option<f64>, windows: Option<(u6
     text
 }
 
-/// Invalid; `check` in words, without a full stop.
+/// Invalid; `check` is in words, without a full stop.
 pub fn invalid(check: &str) -> String {
     format!("No verdict: {}.", check.trim_end_matches('.'))
 }
 
-/// Pass: `faults` as a clause in the past (`Five WAS pods were killed`), or none; `load` as in `load`.
+/// Pass: `faults` is a clause in the past tense (`Five WAS pods were killed`), or none; `load` as in `load`.
 pub fn passed(faults: Option<&str>, load: &str, requests: u64, retried: u64) -> String {
     let rescued = match retried {
         0 => String::new(),
@@ -112,7 +112,7 @@ pub fn passed(faults: Option<&str>, load: &str, requests: u64, retried: u64) -> 
     }
 }
 
-/// The upper bound that goes with no failure at all.
+/// The upper bound that belongs to zero failures.
 pub fn bound(upper95: f64) -> String {
     format!("The failure rate is below {} (upper 95{SPACE}% bound).", below(upper95))
 }
@@ -122,14 +122,14 @@ pub fn control(without: &str, lost: u64, of: u64) -> String {
     format!("The same {without} loses {} of {}, so the test can fail.", count(lost), count(of))
 }
 
-/// Fail, by requests lost: `when` is a clause (`WAS pods died`), `allowed` how many might have been.
+/// Fail because of lost requests: `when` is a clause (`WAS pods died`), `allowed` is how many might have been lost.
 pub fn lost(lost: u64, of: u64, when: Option<&str>, allowed: u64) -> String {
     let when = when.map(|when| format!(" when {when}")).unwrap_or_default();
     let allowed = if allowed == 0 { "none was allowed to".to_owned() } else { format!("at most {} were", count(allowed)) };
     format!("{} of {} requests failed{when}; {allowed}.", count(lost), count(of))
 }
 
-/// Fail, by another expectation: what was measured against its bound.
+/// Fail because of another expectation: the measured value and its bound.
 pub fn broken(title: &str, measured: Option<&str>, bound: &str) -> String {
     let measured = measured.map_or_else(|| "nothing was measured".to_owned(), |measured| format!("measured {measured}"));
     format!("Not so: {}. Expected {bound}, {measured}.", title.trim_end_matches('.'))
@@ -145,7 +145,7 @@ pub fn error(what: &str) -> String {
     format!("Not finished: {}.", what.trim_end_matches('.'))
 }
 
-/// What follows the sentence of an error.
+/// The sentence after that of an error.
 pub const TOOL_FAILED: &str = "The tool failed, not the system under test.";
 
 /// A scenario whose control did not fail.
@@ -154,17 +154,17 @@ pub fn proves_nothing(held: u64) -> String {
     format!("Nothing is shown: {what} that must fail without the protection held there too.")
 }
 
-/// `5 of 5`, `no`: for sentences of counts.
+/// `5 of 5`, `no`: for sentences with counts.
 pub fn of(part: u64, whole: u64) -> String {
     format!("{} of {}", count(part), count(whole))
 }
 
-/// A word in one or many.
+/// The singular or the plural of a word.
 pub fn plural<'a>(number: u64, one: &'a str, many: &'a str) -> &'a str {
     if number == 1 { one } else { many }
 }
 
-/// With a capital, unless it begins with a name that has none, such as `p99`.
+/// With a capital letter, unless it begins with a name that has none, such as `p99`.
 pub fn capital(text: &str) -> String {
     let quantile = text.starts_with('p') && text[1..].starts_with(|c: char| c.is_ascii_digit());
     let mut letters = text.chars();
@@ -191,7 +191,7 @@ mod tests {
         decimals: 2,
     };
 
-    /// True when a text has the signs that only typesetting has.
+    /// True when a text contains characters that only typesetting adds.
     fn typeset(text: &str) -> bool {
         !text.contains(" %") && !text.contains(" ms") && !text.contains(" -") && (text.contains(MINUS) || text.contains(SPACE))
     }

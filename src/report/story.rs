@@ -1,4 +1,4 @@
-//! What a scenario's record comes to, in sentences: the verdict, what may be relied on, and the number that decided.
+//! A scenario's record in sentences: the verdict, what can be relied on, and the number that decided.
 
 use super::model::{Kind, Line, Verdict};
 use super::number::{amount, below, count, limit, typeset, words};
@@ -6,7 +6,7 @@ use super::sentence::{self, capital, of, plural};
 use crate::scenario::record::{AssertionRecord, Cleanup, ControlRecord, FaultWords, TrialRecord};
 use crate::scenario::{self, RunRecord};
 
-/// How a scenario ended, among all kinds of results.
+/// The verdict of a scenario, as one of the verdicts of all results.
 fn verdict(run: &RunRecord) -> Verdict {
     match run.verdict {
         scenario::Verdict::Pass => Verdict::Pass,
@@ -18,7 +18,7 @@ fn verdict(run: &RunRecord) -> Verdict {
     }
 }
 
-/// One line of the summary.
+/// The line in the summary.
 pub fn line(run: &RunRecord, index: usize, id: String) -> Line {
     let sentence = sentence(run);
     let (key, bound, beside) = match (verdict(run), &run.trial) {
@@ -126,7 +126,7 @@ pub struct Faults {
     pub whenever: String,
 }
 
-/// What was done to the system; none when nothing was. Faults of one kind are spoken of together, the first kind first.
+/// The injected faults; none if there were none. Faults of one kind are combined, the first kind first.
 pub fn faults(trial: &TrialRecord) -> Option<Faults> {
     let first = &trial.faults.first()?.words;
     let alike: Vec<&FaultWords> =
@@ -134,7 +134,7 @@ pub fn faults(trial: &TrialRecord) -> Option<Faults> {
     let number = alike.len() as u64;
     let subject = match alike.iter().all(|words| words.subject == first.subject) {
         true => spoken(&first.subject),
-        // of several workloads: what they have in common
+        // for several workloads: what they have in common
         false => first.subject.rsplit(' ').next().unwrap_or_default().to_owned(),
     };
     let many = format!("{subject}s");
@@ -144,7 +144,7 @@ pub fn faults(trial: &TrialRecord) -> Option<Faults> {
     Some(Faults { were, when: format!("{who} {}", first.did), whenever: format!("{who} {does}") })
 }
 
-/// A subject as sentences have it, the workload by its display name.
+/// A subject as used in sentences, with the workload's display name.
 fn spoken(subject: &str) -> String {
     match subject.split_once(' ') {
         Some((first, rest)) => format!("{} {rest}", display_name(first)),
@@ -152,7 +152,7 @@ fn spoken(subject: &str) -> String {
     }
 }
 
-/// How a workload of Hearth's own sample application is called in a sentence.
+/// The name of a workload of Hearth's sample application in sentences.
 pub fn display_name(workload: &str) -> &str {
     match workload {
         "was" => "WAS",
@@ -161,13 +161,13 @@ pub fn display_name(workload: &str) -> &str {
     }
 }
 
-/// What the control went without, out of its title: `The same kills with the gateway's retries switched off`.
+/// What the control went without, from its title: `The same kills with the gateway's retries switched off`.
 pub fn without(control: &ControlRecord) -> Option<&str> {
     let title = control.title.trim_end_matches('.');
     title.find(" with ").or_else(|| title.find(" without ")).map(|at| title[at..].trim_start())
 }
 
-/// What follows the sentence: what may be relied on, and why.
+/// The sentences after the first: what can be relied on, and why.
 fn more(run: &RunRecord) -> Vec<String> {
     let mut lines = Vec::new();
     match verdict(run) {

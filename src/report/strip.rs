@@ -1,4 +1,4 @@
-//! A scenario for the terminal: the sentence, and below it a strip of the load, a column for each second.
+//! A scenario for the terminal: its sentence, and below it a strip of the load with one column per second.
 
 use std::fmt::Write;
 
@@ -7,7 +7,7 @@ use super::story;
 use crate::scenario::RunRecord;
 use crate::scenario::record::TrialRecord;
 
-/// Most columns of a strip; of a longer load, several seconds share one.
+/// Most columns of a strip; for a longer load, several seconds share one.
 const WIDTH: usize = 60;
 /// Heights of a column, lowest first.
 const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
@@ -36,7 +36,7 @@ fn strips(text: &mut String, name: &str, trial: &TrialRecord) {
     let bar = |ms: &f64| match (*ms > 0.0, most > least * 1.05) {
         (false, _) => ' ',
         (true, false) => BARS[0],
-        // the ratio lies between 0 and 1: the last bar is the slowest column's alone
+        // the ratio is between 0 and 1: only the slowest column gets the last bar
         (true, true) => BARS[((ms / least).ln() / (most / least).ln() * 7.0).round().clamp(0.0, 7.0) as usize],
     };
     let bars: String = slowest.iter().map(bar).collect();
@@ -57,7 +57,7 @@ fn strips(text: &mut String, name: &str, trial: &TrialRecord) {
     marks.fill(' ');
     for (number, fault) in trial.faults.iter().enumerate() {
         let at = columns.iter().rposition(|of| of[0].from_ms <= fault.at_ms).unwrap_or(0);
-        // the tenth and later ones are the last digit of their number
+        // from the tenth on, the last digit of the number
         marks[at] = char::from_digit((number as u32 + 1) % 10, 10).unwrap_or('?');
     }
     let _ = writeln!(text, "  {:<8} faults  {}", "", marks.iter().collect::<String>().trim_end());

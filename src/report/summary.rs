@@ -1,4 +1,4 @@
-//! What a whole report comes to: a headline, what may be relied on, and one line for each result, worst first.
+//! The summary of a whole report: a headline, what can be relied on, and one line for each result, worst first.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +13,7 @@ use crate::scenario::RunRecord;
 const TOLD_WHOLE: usize = 2;
 
 impl Summary {
-    /// Of these results, or of why there are none.
+    /// The summary of these results, or of the reason why there are none.
     pub(super) fn of(problem: Option<&str>, comparisons: &[Comparison], scenarios: &[RunRecord]) -> Summary {
         let mut ids = BTreeSet::new();
         let mut results: Vec<Line> = Vec::new();
@@ -86,10 +86,10 @@ fn lines(results: &[Line], scenarios: &[RunRecord]) -> String {
     text
 }
 
-/// A place on the page: the name in letters, digits and hyphens, numbered where it comes again.
+/// An anchor on the page: the name in letters, digits and hyphens, with a number if it is used already.
 fn unique(name: &str, taken: &mut BTreeSet<String>) -> String {
     let plain: String = name.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect();
-    // `r-` keeps clear of the page's own sections
+    // `r-` avoids clashes with the page's own sections
     let plain = format!("r-{}", plain.trim_matches('-'));
     let mut id = plain.clone();
     let mut number = 1;
@@ -103,7 +103,7 @@ fn unique(name: &str, taken: &mut BTreeSet<String>) -> String {
 fn uncapital(text: &str) -> String {
     let mut letters = text.chars();
     match (letters.next(), letters.next()) {
-        // a name in capitals stays one
+        // a name in capitals stays in capitals
         (Some(first), Some(second)) if first.is_uppercase() && second.is_lowercase() => {
             first.to_lowercase().chain(text.chars().skip(1)).collect()
         }

@@ -10,7 +10,7 @@ use crate::compare::{Metric, Verdict};
 
 /// Columns of the drawing.
 const WIDTH: usize = 49;
-/// How much further than the margin and the primary's interval the drawing reaches.
+/// How far the drawing extends beyond the margin and the primary's interval, as a factor.
 const REACH: f64 = 1.3;
 
 /// The whole comparison as text.
@@ -29,7 +29,7 @@ pub fn comparison(of: &Comparison) -> String {
     text.trim_end().to_owned()
 }
 
-/// The verdict, and what it would take to have another.
+/// The verdict, and what it would take to get another.
 pub(super) fn told(of: &Comparison) -> String {
     match what_it_takes(of) {
         Some(takes) => format!("{} {takes}", verdict(of)),
@@ -37,7 +37,7 @@ pub(super) fn told(of: &Comparison) -> String {
     }
 }
 
-/// What an inconclusive comparison could have found, and what it takes to find the margin.
+/// What an inconclusive comparison could have detected, and what it would take to detect the margin.
 pub(super) fn what_it_takes(of: &Comparison) -> Option<String> {
     let primary = of.metrics.first().filter(|_| of.verdict == Verdict::Inconclusive)?;
     let seconds = of.declaration.content.window_ms / 1e3;
@@ -61,7 +61,7 @@ pub(super) fn verdict(of: &Comparison) -> String {
     }
 }
 
-/// The primary metric, as sentences need it; none without an estimate.
+/// The primary metric in the form that sentences need; none without an estimate.
 fn measured<'a>(of: &Comparison, primary: &MetricRecord, subject: &'a str) -> Option<Measured<'a>> {
     let (estimate, equivalence) = primary.estimate.as_ref().zip(primary.equivalence.as_ref())?;
     Some(Measured {
@@ -72,7 +72,7 @@ fn measured<'a>(of: &Comparison, primary: &MetricRecord, subject: &'a str) -> Op
         estimate: estimate.value,
         wide: ends(estimate),
         narrow: ends(equivalence),
-        // a share of the first arm's value has digits that nobody declared
+        // a share of the first arm's value has more digits than anybody declared
         margin: primary.margin_ms.map_or(0.0, |margin| (margin * 1e3).round() / 1e3),
         decimals: places(primary),
     })
@@ -93,7 +93,7 @@ fn words(metric: Metric) -> &'static str {
     }
 }
 
-/// A span of time in words.
+/// A length of time in words.
 fn lasts(seconds: f64) -> String {
     match seconds {
         s if s < 120.0 => format!("{s:.0}{SPACE}s"),
@@ -128,7 +128,7 @@ fn table(text: &mut String, of: &Comparison) {
     }
 }
 
-/// One line a metric: the interval from `├` to `┤`, the estimate `●`, zero `│`, the margin of the primary `░`.
+/// One line per metric: the interval from `├` to `┤`, the estimate `●`, zero `│`, the margin of the primary `░`.
 fn drawing(text: &mut String, of: &Comparison) {
     let Some((estimate, margin)) = of.metrics[0].estimate.as_ref().zip(of.metrics[0].margin_ms) else { return };
     let (low, high) = ends(estimate);

@@ -1,4 +1,4 @@
-//! What a measured number may be, and whether it is.
+//! Bounds for measured numbers, and whether they hold.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -6,7 +6,7 @@ use serde::Deserialize;
 use super::facts::Amount;
 use crate::quantity::{Requests, Share, Span};
 
-/// What a number may be.
+/// The allowed values of a number.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub enum Bound<T> {
@@ -18,7 +18,7 @@ pub enum Bound<T> {
     AtMost(T),
 }
 
-/// A kind of number that bounds are about.
+/// A kind of number that can be bounded.
 pub trait Quantity: Copy {
     /// Its unit in reports.
     const UNIT: &'static str;
@@ -47,27 +47,27 @@ impl Quantity for Share {
     }
 }
 
-/// What came of looking for a number.
+/// The result of measuring a number.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Finding {
-    /// The number, in the unit of its quantity.
+    /// The measured number, in the unit of its quantity.
     Is(f64),
-    /// What it would measure never happened: no bound holds.
+    /// The event to be measured never happened: no bound holds.
     Never,
-    /// It could not be measured, and why: nothing is known of any bound.
+    /// It could not be measured, for this reason: nothing is known about any bound.
     Unknown(String),
 }
 
-/// A number held against its bound.
+/// A measurement compared with its bound.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Measured {
-    /// What was found.
+    /// The result of the measurement.
     pub finding: Finding,
     /// The unit of the number and its limit.
     pub unit: &'static str,
     /// `==`, `>=` or `<=`.
     pub comparison: &'static str,
-    /// What it is compared with.
+    /// The value of the bound.
     pub limit: f64,
 }
 
@@ -97,7 +97,7 @@ impl Measured {
 }
 
 impl<T: Quantity> Bound<T> {
-    /// Holds a finding against this bound.
+    /// Compares a finding with this bound.
     pub fn judge(&self, finding: Finding) -> Measured {
         let (comparison, limit) = match self {
             Bound::Equals(limit) => ("==", limit),

@@ -1,4 +1,4 @@
-//! Edits of the cluster that a scenario makes before its load starts. Each is noted in the undo journal first.
+//! Edits of the cluster that a scenario makes before its load starts. Each is recorded in the undo journal first.
 
 use kube::ResourceExt;
 use kube::api::{DeleteParams, DynamicObject, PostParams};
@@ -13,15 +13,15 @@ use super::schema::ObjectRef;
 use super::undo::{Changes, Field, Undo};
 use crate::quantity::Span;
 
-/// An edit of the cluster, taken back afterwards.
+/// An edit of the cluster, undone afterwards.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub enum Edit {
     /// Fields of an object get other values.
     Patch(Patch),
-    /// An object is made that was not there.
+    /// An object is created that did not exist.
     Create(Create),
-    /// An object is taken away.
+    /// An object is deleted.
     Remove(Remove),
 }
 
@@ -29,9 +29,9 @@ pub enum Edit {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Patch {
-    /// What is changed.
+    /// The object to change.
     pub object: ObjectRef,
-    /// Which fields get which value.
+    /// The fields to set, with their values.
     #[schemars(length(min = 1))]
     pub set: Vec<Set>,
     /// Time for the change to reach the proxies.
@@ -50,11 +50,11 @@ pub struct Set {
     pub value: Value,
 }
 
-/// An object is made that was not there.
+/// An object is created that did not exist.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Create {
-    /// The object as `kubectl create` takes it, with its namespace.
+    /// The object as `kubectl create` accepts it, with its namespace.
     #[schemars(with = "std::collections::BTreeMap<String, Value>")]
     pub object: Value,
     /// Time for it to reach the proxies.
@@ -62,11 +62,11 @@ pub struct Create {
     pub settle: Span,
 }
 
-/// An object is taken away.
+/// An object is deleted.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Remove {
-    /// Which.
+    /// The object to delete.
     pub object: ObjectRef,
     /// Time for its absence to reach the proxies.
     #[serde(default = "settle")]
@@ -78,7 +78,7 @@ fn settle() -> Span {
 }
 
 impl Create {
-    /// What is made; none when the object does not say it.
+    /// The object to be created; none if its name or kind is missing.
     pub(super) fn target(&self) -> Option<ObjectRef> {
         let text = |pointer: &str| self.object.pointer(pointer)?.as_str().map(str::to_owned);
         Some(ObjectRef {
@@ -91,7 +91,7 @@ impl Create {
 }
 
 impl Edit {
-    /// What is edited, for people.
+    /// The edited object, in a form for people.
     pub(super) fn object(&self) -> String {
         match self {
             Edit::Patch(Patch { object, .. }) | Edit::Remove(Remove { object, .. }) => object.to_string(),
@@ -99,10 +99,11 @@ impl Edit {
         }
     }
 
-    /// Makes the edit; how it is taken back is safe before that.
+    /// Makes the edit, after recording how to undo it.
     ///
     /// # Errors
-    /// The object or one of the fields is not there, one that is to be made is, the journal cannot be written, or the API
+    /// The object or one of the fields does not exist, an object to be created does exist, the journal cannot be written, or
+    /// the API server refuses.
     /// server refuses.
     pub(super) async fn make(&self, changes: &mut Changes) -> Result<(), ScenarioError> {
         match self {
@@ -123,7 +124,7 @@ impl Patch {
         let object = &self.object;
         let found = existing(changes, object).await?;
         let spec = found.data.get("spec").cloned().unwrap_or_default();
-        // a path that is not there must not leave half a change
+        // a path that does not exist must not leave half a change
         let mut trial = spec.clone();
         let mut fields = Vec::new();
         for set in &self.set {

@@ -1,4 +1,4 @@
-//! Why a run could not go on. What the system under test does wrong is no error: it ends in the record.
+//! Why a run could not go on. Failures of the system under test are no errors: they go into the record.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -19,7 +19,7 @@ pub enum ScenarioError {
         #[source]
         source: Box<kube::Error>,
     },
-    /// A patch names a field that is not there.
+    /// A patch names a field that does not exist.
     #[error("{object} has no field {path}")]
     NoField {
         /// Kind, namespace and name.
@@ -31,23 +31,23 @@ pub enum ScenarioError {
     Contended {
         /// Kind, namespace and name.
         object: String,
-        /// How often it was tried.
+        /// Number of attempts.
         tries: u32,
     },
-    /// After taking a change back the object is not as it was.
+    /// After a change was undone, the object is not as it was before.
     #[error("{object} is not as it was before the run")]
     NotRestored {
         /// Kind, namespace and name.
         object: String,
     },
-    /// A deleted object does not go.
+    /// A deleted object does not disappear.
     #[error("{object} was still there {limit:?} after it was deleted")]
     NotGone {
         /// Kind, namespace and name.
         object: String,
         limit: Duration,
     },
-    /// A deployment that was changed does not get its new pods.
+    /// A changed deployment does not get its new pods.
     #[error("{object} had not replaced its pods {limit:?} after it was changed")]
     NotRolledOut {
         /// Kind, namespace and name.
@@ -55,7 +55,7 @@ pub enum ScenarioError {
         /// The limit.
         limit: Duration,
     },
-    /// A file of evidence cannot be used.
+    /// A file with evidence cannot be used.
     #[error("cannot {action} {path}", path = .path.display())]
     File {
         action: &'static str,
@@ -66,14 +66,14 @@ pub enum ScenarioError {
     /// The undo journal cannot be used.
     #[error("cannot keep how to take changes back")]
     Journal(#[from] JournalError),
-    /// An undo entry in the cluster is ours, and cannot be read.
+    /// An undo entry in the cluster is ours but cannot be read.
     #[error("undo entry {name} in the cluster makes no sense")]
     Entry {
         name: String,
         #[source]
         source: serde_json::Error,
     },
-    /// An object that is to be made is there already.
+    /// An object to be created exists already.
     #[error("{object} is there already")]
     Exists {
         /// Kind, namespace and name.
@@ -82,7 +82,7 @@ pub enum ScenarioError {
     /// The load could not start.
     #[error("cannot put on load")]
     Load(#[from] LoadError),
-    /// Something on a node failed.
+    /// A command on a node failed.
     #[error("cannot {action}")]
     Node {
         action: String,
@@ -92,20 +92,20 @@ pub enum ScenarioError {
     /// A fault needs access to nodes.
     #[error("there is no access to nodes, which the fault needs")]
     NoNodes,
-    /// A fault finds nothing to hit.
+    /// A fault has nothing to hit.
     #[error("there is no {what}")]
     NoTarget {
-        /// In the singular.
+        /// What it looked for, in the singular.
         what: String,
     },
     /// What a fault took away did not come back in time.
     #[error("{seen} of {wanted} {what} were ready {limit:?} after the fault")]
     NotRecovered {
-        /// What is waited for.
+        /// What was waited for.
         what: String,
-        /// How many were ready.
+        /// How many were ready at the end.
         seen: usize,
-        /// How many were before.
+        /// How many had to be.
         wanted: usize,
         limit: Duration,
     },
@@ -118,7 +118,7 @@ pub enum ScenarioError {
 }
 
 impl ScenarioError {
-    /// Names what was attempted when the API server said no.
+    /// Adds what was attempted to an error of the API server.
     pub(super) fn kube(action: impl Into<String>) -> impl FnOnce(kube::Error) -> ScenarioError {
         move |source| ScenarioError::Kube { action: action.into(), source: Box::new(source) }
     }

@@ -1,4 +1,4 @@
-//! Facts with names: what a fault or an observation found out, in a form that reports can show without knowing either.
+//! Named facts: the findings of a fault or an observation, in a form that reports can show for any fault or observation.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -29,7 +29,7 @@ impl Amount {
 /// One fact.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Fact {
-    /// In words.
+    /// A text.
     Text(String),
     /// A number with its unit.
     Amount(Amount),
@@ -55,13 +55,14 @@ impl<T: Into<Fact>> From<Option<T>> for Fact {
     }
 }
 
-/// Facts by name, in the order in which they were set. In JSON a text, an amount, or null for what could not be found out.
+/// Facts by name, in the order in which they were set. In JSON each is a text, an amount, or null for what could not be found
+/// out.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct Facts(Map<String, Value>);
 
 impl Facts {
-    /// Sets one; reports show the name as it is, so it is written in words: `in flight`.
+    /// Sets a fact; reports show its name unchanged, so it is written in words: `in flight`.
     pub fn set(&mut self, name: &str, fact: impl Into<Fact>) {
         let value = match fact.into() {
             Fact::Text(text) => text.into(),
@@ -71,13 +72,13 @@ impl Facts {
         self.0.insert(name.to_owned(), value);
     }
 
-    /// The same with one more.
+    /// These facts and one more.
     pub fn with(mut self, name: &str, fact: impl Into<Fact>) -> Self {
         self.set(name, fact);
         self
     }
 
-    /// One of them; none when it was never set.
+    /// The fact with that name; none if it was never set.
     pub fn get(&self, name: &str) -> Option<Fact> {
         Some(match self.0.get(name)? {
             Value::String(text) => Fact::Text(text.clone()),
@@ -85,7 +86,7 @@ impl Facts {
         })
     }
 
-    /// Their names.
+    /// The names of all facts.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.0.keys().map(String::as_str)
     }

@@ -7,14 +7,14 @@ use super::schema::{Metadata, ScenarioFile, Spec};
 use crate::input::{Layer, Located, Problem, Problems, load_with};
 use crate::load::LONGEST;
 
-/// A scenario that makes sense.
+/// A valid scenario.
 #[derive(Debug, Clone)]
 pub struct Scenario {
     /// The file it came from.
     pub file: String,
     /// Its name and claim.
     pub metadata: Metadata,
-    /// What happens, and what has to come of it.
+    /// What happens, and what is expected.
     pub spec: Spec,
 }
 
@@ -74,7 +74,7 @@ fn check(located: &Located<ScenarioFile>, problems: &mut Vec<Problem>) {
     }
 }
 
-/// Edits, and those that the control goes without.
+/// Checks the edits, and the ones left out in the control.
 fn check_setup(spec: &Spec, report: &mut impl FnMut(&str, String, Option<&str>)) {
     let mut ids = HashSet::new();
     for (index, setup) in spec.setup.iter().enumerate() {

@@ -1,12 +1,13 @@
 //! Scenarios: behaviour proven under load and faults.
 //!
-//! Enters: a [`Scenario`] (`file`, `schema`) and a cluster. Leaves: a [`record::RunRecord`], the only thing reports are made
-//! of. Touched: what the scenario edits (`change`) and what its faults hit, through the [`undo`] journal, so that it goes back.
+//! In: a [`Scenario`] (`file`, `schema`) and a cluster. Out: a [`record::RunRecord`], from which alone reports are made.
+//! Touched: what the scenario edits (`change`) and what its faults hit, through the [`undo`] journal, so that everything is
+//! undone.
 //!
-//! A [run](run) first takes back what an earlier one left, checks what it needs (`requirement`), then goes once as it is and
-//! once with what the claim rests on taken away (the negative control, which must fail). One such trial (`trial`) puts on
-//! [`load`](crate::load), waits for the steady state (`steady`), lets faults come (`fault`, a file each), waits for the steady
-//! state again, and reads what there is to read besides (`observe`, a file each). `verdict` holds what was seen against the
+//! A [run](run) first undoes what an earlier one left, checks its requirements (`requirement`), then runs once as written and
+//! once with what the claim depends on taken away (the negative control, which must fail). Each such trial (`trial`) starts the
+//! [`load`](crate::load), waits for the steady state (`steady`), injects faults (`fault`, a file each), waits for the steady
+//! state again, and reads everything else that is observed (`observe`, a file each). `verdict` compares what was seen with the
 //! expectations (`expect`, a file each).
 
 mod bound;
@@ -44,33 +45,33 @@ pub use runner::run;
 
 use crate::event::Events;
 
-/// What a run works with.
+/// What a run has to work with.
 #[derive(Clone)]
 pub struct Context {
     /// The cluster's API.
     pub client: kube::Client,
     /// Where requests go: the gateway's address and port.
     pub gateway: SocketAddr,
-    /// Host header of requests that say nothing of it.
+    /// Host header of requests for which the scenario sets none.
     pub host: String,
-    /// The nodes, for faults that the API cannot make; none: scenarios that need them are skipped.
+    /// The nodes, for faults that are impossible through the API; without them, scenarios that need them are skipped.
     pub nodes: Option<Arc<dyn Nodes>>,
     /// The profile's name, for the report.
     pub profile: Option<String>,
-    /// Name of the run: beginning of every request id, label of undo entries. Letters, digits and `-`.
+    /// Name of the run: prefix of every request id, label of undo entries. Letters, digits and `-`.
     pub run: String,
-    /// An existing directory for evidence: the ledgers.
+    /// An existing directory for evidence, such as the ledgers.
     pub run_dir: PathBuf,
     /// The undo journal; the same file for every run on this cluster.
     pub journal: PathBuf,
     /// Ends the run early, with clean-up.
     pub cancel: CancellationToken,
-    /// Where everything that happens is sent.
+    /// Where all events go.
     pub events: Events,
 }
 
 impl Context {
-    /// What changes are made and taken back with.
+    /// What changes are made and undone with.
     fn hands(&self) -> undo::Hands {
         undo::Hands { client: self.client.clone(), nodes: self.nodes.clone() }
     }

@@ -1,4 +1,4 @@
-//! What faults do to nodes beyond the API: scripts on them, and standing still.
+//! What faults do to nodes beyond the API: running scripts, and pausing.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -8,16 +8,16 @@ use std::time::Duration;
 use crate::error::{BoxError, chain};
 use crate::provider::{Command, Node, NodeError, Provider, standstill};
 
-/// Something that happens on a node.
+/// An operation on a node, in progress.
 pub type Pending<'a, T> = Pin<Box<dyn Future<Output = Result<T, NodeError>> + Send + 'a>>;
 
 /// Access to the nodes of a cluster, by their names.
 pub trait Nodes: Send + Sync {
-    /// Runs a shell script, and gives back what it printed.
+    /// Runs a shell script, and returns its output.
     fn run<'a>(&'a self, node: &'a str, script: String) -> Pending<'a, String>;
-    /// Lets a node stand still; it goes on by itself when `lease` is over.
+    /// Pauses a node; it resumes by itself after `lease`.
     fn pause<'a>(&'a self, node: &'a str, lease: Duration) -> Pending<'a, ()>;
-    /// Lets a node go on that stands still; fine when it does not, or when there is no such node any more.
+    /// Resumes a paused node; no error if it is not paused, or does not exist any more.
     fn resume<'a>(&'a self, node: &'a str) -> Pending<'a, ()>;
 }
 

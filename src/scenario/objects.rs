@@ -1,4 +1,4 @@
-//! Reading and changing objects whose types are known only at run time, and the few questions asked of pods and deployments.
+//! Reading and changing objects whose types are known only at run time, and a few queries about pods and deployments.
 
 use std::time::Duration;
 
@@ -12,13 +12,13 @@ use serde_json::Value;
 use super::error::ScenarioError;
 use super::schema::ObjectRef;
 
-/// How often a change is tried when somebody else changes the object at the same time.
+/// How often a change is attempted if somebody else changes the object at the same time.
 const TRIES: u32 = 5;
 /// Field manager of changes.
 pub(super) const MANAGER: &str = "hearth-scenario";
 /// Label of objects that a run made; its value is the run's name.
 pub(super) const RUN_LABEL: &str = "hearth.dev/scenario-run";
-/// How long a deleted object may take to go.
+/// How long a deleted object may take to disappear.
 const GONE_WITHIN: Duration = Duration::from_secs(60);
 /// How long a deployment may take to replace its pods.
 const ROLLED_OUT_WITHIN: Duration = Duration::from_secs(120);
@@ -39,7 +39,7 @@ pub(super) async fn api(client: &Client, object: &ObjectRef) -> Result<Api<Dynam
     Ok(Api::namespaced_with(client.clone(), &object.namespace, &resource))
 }
 
-/// The object; none when it, or its kind, is not there.
+/// The object; none if it does not exist, or its kind does not.
 pub(super) async fn get(client: &Client, object: &ObjectRef) -> Result<Option<DynamicObject>, ScenarioError> {
     let api = match api(client, object).await {
         Err(ScenarioError::Kube { source, .. }) if is_absent(&source) => return Ok(None),
@@ -48,7 +48,7 @@ pub(super) async fn get(client: &Client, object: &ObjectRef) -> Result<Option<Dy
     api.get_opt(&object.name).await.map_err(ScenarioError::kube(format!("read {object}")))
 }
 
-/// A kind that the API server does not serve is told as a missing path or by discovery.
+/// If the API server does not serve a kind, the answer is a missing path or a discovery error.
 fn is_absent(error: &kube::Error) -> bool {
     match error {
         kube::Error::Api(status) => status.code == 404,
@@ -57,8 +57,8 @@ fn is_absent(error: &kube::Error) -> bool {
     }
 }
 
-/// Replaces the object's `spec` by what `change` makes of it; tries again when somebody else was faster. What it
-/// is then; none, and nothing is done, when the object is gone, is another one by the same name, or is as wanted already.
+/// Replaces the object's `spec` by the result of `change`; tries again if somebody else was faster. Returns the new object;
+/// none, without a change, if the object is gone, is another one with the same name, or is already as wanted.
 pub(super) async fn replace_spec(
     client: &Client,
     object: &ObjectRef,
@@ -76,7 +76,7 @@ pub(super) async fn replace_spec(
             return Ok(None);
         }
         let parameters = PostParams { field_manager: Some(MANAGER.to_owned()), ..PostParams::default() };
-        // the object carries its resource version: a change in between is refused
+        // the object carries its resource version: if it was changed in between, this is refused
         match api.replace(&object.name, &parameters, &found).await {
             Ok(now) => return Ok(Some(now)),
             Err(kube::Error::Api(status)) if status.code == 409 => {}
@@ -86,7 +86,7 @@ pub(super) async fn replace_spec(
     Err(ScenarioError::Contended { object: object.to_string(), tries: TRIES })
 }
 
-/// Waits until an object is gone.
+/// Waits until an object does not exist any more.
 pub(super) async fn wait_gone(client: &Client, object: &ObjectRef) -> Result<(), ScenarioError> {
     let begun = tokio::time::Instant::now();
     while get(client, object).await?.is_some() {
@@ -98,7 +98,7 @@ pub(super) async fn wait_gone(client: &Client, object: &ObjectRef) -> Result<(),
     Ok(())
 }
 
-/// An object as it can be made again: without what only the API server writes.
+/// An object in a form in which it can be created again: without the fields that only the API server writes.
 pub(super) fn portable(object: &Value) -> Value {
     let mut object = object.clone();
     if let Some(map) = object.as_object_mut() {
@@ -112,7 +112,7 @@ pub(super) fn portable(object: &Value) -> Value {
     object
 }
 
-/// Sets one field of a `spec`, or takes it away. The last part of the path may be new in a mapping.
+/// Sets one field of a `spec`, or removes it. The last part of the path may be new in a mapping.
 pub(super) fn put(spec: &mut Value, object: &ObjectRef, path: &str, value: Option<Value>) -> Result<(), ScenarioError> {
     let missing = || ScenarioError::NoField { object: object.to_string(), path: format!("/spec{path}") };
     let (parent, key) = path.rsplit_once('/').ok_or_else(missing)?;
@@ -128,7 +128,7 @@ pub(super) fn put(spec: &mut Value, object: &ObjectRef, path: &str, value: Optio
     Ok(())
 }
 
-/// A part of a JSON pointer (RFC 6901, 4).
+/// A part of a JSON pointer, unescaped (RFC 6901, 4).
 fn unescape(part: &str) -> String {
     part.replace("~1", "/").replace("~0", "~")
 }
@@ -140,22 +140,22 @@ pub(super) async fn pods(client: &Client, namespace: &str, selector: &str) -> Re
     Ok(list.map_err(ScenarioError::kube(format!("list pods of {selector} in {namespace}")))?.items)
 }
 
-/// True for a pod that serves: ready, and nobody has asked it to go.
+/// True for a pod that serves: ready, and not being deleted.
 pub(super) fn is_ready(pod: &Pod) -> bool {
     let conditions = pod.status.as_ref().and_then(|status| status.conditions.as_ref());
     let ready = conditions.is_some_and(|all| all.iter().any(|one| one.type_ == "Ready" && one.status == "True"));
     ready && pod.metadata.deletion_timestamp.is_none()
 }
 
-/// Ready and wanted pods of a deployment; none when there is no such deployment. While it replaces pods by others, only those
-/// that are to stay count.
+/// Numbers of ready and of wanted pods of a deployment; none if it does not exist. While it replaces its pods, only the new
+/// ones count.
 pub(super) async fn availability(client: &Client, namespace: &str, name: &str) -> Result<Option<(i32, i32)>, ScenarioError> {
     let api: Api<Deployment> = Api::namespaced(client.clone(), namespace);
     let found = api.get_opt(name).await.map_err(ScenarioError::kube(format!("read deployment {namespace}/{name}")))?;
     Ok(found.map(|deployment| (lasting(&deployment), deployment.spec.and_then(|spec| spec.replicas).unwrap_or(1))))
 }
 
-/// Ready pods that a deployment does not mean to replace.
+/// Ready pods that a deployment is not about to replace.
 fn lasting(deployment: &Deployment) -> i32 {
     let Some(status) = &deployment.status else { return 0 };
     if status.observed_generation < deployment.metadata.generation {
@@ -165,8 +165,8 @@ fn lasting(deployment: &Deployment) -> i32 {
     status.ready_replicas.unwrap_or(0).min(status.updated_replicas.unwrap_or(0)) - leaving
 }
 
-/// Waits until a deployment has replaced its pods as it was last told to; nothing for other objects, which are as they are told
-/// at once.
+/// Waits until a deployment has replaced its pods after the latest change; returns at once for other objects, which need no
+/// rollout.
 pub(super) async fn wait_rolled_out(client: &Client, object: &ObjectRef) -> Result<(), ScenarioError> {
     if (object.api_version.as_str(), object.kind.as_str()) != ("apps/v1", "Deployment") {
         return Ok(());

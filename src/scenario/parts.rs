@@ -23,7 +23,7 @@ pub enum Part {
 }
 
 impl Part {
-    /// As reports write it.
+    /// The name used in reports.
     pub fn name(self) -> &'static str {
         match self {
             Part::Run => "whole run",
@@ -37,20 +37,20 @@ impl Part {
 /// When the parts of a trial began, in microseconds of the load's time.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Marks {
-    /// The steady state.
+    /// When the steady state began.
     pub steady: u32,
-    /// The first fault; none when there was none.
+    /// When the first fault came; none if there was none.
     pub faults: Option<u32>,
-    /// From here on recovery is counted: the begin of the last fault.
+    /// When the last fault began: recovery counts from here.
     pub last_fault: u32,
-    /// The steady state was back; none when it did not come.
+    /// When the steady state was back; none if it never was.
     pub recovered: Option<u32>,
-    /// The schedule ended.
+    /// When the schedule ended.
     pub end: u32,
 }
 
 impl Marks {
-    /// From when to when a part lasted; none for one that the trial did not have.
+    /// When a part began and ended; none for a part that the trial did not have.
     pub fn range(&self, part: Part) -> Option<(u32, u32)> {
         let recovered = self.recovered.unwrap_or(self.end);
         match part {

@@ -1,5 +1,5 @@
-//! The record of a run: plain values with their units in their names. Reports are made of it and of nothing else.
-//! Times within a trial are milliseconds after the load began.
+//! The record of a run: plain values with their units in their names. Reports are made from it alone. Times within a trial are
+//! milliseconds after the load began.
 
 use std::collections::BTreeMap;
 
@@ -35,7 +35,7 @@ pub struct RunRecord {
     pub finished: Timestamp,
     /// How it ended.
     pub verdict: Verdict,
-    /// Why, one sentence each; empty for a pass.
+    /// The reasons for the verdict, one sentence each; empty for a pass.
     pub reasons: Vec<String>,
     /// The exit-code family of an error; none otherwise.
     #[serde(skip)]
@@ -44,11 +44,11 @@ pub struct RunRecord {
     pub environment: Environment,
     /// How it was measured.
     pub method: Method,
-    /// The generator on this machine, just before; none when the run did not get so far.
+    /// The generator's calibration on this machine, just before; none if the run did not get that far.
     pub calibration: Option<Calibration>,
-    /// As the scenario is written; none when the run did not get so far.
+    /// The trial as the scenario is written; none if the run did not get that far.
     pub trial: Option<TrialRecord>,
-    /// Without what the claim rests on; none when there is none or the run did not get so far.
+    /// The trial without what the claim depends on; none if there is no control or the run did not get that far.
     pub control: Option<ControlRecord>,
     /// What happened to changes of the cluster.
     pub cleanup: Cleanup,
@@ -110,15 +110,15 @@ pub struct Method {
 pub struct TrialRecord {
     /// Requests that were due; each is counted below.
     pub requests: u64,
-    /// Those without a good answer.
+    /// Number of requests without a good answer.
     pub failed: u64,
     /// Upper end of the 95 % interval of the failure rate, when none failed.
     pub failure_rate_upper95: Option<f64>,
-    /// Number of requests by what became of them.
+    /// Number of requests by outcome.
     pub outcomes: BTreeMap<String, u64>,
     /// Number of responses by status.
     pub statuses: BTreeMap<u16, u64>,
-    /// Requests that reached a server only after a retry, as the response's headers tell.
+    /// Requests that reached a server only after a retry, according to the response's headers.
     pub repeated: u64,
     /// The parts of the trial.
     pub parts: Vec<PartRecord>,
@@ -126,11 +126,11 @@ pub struct TrialRecord {
     pub recovery_ms: Option<f64>,
     /// Why the steady state did not come back.
     pub unrecovered: Option<String>,
-    /// What went wrong on purpose.
+    /// The faults that were injected.
     pub faults: Vec<FaultRecord>,
     /// What was read besides the client's own view.
     pub observations: Vec<ObservationRecord>,
-    /// What is odd about the trial.
+    /// Anything odd about the trial.
     pub notes: Vec<String>,
     /// Assertions and what was measured.
     pub assertions: Vec<AssertionRecord>,
@@ -138,7 +138,7 @@ pub struct TrialRecord {
     pub offered_share: f64,
     /// Every second of the load.
     pub windows: Vec<WindowRecord>,
-    /// Why the trial does not count; empty when it does.
+    /// Why the trial does not count; empty if it does.
     pub invalid: Vec<String>,
     /// The first failed requests.
     pub failures: Vec<FailureRecord>,
@@ -153,19 +153,19 @@ pub struct TrialRecord {
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PartRecord {
-    /// Which.
+    /// Which part.
     pub part: Part,
-    /// Its begin.
+    /// When it began.
     pub from_ms: f64,
-    /// Its end.
+    /// When it ended.
     pub to_ms: f64,
     /// Requests that were due in it.
     pub requests: u64,
-    /// Those without a good answer.
+    /// Number of requests without a good answer.
     pub failed: u64,
-    /// From the moment each was due; failed ones count as slow as the timeout. Void seconds are left out.
+    /// Times from the moment each was due; failed ones count as slow as the timeout. Void seconds are left out.
     pub latency: Quantiles,
-    /// From the moment each was sent.
+    /// Times from the moment each was sent.
     pub service: Quantiles,
 }
 
@@ -173,7 +173,7 @@ pub struct PartRecord {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Quantiles {
-    /// How many times they are of.
+    /// Number of times.
     pub count: u64,
     /// Median.
     pub p50_ms: f64,
@@ -183,36 +183,36 @@ pub struct Quantiles {
     pub p99_ms: f64,
     /// 99.9th percentile.
     pub p999_ms: f64,
-    /// Largest.
+    /// The largest time.
     pub max_ms: f64,
 }
 
-/// Something that went wrong on purpose, and what came of it.
+/// An injected fault, and its effects.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct FaultRecord {
-    /// Its number in the timeline.
+    /// The index of its moment in the timeline.
     #[serde(skip)]
     pub moment: usize,
     /// Its name in files.
     pub fault: String,
     /// What it hit.
     pub target: String,
-    /// How sentences speak of it.
+    /// Words for it in sentences.
     pub words: FaultWords,
     /// When it came.
     pub at_ms: f64,
-    /// When it was in full effect, or over; none when it did not get so far.
+    /// When it was in full effect, or over; none if it did not get that far.
     pub done_ms: Option<f64>,
-    /// When what it took away was back; none if not waited for or never.
+    /// When what it took away was back; none if that was not waited for, or never happened.
     pub recovered_ms: Option<f64>,
-    /// Whether it met requests: a fault that did not proves nothing.
+    /// Whether it hit requests: a fault that did not proves nothing.
     pub bit: bool,
-    /// What else there is to say of it.
+    /// Other facts about it.
     pub facts: Facts,
 }
 
-/// How sentences speak of a fault: "two WAS pods were killed", "no request is lost when WAS pods die".
+/// Words for a fault in sentences: "two WAS pods were killed", "no request is lost when WAS pods die".
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct FaultWords {
@@ -240,11 +240,11 @@ pub struct ObservationRecord {
     pub observation: String,
     /// Its heading in reports.
     pub title: String,
-    /// What it comes to, a line each.
+    /// Totals, a line each.
     pub totals: Vec<Facts>,
-    /// What was found in detail, a line each.
+    /// Details, a line each.
     pub rows: Vec<Facts>,
-    /// What is odd about it, or not known.
+    /// Anything odd about it, or unknown.
     pub notes: Vec<String>,
 }
 
@@ -254,9 +254,9 @@ pub struct ObservationRecord {
 pub struct AssertionRecord {
     /// Its id.
     pub id: String,
-    /// What it says.
+    /// The claim it makes.
     pub title: String,
-    /// What was measured; none when it never happened, or is unknown.
+    /// The measured value; none if the event never happened, or it is unknown.
     pub measured: Option<Amount>,
     /// Why nothing is known: then it neither holds nor is broken.
     #[serde(default)]
@@ -276,11 +276,11 @@ pub struct AssertionRecord {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct WindowRecord {
-    /// Its begin.
+    /// When it began.
     pub from_ms: f64,
     /// Requests that were due in it.
     pub requests: u64,
-    /// Those without a good answer.
+    /// Number of requests without a good answer.
     pub failed: u64,
     /// Median latency.
     pub latency_p50_ms: f64,
@@ -300,9 +300,9 @@ pub struct FailureRecord {
     pub request_id: String,
     /// When it was due.
     pub scheduled_ms: f64,
-    /// When its fate was known.
+    /// When its outcome was known.
     pub done_ms: f64,
-    /// What became of it.
+    /// Its outcome.
     pub outcome: String,
     /// The response's status, if there was one.
     pub status: Option<u16>,
@@ -316,13 +316,13 @@ pub struct ControlRecord {
     pub title: String,
     /// Assertions that had to fail.
     pub must_fail: Vec<String>,
-    /// Those of them that did not.
+    /// The ones among them that did not fail.
     pub held: Vec<String>,
     /// The trial.
     pub trial: TrialRecord,
 }
 
-/// What happened to changes of the cluster.
+/// What happened to the changes made to the cluster.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Cleanup {

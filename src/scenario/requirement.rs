@@ -1,4 +1,4 @@
-//! What a scenario needs of a cluster, and where it ran.
+//! What a scenario needs from a cluster, and facts about where it ran.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use super::record::Environment;
 use super::schema::Requirement;
 use super::{Context, Scenario, ScenarioError, objects};
 
-/// What is missing, one sentence each.
+/// Missing requirements, one sentence each.
 pub(super) async fn missing(context: &Context, scenario: &Scenario) -> Result<Vec<String>, ScenarioError> {
     let mut missing = Vec::new();
     for moment in &scenario.spec.timeline {
@@ -40,7 +40,7 @@ async fn lack(client: &Client, requirement: &Requirement) -> Result<Option<Strin
     })
 }
 
-/// Facts for the report; what cannot be had stays empty.
+/// Facts for the report; what cannot be found out stays empty.
 pub(super) async fn environment(context: &Context, scenario: &Scenario) -> Environment {
     let mut images = BTreeSet::new();
     for group in &scenario.spec.observe.proxies {

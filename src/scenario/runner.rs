@@ -1,4 +1,4 @@
-//! A run: heal, check, measure, take away what the claim rests on, measure again, clean up, judge.
+//! A run: heal, check, measure, take away what the claim depends on, measure again, clean up, judge.
 
 use std::time::Duration;
 
@@ -15,12 +15,12 @@ use crate::error::{Explain, Family, chain};
 use crate::event::{Event, Trial, Verdict};
 use crate::load::{Arrivals, Calibration, calibrate};
 
-/// How long the generator is tried out before a run.
+/// How long the generator is calibrated before a run.
 const CALIBRATION: Duration = Duration::from_secs(2);
 
-/// Runs a scenario. There is always a record: whatever goes wrong is in it.
+/// Runs a scenario. There is always a record, which also contains whatever went wrong.
 ///
-/// Clean-up cannot be interrupted: cancelling ends the measurement, dropping this future ends nothing.
+/// Clean-up cannot be interrupted: cancelling only ends the measurement, and dropping this future ends nothing.
 pub async fn run(context: &Context, scenario: &Scenario) -> RunRecord {
     let (inner, task) = (context.clone(), scenario.clone());
     let (name, title) = (scenario.metadata.name.clone(), scenario.metadata.title.clone());
@@ -33,7 +33,7 @@ pub async fn run(context: &Context, scenario: &Scenario) -> RunRecord {
     record
 }
 
-/// A defect of our own must not leave the cluster changed.
+/// A defect of Hearth must not leave the cluster changed.
 async fn after_panic(context: &Context, scenario: &Scenario, error: JoinError) -> RunRecord {
     let mut run = Run::new(context.clone(), scenario.clone()).await;
     run.error(&ScenarioError::Panicked(error));
@@ -90,7 +90,7 @@ impl Run {
         self.end(Verdict::Error, vec![chain(error)]);
     }
 
-    /// Something is still changed: that outweighs every verdict.
+    /// Records that something is still changed, which outweighs every verdict.
     fn leave(&mut self, what: String) {
         self.record.cleanup.left.push(what.clone());
         self.record.verdict = Verdict::Error;
@@ -123,7 +123,7 @@ impl Run {
         let (verdict, reasons) = judge_claim(&claim);
         self.record.trial = Some(claim);
         self.end(verdict, reasons);
-        // a control says something about a claim that holds; about another it says nothing
+        // a control proves something only about a claim that holds
         let Some(control) = self.scenario.spec.control.clone().filter(|_| self.record.verdict == Verdict::Pass) else {
             return Ok(());
         };
@@ -140,7 +140,7 @@ impl Run {
         Ok(())
     }
 
-    /// Sets up, measures, and takes everything back whatever happened.
+    /// Sets up, measures, and undoes everything whatever happened.
     async fn trial(&mut self, kind: Trial, edits: &[Edit]) -> Result<TrialRecord, ScenarioError> {
         let events = self.context.events.clone();
         events.emit(Event::TrialStarted { trial: kind });
@@ -195,7 +195,7 @@ fn method(context: &Context, scenario: &Scenario) -> Method {
     }
 }
 
-/// Why this machine cannot be measured on: what the generator cannot do against a server that does nothing.
+/// Why nothing can be measured on this machine: the generator fails even against a server that does nothing.
 fn unfit(calibration: &Calibration, validity: &Validity) -> Vec<String> {
     let mut unfit = Vec::new();
     if calibration.failed > 0 {
@@ -217,7 +217,7 @@ fn unfit(calibration: &Calibration, validity: &Validity) -> Vec<String> {
     unfit
 }
 
-/// True when an expectation is broken, known to be, and not by the generator.
+/// True when an expectation is known to be broken, and not by the generator.
 fn failed_by_system(trial: &TrialRecord, id: &str) -> bool {
     let broken = |assertion: &AssertionRecord| !assertion.holds && !assertion.by_generator && assertion.unknown.is_none();
     trial.assertions.iter().any(|assertion| assertion.id == id && broken(assertion))
@@ -238,7 +238,7 @@ fn judge_claim(trial: &TrialRecord) -> (Verdict, Vec<String>) {
     (if open.is_empty() { Verdict::Pass } else { Verdict::Invalid }, open)
 }
 
-/// Why nothing follows from an expectation that is not seen to hold.
+/// Why nothing can be concluded from an expectation that was not seen to hold.
 fn undecided(assertion: &AssertionRecord) -> String {
     match &assertion.unknown {
         Some(why) => format!("{}: unknown: {why}", assertion.id),
@@ -248,7 +248,7 @@ fn undecided(assertion: &AssertionRecord) -> String {
     }
 }
 
-/// Why the control proves nothing; none when it failed as it must.
+/// Why the control proves nothing; none if it failed as it must.
 fn judge_control(control: &ControlRecord) -> Option<Vec<String>> {
     if !control.trial.invalid.is_empty() {
         return Some(control.trial.invalid.iter().map(|why| format!("negative control: {why}")).collect());

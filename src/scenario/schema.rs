@@ -1,4 +1,4 @@
-//! The scenario as it is written: every field documented, because the docs become the JSON schema that editors show.
+//! The scenario as it is written: every field is documented, because the docs become the JSON schema that editors show.
 
 use std::time::Duration;
 
@@ -19,10 +19,10 @@ use crate::quantity::{Rate, Share, Span};
 #[schemars(title = "Hearth scenario", extend("$id" = "https://hearth.dev/schema/v1alpha1/scenario.json"))]
 pub struct ScenarioFile {
     /// Version of this format.
-    #[allow(dead_code)] // held against the schema; there is only one
+    #[allow(dead_code)] // checked against the schema; there is only one
     pub api_version: ApiVersion,
     /// Kind of this document.
-    #[allow(dead_code)] // held against the schema; there is only one
+    #[allow(dead_code)] // checked against the schema; there is only one
     pub kind: Kind,
     /// Names the scenario.
     pub metadata: Metadata,

@@ -1,4 +1,4 @@
-//! The steady state: conditions that have to hold, second by second, for a while.
+//! The steady state: conditions that have to hold in every second, for some time.
 
 use std::time::Duration;
 
@@ -76,15 +76,15 @@ pub struct QuantileBound {
     pub is: Bound<Span>,
 }
 
-/// Width of the windows that conditions are held against, in microseconds.
+/// Width of the windows in which conditions are checked, in microseconds.
 pub(super) const WINDOW: u32 = 1_000_000;
-/// How often new answers are looked at.
+/// How often new answers are evaluated.
 const LOOK: Duration = Duration::from_millis(200);
-/// How many looks between two questions to the API server.
+/// How many evaluations there are between two requests to the API server.
 const LOOKS_PER_QUESTION: u32 = 5;
 
-/// When the steady state began, in microseconds of the load's time, once it has held; none when it did not begin in time.
-/// Nothing before `from` counts. Why it did not hold last is added to `broken`.
+/// When the steady state began, in microseconds since the load began, once it has held; none if it did not begin in time.
+/// Nothing before `from` counts. The reason why it last did not hold is put into `broken`.
 pub(super) async fn reach(
     client: &Client,
     events: &Events,
@@ -112,7 +112,7 @@ pub(super) async fn reach(
         }
         if looks % LOOKS_PER_QUESTION == 0 {
             for condition in conditions {
-                // an API server that does not answer for a moment is a condition that cannot be told to hold
+                // if the API server does not answer for a moment, the condition is not known to hold
                 let reason = unavailable(client, condition).await.unwrap_or_else(|error| Some(error.to_string()));
                 if let Some(reason) = reason {
                     since = running.now();

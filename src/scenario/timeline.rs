@@ -1,4 +1,4 @@
-//! Every request of a trial, small enough to be drawn: counts in cells for what went as usual, single marks for the rest.
+//! Every request of a trial, small enough to be drawn: counts in cells for the usual ones, a mark for each of the others.
 
 use std::collections::BTreeMap;
 
@@ -7,16 +7,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::load::{Distribution, Entry, Ledger, Outcome};
 
-/// Width of a column, in microseconds of the load's time.
+/// Width of a column, in microseconds since the load began.
 const COLUMN: u32 = 500_000;
 
-/// Cells of the latency's logarithmic grid in a factor of ten.
+/// Cells per factor of ten in the logarithmic grid of latencies.
 const CELLS_PER_DECADE: u32 = 20;
 
-/// An answer this many times slower than the median is worth a word of its own.
+/// An answer this many times slower than the median is mentioned separately.
 const SLOW: f64 = 20.0;
 
-/// Every request of a trial. Times are milliseconds, those of day after the load began.
+/// Every request of a trial. Times are in milliseconds; moments are counted from the beginning of the load.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Timeline {
@@ -28,30 +28,30 @@ pub struct Timeline {
     pub first: Vec<(u32, i32, u32)>,
     /// Each request answered well after a retry: when it was due, its latency, the attempt that was answered.
     pub retried: Vec<(f64, f64, u8)>,
-    /// Each failed request: when it was due, and when its fate was known.
+    /// Each failed request: when it was due, and when its outcome was known.
     pub failed: Vec<(f64, f64)>,
     /// Each request answered well but more than 20 times slower than the median, as in `retried`.
     pub slow: Vec<(f64, f64, u8)>,
-    /// What became of the requests: each stands in exactly one row.
+    /// Requests by outcome: each request counts in exactly one row.
     pub tally: Vec<Tally>,
 }
 
-/// Requests that came to the same end.
+/// Requests with the same outcome.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Tally {
-    /// What became of them.
+    /// Their outcome.
     pub outcome: Outcome,
     /// The response's status, if there was one.
     pub status: Option<u16>,
-    /// The attempt that reached a server, as the proxies count; none if unknown.
+    /// The attempt that reached a server, as counted by the proxies; none if unknown.
     pub attempt: Option<u8>,
-    /// How many.
+    /// Their number.
     pub requests: u64,
 }
 
 impl Timeline {
-    /// Out of the ledger, in the order of due times. `attempt` is the one that reached a server, 0 if unknown.
+    /// From the ledger, in the order of due times. `attempt` is the attempt that reached a server, 0 if unknown.
     pub fn of(ledger: &Ledger, attempt: impl Fn(&Entry) -> u8) -> Self {
         let good = || ledger.entries.iter().filter(|entry| !entry.outcome.failed());
         let median = Distribution::of(good().map(|entry| entry.latency(0))).quantile_ms(0.5);
@@ -95,7 +95,7 @@ fn cell(latency: u32) -> i32 {
     (ms.log10() * f64::from(CELLS_PER_DECADE)).floor() as i32
 }
 
-/// Milliseconds with one decimal: what a mark on a page can show.
+/// Milliseconds with one decimal: the precision of a mark on a page.
 fn tenths(micros: u32) -> f64 {
     (f64::from(micros) / 100.0).round() / 10.0
 }

@@ -1,4 +1,4 @@
-//! One trial: load, steady state, faults, steady state, and what became of it all.
+//! One trial: load, steady state, faults, steady state, and the outcome of it all.
 
 use tokio::time::{Instant, sleep_until};
 
@@ -19,7 +19,7 @@ pub(super) fn target(context: &Context, scenario: &Scenario) -> Target {
     Target { accept: vec![target.status], ..Target::get(context.gateway, host, target.path.clone()) }
 }
 
-/// What the load is, as the scenario says.
+/// The load that the scenario describes.
 fn load_plan(context: &Context, scenario: &Scenario, run: String) -> LoadPlan {
     let load = &scenario.spec.load;
     LoadPlan {
@@ -35,8 +35,8 @@ fn load_plan(context: &Context, scenario: &Scenario, run: String) -> LoadPlan {
     }
 }
 
-/// Runs one trial; the cluster must be set up already. When it is interrupted the load still ends in order. Lasting changes
-/// of faults are in `changes` when it ends early.
+/// Runs one trial; the cluster must already be set up. If it is interrupted, the load still ends in an orderly way. Lasting
+/// changes of faults are in `changes` if it ends early.
 pub(super) async fn run(
     context: &Context,
     scenario: &Scenario,
@@ -100,8 +100,8 @@ async fn under_load(
     Ok(marks)
 }
 
-/// Lets the faults of the timeline come, one after the other. The earliest time at which the steady state can be back:
-/// recovery counts from the begin of the last fault, and cannot be there before what it took away is.
+/// Injects the faults of the timeline one after the other. Returns the earliest time at which the steady state can be back:
+/// recovery counts from the beginning of the last fault, and is not possible before what it took away is back.
 async fn faults(
     context: &Context,
     scenario: &Scenario,
@@ -120,7 +120,7 @@ async fn faults(
         let mut stage = Stage { context, changes, records: &mut record.faults, proxies, clock, moment, standing, counted: None };
         for result in [planned.fault.inject(&mut stage).await, planned.fault.heal(&mut stage).await] {
             match result {
-                // what does not come back is the system's failure: it shows in the steady state after
+                // not coming back is the system's failure: it shows in the steady state after the faults
                 Err(error @ ScenarioError::NotRecovered { .. }) => record.notes.push(error.to_string()),
                 result => result?,
             }
@@ -139,7 +139,7 @@ fn not_steady(what: &str, within: crate::quantity::Span, broken: Option<String>)
     format!("the steady state {what} within {within}{why}")
 }
 
-/// Keeps every request as evidence; the file's name.
+/// Writes all requests to a file as evidence; returns the file's name.
 fn write_ledger(context: &Context, scenario: &Scenario, ledger: &Ledger, run: &str) -> Result<String, ScenarioError> {
     let name = format!("{}-{run}.csv", scenario.metadata.name);
     let path = context.run_dir.join(&name);

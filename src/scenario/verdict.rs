@@ -1,4 +1,4 @@
-//! What was seen, held against what was asserted. Pure functions of ledger, observations and scenario.
+//! Compares what was seen with the assertions. Pure functions of ledger, observations and scenario.
 
 use std::collections::BTreeMap;
 
@@ -13,22 +13,22 @@ use super::timeline::Timeline;
 use crate::load::{Distribution, Entry, Ledger, Outcome, micros, request_id};
 use crate::statistics::zero_failures_upper_95;
 
-/// Most failed requests that a record lists; the ledger has them all.
+/// Most failed requests that a record lists; the ledger has all of them.
 const LISTED_FAILURES: usize = 20;
 
-/// What a trial left behind.
+/// The results of a trial.
 pub(super) struct Trialled<'a> {
-    /// Its requests.
+    /// All its requests.
     pub ledger: &'a Ledger,
     /// When its parts began.
     pub marks: &'a Marks,
-    /// What was read besides.
+    /// What was observed besides.
     pub observed: &'a Observed,
-    /// Its name, the beginning of request ids.
+    /// Its name, the prefix of request ids.
     pub run: &'a str,
 }
 
-/// Fills in everything that follows from what was seen; faults must be there already.
+/// Fills in everything that follows from what was seen; faults must already be recorded.
 pub(super) fn judge(record: &mut TrialRecord, spec: &Spec, trial: &Trialled) {
     let Trialled { ledger, marks, observed, run } = trial;
     let timeout = micros(spec.load.timeout.0);
@@ -118,7 +118,7 @@ fn assess(assertion: &Assertion, seen: &Seen, validity: &Validity) -> AssertionR
     }
 }
 
-/// The requests that the generator sent, and sent in time: the others say nothing about the system.
+/// The requests that the generator sent in time: the others say nothing about the system.
 fn sound(ledger: &Ledger, validity: &Validity) -> Ledger {
     let limit = micros(validity.release_error_p99.0);
     let mut sound = ledger.clone();
@@ -126,7 +126,7 @@ fn sound(ledger: &Ledger, validity: &Validity) -> Ledger {
     sound
 }
 
-/// Adds why the trial does not count.
+/// Adds the reasons why the trial does not count.
 fn validate(record: &mut TrialRecord, spec: &Spec) {
     let validity = &spec.validity;
     let offered = record.offered_share;

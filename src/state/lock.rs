@@ -1,4 +1,4 @@
-//! One command at a time: an advisory lock that the kernel releases when its holder dies, however it dies.
+//! One command at a time: an advisory lock that the kernel releases when its holder dies, however that happens.
 
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
@@ -16,7 +16,7 @@ use super::{RunId, State, StateError, create};
 /// How often a waiting command tries again.
 const RETRY: Duration = Duration::from_millis(200);
 
-/// Who holds a lock, as they wrote it themselves.
+/// The holder of a lock, as it described itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Holder {
@@ -26,7 +26,7 @@ pub struct Holder {
     pub command: String,
     /// Since when.
     pub started: jiff::Timestamp,
-    /// The run.
+    /// The name of its run.
     pub run_id: String,
 }
 
@@ -61,8 +61,8 @@ pub struct Lock {
 }
 
 impl Lock {
-    /// Takes the cluster's lock, creating its state directory if absent. While somebody else holds it, tries
-    /// for as long as `wait`; none means once.
+    /// Takes the cluster's lock, creating its state directory if absent. While somebody else holds it, tries for as long as
+    /// `wait`; without `wait`, only once.
     ///
     /// # Errors
     /// [`StateError::Held`] with the holder, or the directory cannot be used.
@@ -97,7 +97,7 @@ impl Lock {
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        // Closing the file releases the lock; the empty file says that nobody holds it.
+        // Closing the file releases the lock; an empty file shows that nobody holds it.
         let _ = self.file.set_len(0);
     }
 }
@@ -111,7 +111,7 @@ fn attempt(state: &State) -> Result<Option<Lock>, StateError> {
     loop {
         create(&state.root)?;
         let file = match OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(&path) {
-            // The directory was removed since: make it again.
+            // the directory was removed in the meantime: make it again
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
             file => file.map_err(failed)?,
         };
@@ -120,7 +120,7 @@ fn attempt(state: &State) -> Result<Option<Lock>, StateError> {
             Err(rustix::io::Errno::INTR) => continue,
             locked => locked.map_err(|error| failed(error.into()))?,
         }
-        // The holder before may have removed the file: then this is a lock on nothing.
+        // The previous holder may have removed the file: then this is a lock on nothing.
         let ours = file.metadata().map_err(failed)?;
         match fs::metadata(&path) {
             Ok(there) if there.ino() == ours.ino() && there.dev() == ours.dev() => return Ok(Some(Lock { path, file })),
@@ -129,7 +129,7 @@ fn attempt(state: &State) -> Result<Option<Lock>, StateError> {
     }
 }
 
-/// What the holder wrote; none when it is only about to.
+/// What the holder wrote; none if it has not done so yet.
 fn holder(path: &Path) -> Option<Holder> {
     serde_json::from_slice(&fs::read(path).ok()?).ok()
 }

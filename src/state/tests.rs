@@ -88,7 +88,7 @@ async fn a_killed_holder_leaves_no_lock() {
     let mut holder = std::process::Command::new("flock").arg(&path).args(["sleep", "60"]).spawn().expect("util-linux");
     tokio::time::sleep(Duration::from_millis(300)).await;
     assert!(Lock::acquire(&state, &RunId::new(), None).await.is_err());
-    // `flock` hands the descriptor to its child: both have to go.
+    // `flock` passes the descriptor to its child: both have to go.
     let children = fs::read_to_string(format!("/proc/{0}/task/{0}/children", holder.id())).expect("running");
     for pid in children.split_whitespace() {
         let pid = rustix::process::Pid::from_raw(pid.parse().expect("a number")).expect("not zero");

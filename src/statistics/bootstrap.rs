@@ -41,7 +41,7 @@ pub fn nested_bootstrap(deployments: &[Vec<f64>], level: f64, draws: usize, seed
     Interval { low: quantile(&estimates, 0, tail), high: quantile(&estimates, 0, 1.0 - tail) }
 }
 
-/// An average of two values, and which they are.
+/// The average of two values, with the indices of both.
 struct Pair {
     average: f64,
     one: usize,
@@ -57,8 +57,8 @@ fn sorted_pairs(values: &[f64]) -> Vec<Pair> {
     pairs
 }
 
-/// The Hodges-Lehmann estimate of a sample in which value i stands `times[i]` times, without writing it out: its averages
-/// are those of the distinct values, each as often as it can be formed.
+/// The Hodges-Lehmann estimate of a sample that contains value i `times[i]` times, without writing that sample out: its
+/// averages are those of the distinct values, each as often as it can be formed.
 fn weighted_median(pairs: &[Pair], times: &[u32]) -> f64 {
     let drawn: u64 = times.iter().map(|count| u64::from(*count)).sum();
     let all = drawn * (drawn + 1) / 2;

@@ -1,8 +1,8 @@
-//! Which of two samples is the larger one, whatever its shape.
+//! Which of two samples has the larger values, whatever its shape.
 
 /// Cliff's delta: the chance that a value of `b` is above one of `a`, less the chance that it is below (Cliff, Psychological
-/// Bulletin 114, 1993). Each sample is distinct values, ascending, with how often each stands there, so that histograms fit
-/// as they are; an infinite value stands for what never ended. NaN when one is empty.
+/// Bulletin 114, 1993). Each sample is given as distinct values, ascending, with the count of each, so that histograms fit as
+/// they are; an infinite value stands for a request that never ended. NaN if one is empty.
 pub fn cliffs_delta(a: &[(f64, u64)], b: &[(f64, u64)]) -> f64 {
     let total = |sample: &[(f64, u64)]| sample.iter().map(|(_, count)| *count as f64).sum::<f64>();
     let (mut at, mut below, mut balance) = (0, 0.0, 0.0);

@@ -1,4 +1,4 @@
-//! The values are SciPy's: `tests/golden/statistics.py` wrote them.
+//! Compares with values from SciPy, written by `tests/golden/statistics.py`.
 
 use serde_json::Value;
 
@@ -22,7 +22,7 @@ fn numbers(value: &Value) -> Vec<f64> {
     value.as_array().expect("a list").iter().map(number).collect()
 }
 
-/// Equal to nine digits; null stands for an end that is not bounded.
+/// Equal to nine digits; null stands for an unbounded end.
 #[track_caller]
 fn same(ours: f64, theirs: &Value, what: &str) {
     match theirs.as_f64() {

@@ -1,6 +1,6 @@
-//! Several questions to the same data.
+//! Corrects for asking several questions of the same data.
 
-/// The chances, raised so that holding each against the level keeps the chance of any wrong refusal below it (Holm,
+/// The p-values, adjusted so that comparing each with the level keeps the chance of any wrong rejection below it (Holm,
 /// Scandinavian Journal of Statistics 6, 1979). In the order given.
 pub fn holm(chances: &[f64]) -> Vec<f64> {
     let mut order: Vec<usize> = (0..chances.len()).collect();

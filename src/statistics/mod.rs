@@ -1,8 +1,8 @@
-//! What numbers say beyond themselves: pure functions, each with the paper it comes from.
+//! What can be concluded from numbers: pure functions, each with the paper it comes from.
 //!
-//! Enters: numbers, shares between 0 and 1, seeds. Leaves: estimates, intervals, chances. The unit of every function that
-//! takes differences is one independent comparison (a window), never a request: requests of one run resemble each other.
-//! The values are held against SciPy's (`tests/golden/statistics.py`), the promises against seeded simulations.
+//! In: numbers, shares between 0 and 1, seeds. Out: estimates, intervals, chances. The unit of every function that takes
+//! differences is one independent comparison (a window), never a request: requests of one run are correlated. Values are
+//! checked against SciPy's (`tests/golden/statistics.py`), error rates with seeded simulations.
 
 mod binomial;
 mod bootstrap;
@@ -39,17 +39,17 @@ impl Interval {
         self.low > -margin && self.high < margin
     }
 
-    /// True when zero is not in it.
+    /// True when zero is not in the interval.
     pub fn excludes_zero(self) -> bool {
         self.low > 0.0 || self.high < 0.0
     }
 
-    /// True when this value is in it.
+    /// True when this value is in the interval.
     pub fn contains(self, value: f64) -> bool {
         self.low <= value && value <= self.high
     }
 
-    /// True when the two have a value in common.
+    /// True when both contain a common value.
     pub fn meets(self, other: Interval) -> bool {
         self.low <= other.high && other.low <= self.high
     }

@@ -1,4 +1,4 @@
-//! What is promised holds, in seeded simulations of data whose truth is known.
+//! The guarantees hold, in seeded simulations of data whose truth is known.
 
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt, SeedableRng};
@@ -9,7 +9,7 @@ const RUNS: usize = 1000;
 
 fn generator(seed: u64) -> impl FnMut() -> f64 {
     let mut random = Xoshiro256PlusPlus::seed_from_u64(seed);
-    // by the inverse of its distribution; the open end keeps it finite
+    // by inverting the distribution function; the open end keeps the value finite
     move || normal_quantile(random.random_range(1e-12..1.0))
 }
 
@@ -33,7 +33,7 @@ fn share(mut holds: impl FnMut() -> bool) -> f64 {
 fn alike_arms_are_told_apart_in_one_of_twenty_runs_however_noisy_both_are_together() {
     let mut draw = generator(1);
     let wrong = share(|| {
-        // what disturbs both arms of a window cancels; a wild window in fifty does not
+        // a disturbance of both arms of a window cancels out; a wild window, one in fifty, does not
         let common = process(&mut draw, 30, 0.66);
         let mut arm = || -> Vec<f64> {
             common.iter().map(|noise| 10.0 + noise + 0.3 * draw() + if draw() > 2.05 { 20.0 } else { 0.0 }).collect()
@@ -42,7 +42,7 @@ fn alike_arms_are_told_apart_in_one_of_twenty_runs_however_noisy_both_are_togeth
         let differences: Vec<f64> = b.iter().zip(&a).map(|(b, a)| b - a).collect();
         SignedRank::of(&differences).interval(0.95).excludes_zero()
     });
-    // 5 %, and three standard errors of a thousand runs
+    // 5 %, plus three standard errors of a thousand runs
     assert!(wrong < 0.05 + 0.021, "{wrong}");
 }
 
@@ -70,7 +70,7 @@ fn batches_bring_back_what_dependent_windows_lose() {
         batched += usize::from(SignedRank::of(&batches).interval(0.95).contains(0.0));
     }
     let share = |count: usize| count as f64 / RUNS as f64;
-    // correlation of a half makes 80 windows worth 27
+    // with a correlation of 0.5, 80 windows are worth 27
     assert!((effective_size(80, 0.5) - 80.0 / 3.0).abs() < 1e-9);
     assert!(share(plain) < 0.80, "{}", share(plain));
     assert!(share(batched) > 0.88, "{}", share(batched));
@@ -137,7 +137,7 @@ fn an_effect_of_the_detectable_size_is_found_in_four_of_five_runs() {
 fn equivalence_is_claimed_wrongly_in_one_of_twenty_runs_at_most() {
     let mut draw = generator(8);
     let wrong = share(|| {
-        // the truth is the margin itself
+        // the true difference is the margin itself
         let differences: Vec<f64> = (0..20).map(|_| 1.0 + draw()).collect();
         let paired = SignedRank::of(&differences);
         let claimed = paired.p_equivalent(1.0) <= 0.05;
@@ -153,7 +153,7 @@ fn failures_count_as_slower_than_everything() {
     assert_eq!(quantile(&sorted, 1, 0.5), 2.0);
     assert_eq!(quantile(&sorted, 1, 0.99), f64::INFINITY);
     assert!(quantile(&[], 0, 0.5).is_nan());
-    // 0.07 · 100 is 7.000000000000001 for a computer, which even NumPy takes for rank 8
+    // 0.07 · 100 is 7.000000000000001 in floating point, which even NumPy turns into rank 8
     assert_eq!(quantile(&(1..=100).map(f64::from).collect::<Vec<_>>(), 0, 0.07), 7.0);
     assert_eq!(cliffs_delta(&[(1.0, 2), (f64::INFINITY, 1)], &[(f64::INFINITY, 3)]), 2.0 / 3.0);
 }
@@ -165,7 +165,7 @@ fn too_few_differences_bound_nothing() {
     assert_eq!(SignedRank::of(&[]).interval(0.95), everything);
     assert!(SignedRank::of(&[]).estimate().is_nan());
     assert!(SignedRank::of(&[1.0; 6]).interval(0.95).excludes_zero());
-    // ties at zero speak for neither side
+    // ties at zero count for neither side
     assert_eq!(SignedRank::of(&[0.0; 20]).p_apart(0.0), 1.0);
 }
 

@@ -1,10 +1,10 @@
-//! Whether a series still goes somewhere.
+//! Whether a series still has a trend.
 
 use statrs::distribution::{ContinuousCDF, Normal};
 
-/// Chance of as steady a rise or fall as this, or a steadier one, in a series that goes nowhere: the two-sided Mann-Kendall
-/// test with its normal approximation and the correction for ties (Mann, Econometrica 13, 1945; Kendall, Rank Correlation
-/// Methods, 1975). 1 for fewer than three values or a constant series.
+/// Chance of a rise or fall as steady as this, or steadier, in a series without a trend: the two-sided Mann-Kendall test with
+/// its normal approximation and the correction for ties (Mann, Econometrica 13, 1945; Kendall, Rank Correlation Methods, 1975).
+/// 1 for fewer than three values or a constant series.
 pub fn trend_p(series: &[f64]) -> f64 {
     let n = series.len() as f64;
     let mut balance = 0.0;

@@ -1,5 +1,5 @@
-//! What kubeadm keeps in the cluster for later upgrades, the right of kubelets to renew their certificates, and no token that
-//! others could join by.
+//! What kubeadm stores in the cluster for later upgrades, the right of kubelets to renew their certificates, and the absence of
+//! a token with which others could join.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::graph::{Check, Class, StepLimits};
 use crate::progress::Progress;
 
-/// It is stored.
+/// The configuration is stored.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ClusterConfiguration;
 

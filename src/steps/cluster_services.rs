@@ -1,4 +1,4 @@
-//! What pods wait for, installed by kubeadm.
+//! What pods need, installed by kubeadm.
 
 use serde::{Deserialize, Serialize};
 

@@ -12,7 +12,7 @@ use crate::provider::{self, AnyNode, Node, Provider};
 /// The control plane runs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ControlPlane {
-    /// Its name.
+    /// Name of the node.
     pub node: String,
 }
 
@@ -65,7 +65,7 @@ impl Act for ControlPlane {
     goes_with_its_nodes!();
 }
 
-/// The arguments of its kubelet; kubeadm gives it its name itself.
+/// The arguments of its kubelet; kubeadm sets the node's name itself.
 async fn arguments(session: &Session, node: &AnyNode) -> Result<Vec<(&'static str, String)>> {
     let machine = session.provider.machine(node.name()).await?;
     let mut arguments = machine.quirks.arguments(node, &machine.provider_id);

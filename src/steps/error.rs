@@ -1,4 +1,4 @@
-//! What a session itself can fail with, and what to do about it.
+//! What can go wrong in a session itself, and what to do about it.
 
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
@@ -6,20 +6,20 @@ use std::path::PathBuf;
 use crate::error::{Explain, Family};
 use crate::profile::AddressRange;
 
-/// What a session itself can fail with.
+/// What can go wrong in a session itself.
 #[derive(Debug, thiserror::Error)]
 pub enum SessionError {
-    /// Values that no later run can change.
+    /// The profile changes values that no later run can change.
     #[error("cluster `{cluster}` was made with other values, which stay as long as it lives:\n  {differences}")]
     Unchangeable {
         cluster: String,
-        /// Field, value that it has, and value that the profile gives, a line each.
+        /// Field, current value, and the profile's value, a line each.
         differences: String,
     },
-    /// One machine under two names.
+    /// The same machine under two names.
     #[error("node `{was}` is called `{now}` in the profile: both are at {address}")]
     Renamed { was: String, now: String, address: Ipv4Addr },
-    /// Workers without what they belonged to.
+    /// Workers are left, but their control plane is gone.
     #[error("cluster `{cluster}` has lost its control plane: `{node}` has none of its state, and {joined} belonged to it")]
     ControlPlaneGone {
         cluster: String,
@@ -28,14 +28,14 @@ pub enum SessionError {
         /// Nodes that joined it.
         joined: String,
     },
-    /// What the control plane has can only be told when it runs.
+    /// The control plane does not run, so its state is not known.
     #[error("control plane `{node}` does not run: {status}")]
     ControlPlaneStopped {
         node: String,
         /// Its state in words.
         status: String,
     },
-    /// A file of this machine that may or may not be as it should.
+    /// A file on this machine cannot be read, so it is not known whether it is as it should be.
     #[error("cannot read {}", path.display())]
     Unreadable {
         path: PathBuf,
@@ -45,7 +45,7 @@ pub enum SessionError {
     /// A blocking task was dropped.
     #[error("interrupted")]
     Interrupted,
-    /// A node cannot leave without loss.
+    /// A node cannot leave without losing data.
     #[error("the profile no longer asks for nodes that hold volumes: {volumes}")]
     VolumeLost {
         /// Each volume with its node.
@@ -54,7 +54,7 @@ pub enum SessionError {
     /// Nodes have no network yet.
     #[error("the nodes' network does not exist yet: there is nothing to plan an address pool in")]
     NoNetwork,
-    /// The pool and the VIP do not fit.
+    /// The VIP is not in the pool.
     #[error("address {vip} for the gateway is not in the address pool {pool}")]
     VipOutsidePool { vip: Ipv4Addr, pool: AddressRange },
 }

@@ -1,4 +1,4 @@
-//! What every step defines, and how the list of them becomes one kind of plan and one actor.
+//! What every step defines, and how the list of steps becomes one kind of plan and one actor.
 
 use std::future::Future;
 use std::time::Duration;
@@ -11,19 +11,19 @@ use crate::error::Result;
 use crate::graph::{Check, Class, StepLimits};
 use crate::progress::Progress;
 
-/// A step that waits stops so much before its deadline, to find out what is wrong while the engine still listens.
+/// A waiting step stops this long before its deadline, to find out what is wrong while the engine still listens.
 const DIAGNOSIS: Duration = Duration::from_secs(20);
 
-/// The heading that a step stands under in a printed plan.
+/// The heading under which a step is listed in a printed plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stage {
     /// Images on this machine.
     Images,
-    /// Machines or containers, and what is on them.
+    /// Nodes: machines or containers, and what is on them.
     Nodes,
-    /// Kubernetes.
+    /// Kubernetes itself.
     Cluster,
-    /// What runs on it.
+    /// What runs on the cluster.
     Components,
 }
 
@@ -39,10 +39,10 @@ impl Stage {
     }
 }
 
-/// A step, whole: what it carries is the struct that implements this. Nothing that a run depends on has a default, so
-/// that a step that leaves something out does not compile. Every check reads the live world; every apply and every undo may be repeated.
+/// A step: its content is the struct that implements this. Nothing that a run depends on has a default, so that a step that
+/// leaves something out does not compile. Every check reads the live world; every apply and every undo may be repeated.
 pub trait Act: Clone + PartialEq + Serialize + DeserializeOwned + Send + Sync + 'static {
-    /// Where it stands in a printed plan.
+    /// The heading it is listed under in a printed plan.
     const STAGE: Stage;
     /// How much it disturbs what already runs.
     const CLASS: Class;
@@ -50,29 +50,29 @@ pub trait Act: Clone + PartialEq + Serialize + DeserializeOwned + Send + Sync + 
     const LIMITS: StepLimits;
     /// Whether it only waits: it takes no slot of the limits, and is dropped as soon as the run is cancelled.
     const WAITS: bool;
-    /// What people wait for and have once it is done, a fragment; most steps are nothing of the kind.
+    /// What users are waiting for and have once it is done, as a fragment; most steps have none.
     const MILESTONE: Option<&'static str> = None;
 
     /// What it will do, one sentence in the imperative without a full stop.
     fn sentence(&self) -> String;
     /// The node it works on, if it works on one.
     fn target(&self) -> Option<&str>;
-    /// Looks at the live world; changes nothing. Satisfied is exactly what [`Act::apply`] promises.
+    /// Looks at the live world; changes nothing. Satisfied means exactly what [`Act::apply`] promises.
     fn check(&self, session: &Session) -> impl Future<Output = Result<Check>> + Send;
-    /// Makes the world as the step wants it.
+    /// Brings the world to what the step promises.
     fn apply(&self, session: &Session, progress: &Progress) -> impl Future<Output = Result<()>> + Send;
-    /// What taking it back will do, in the same form as [`Act::sentence`].
+    /// What undoing it will do, in the same form as [`Act::sentence`].
     fn undo_sentence(&self) -> String;
-    /// Takes back what [`Act::apply`] did, also when nothing was done.
+    /// Takes back what [`Act::apply`] did, also if nothing was done.
     fn undo(&self, session: &Session, progress: &Progress) -> impl Future<Output = Result<()>> + Send;
 }
 
-/// How long a step may wait for what it waits for.
+/// How long a step may wait before it looks for the reason why it still has to.
 pub(super) const fn patience<A: Act>() -> Duration {
     A::LIMITS.deadline.saturating_sub(DIAGNOSIS)
 }
 
-/// Satisfied when nothing is missing; else what is.
+/// Satisfied if nothing is missing, else needed because of what is.
 pub(super) fn needs(missing: &[impl ToString], before: &str, between: &str) -> Check {
     match missing {
         [] => Check::Satisfied,
@@ -82,13 +82,13 @@ pub(super) fn needs(missing: &[impl ToString], before: &str, between: &str) -> C
     }
 }
 
-/// Satisfied, or not there yet.
+/// Satisfied if done, else not there yet.
 pub(super) fn there(done: bool) -> Check {
     if done { Check::Satisfied } else { Check::Needed("not there yet".to_owned()) }
 }
 
-/// Written into the `impl` of a step that has nothing of its own to take back: what it made lives in the nodes and goes with
-/// them, or is a cache that later runs use.
+/// Written into the `impl` of a step that has nothing of its own to undo: what it made is in the nodes and goes with them, or
+/// is a cache for later runs.
 macro_rules! goes_with_its_nodes {
     () => {
         fn undo_sentence(&self) -> String {
@@ -101,12 +101,12 @@ macro_rules! goes_with_its_nodes {
     };
 }
 
-/// The kind of plan that has these steps, and the actor that does them.
+/// Defines the kind of plan with these steps, and the actor that carries them out.
 macro_rules! steps {
     ($($name:ident in $($module:ident)::+,)+) => {
         $(pub use $($module)::+::$name;)+
 
-        /// A step's content. It carries all it needs to be understood, and its type knows how it is done.
+        /// A step's content. It describes the step in full, and its type defines how it is carried out.
         #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
         #[serde(rename_all = "kebab-case", tag = "step")]
         #[expect(missing_docs, reason = "the step itself says what it is")]
@@ -115,10 +115,10 @@ macro_rules! steps {
         }
 
         impl StepKind {
-            /// Every step there is, by the name of its type.
+            /// Every step, by the name of its type.
             pub const NAMES: &[&str] = &[$(stringify!($name)),+];
 
-            /// The name of its type.
+            /// The name of the step's type.
             pub fn name(&self) -> &'static str {
                 match self {
                     $(StepKind::$name(_) => stringify!($name),)+

@@ -1,4 +1,4 @@
-//! How people get at the cluster: its kubeconfig file, and the entries in the user's.
+//! Access to the cluster: its kubeconfig file, and the entries in the user's.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -33,11 +33,12 @@ impl Act for Kubeconfig {
         None
     }
 
-    /// The cluster's own file leads to this very cluster and is let in, and the user's file has its entries if asked to.
+    /// The cluster's own file leads to this very cluster and gives access, and the user's file has its entries if that was
+    /// asked for.
     async fn check(&self, session: &Session) -> Result<Check> {
         let wanted = of(session).await?;
         let Some(text) = read(&session.state.kubeconfig())? else { return Ok(there(false)) };
-        // one that is no YAML is none
+        // a file that is not YAML counts as missing
         let written = crate::yaml::documents(&text).unwrap_or_default().into_iter().next().unwrap_or_default();
         let mut problems = Vec::new();
         for part in ["clusters", "contexts", "current-context"] {
@@ -45,7 +46,7 @@ impl Act for Kubeconfig {
                 problems.push(format!("{part}: not this cluster's"));
             }
         }
-        // the client's certificate is signed anew each time
+        // the client's certificate is newly signed each time
         let certificate = written.pointer("/users/0/user/client-certificate-data").and_then(Value::as_str).unwrap_or_default();
         let certificate = BASE64.decode(certificate).unwrap_or_default();
         let refused = session.pki().await?.refuses(&String::from_utf8_lossy(&certificate));
@@ -82,7 +83,7 @@ impl Act for Kubeconfig {
     }
 }
 
-/// The text of a file; none where there is no file.
+/// The text of a file; none if the file does not exist.
 fn read(path: &Path) -> Result<Option<String>> {
     match std::fs::read_to_string(path) {
         Ok(text) => Ok(Some(text)),
@@ -91,7 +92,7 @@ fn read(path: &Path) -> Result<Option<String>> {
     }
 }
 
-/// The kubeconfig that people use: kubeadm's administrator group, the context named as kind names it.
+/// The kubeconfig for users: kubeadm's administrator group, with the context named as kind names it.
 pub async fn of(session: &Session) -> Result<Value> {
     let server = session.api_server().await?;
     let name = kubeconfig::context(&session.profile.name);
@@ -110,12 +111,12 @@ pub fn leftovers(session: &Session) -> Result<Vec<String>> {
     Ok(left)
 }
 
-/// True when a file has this cluster's entries, and not those of another one of that name.
+/// True when a file has this cluster's entries, and not those of another cluster with the same name.
 fn is_ours(session: &Session, file: &Path) -> Result<bool> {
     Ok(kubeconfig::is_ours(file, &session.state.kubeconfig(), &kubeconfig::context(&session.profile.name))?)
 }
 
-/// Files that the cluster's entries may stand in.
+/// Files that may contain the cluster's entries.
 fn user_files(session: &Session) -> Vec<PathBuf> {
     let mut files = vec![kubeconfig::user_file()];
     files.extend(session.merge_into.clone());

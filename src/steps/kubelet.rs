@@ -1,4 +1,4 @@
-//! Workers' kubelets, which start without a join.
+//! Workers' kubelets, which start without joining.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,10 +9,10 @@ use crate::graph::{Check, Class, StepLimits};
 use crate::progress::Progress;
 use crate::provider::{self, AnyNode, FileSpec, Node, Provider};
 
-/// The kubelet of a worker runs, with the arguments, the certificate and the authority that it should have.
+/// The kubelet of a worker runs, with the right arguments, certificate and authority.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Kubelet {
-    /// The worker.
+    /// Name of the worker.
     pub node: String,
 }
 
@@ -47,7 +47,7 @@ impl Act for Kubelet {
     goes_with_its_nodes!();
 }
 
-/// A worker's files.
+/// The files that a worker should have.
 async fn files(session: &Session, node: &AnyNode) -> Result<Vec<FileSpec>> {
     let (endpoint, machine) = (provider::endpoint(&session.profile).value, session.provider.machine(node.name()).await?);
     let (pki, kubernetes) = (session.pki().await?, &session.profile.kubernetes);

@@ -13,17 +13,17 @@ use crate::profile::Role;
 use crate::progress::Progress;
 use crate::provider::{NodeView, Provider};
 
-/// How long a machine that does not answer may take to fall silent in the eyes of the cluster, which waits for 50 s.
+/// How long it may take until the cluster considers a machine that does not answer as silent; it waits for 50 s itself.
 const SILENT_WITHIN: Duration = Duration::from_secs(90);
 
-/// The pods of a node have moved, its Node object and the node itself are gone.
+/// The pods of a node have moved, and its Node object and the node itself are gone.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Leave {
-    /// The node.
+    /// The node's name.
     pub node: String,
     /// Its part in the cluster.
     pub role: Role,
-    /// Whether pods go that nothing makes again, and what pods keep on the node.
+    /// Whether to remove pods that nothing recreates, and data that pods keep on the node.
     #[serde(rename = "deleteData", default)]
     pub delete_data: bool,
 }
@@ -42,7 +42,7 @@ impl Act for Leave {
         Some(&self.node)
     }
 
-    /// One that does not answer has left when the cluster does not know it any more; it is released when it is back.
+    /// A node that does not answer has left once the cluster no longer knows it; it is released when it is back.
     async fn check(&self, session: &Session) -> Result<Check> {
         let (client, view) = (session.client().await?, self.view(session).await?);
         let registered = leaving::standing(client, &self.node).await? != Standing::Absent;
@@ -56,13 +56,13 @@ impl Act for Leave {
         let view = self.view(session).await?;
         let (away, runs) = view.map_or((false, false), |view| (view.away, view.running));
         if away {
-            // what a dead node held is lost already
+            // what a dead node held is already lost
             leaving::wait_for_silence(client, &self.node, Instant::now() + SILENT_WITHIN, progress).await?;
         } else if runs && !self.delete_data {
             leaving::refuse_loss(client, std::slice::from_ref(&self.node)).await?;
         }
         leaving::drain(client, &self.node, deadline, progress).await?;
-        // the node itself goes last: as long as it is there, the next run knows that it has to leave
+        // the node itself goes last: as long as it exists, the next run knows that it has to leave
         leaving::forget(client, &self.node).await?;
         if away { Ok(()) } else { session.provider.release(&self.node).await }
     }

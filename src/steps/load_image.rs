@@ -1,4 +1,4 @@
-//! An image of the components on its way into every node that may have to run it.
+//! Copies an image of the components into every node that may have to run it.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use crate::provider::{AnyNode, Node, Provider, runtime};
 /// The image is in the container runtime of every node that may have to run it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LoadImage {
-    /// Its reference; that of the WAS image is without its tag, which comes with packing.
+    /// Its reference; for the WAS image without the tag, which is known once it is packed.
     pub image: String,
 }
 
@@ -66,7 +66,7 @@ impl LoadImage {
     }
 }
 
-/// What each node had when it was first asked: one question for the steps of all images.
+/// The images that each node had when it was first asked: asked once for all image steps.
 #[derive(Default)]
 pub struct ImagesSeen(Mutex<HashMap<String, Arc<OnceCell<BTreeSet<String>>>>>);
 

@@ -1,7 +1,7 @@
-//! Steps: everything that Hearth changes, a file each that holds all about it.
+//! Steps: everything that Hearth changes, one file each that holds all about it.
 //!
-//! Enters: a [`Session`], which leads to one cluster, and a step of a plan. Leaves: the world as the step wants it. Touched: what
-//! the step's sentence says, by means of the rooms below: nodes of `provider`, Kubernetes of `cluster`, objects of `components`.
+//! In: a [`Session`] with one cluster, and a step of a plan. Out: the world as the step promises it. Touched: what the step's
+//! sentence says, through the rooms below: nodes by `provider`, Kubernetes by `cluster`, objects by `components`.
 
 mod error;
 mod kind;
@@ -29,7 +29,7 @@ mod service_network;
 pub mod settled;
 mod was_image;
 
-/// Steps that only containers have.
+/// Steps for containers only.
 mod docker {
     pub(super) mod images;
     pub(super) mod network;
@@ -38,7 +38,7 @@ mod docker {
     pub(super) mod storage;
 }
 
-/// Steps that only machines have.
+/// Steps for machines only.
 mod machine {
     pub(super) mod images;
     pub(super) mod install;

@@ -16,7 +16,7 @@ use crate::provider::Provider;
 /// All nodes are Ready.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct NodesReady {
-    /// Their names.
+    /// Names of the nodes.
     pub nodes: Vec<String>,
 }
 
@@ -49,15 +49,15 @@ impl Act for NodesReady {
     goes_with_its_nodes!();
 }
 
-/// A node is asked why only when it has taken its time.
+/// How long a node may take before it is asked for the reason.
 const ASK_AFTER: Duration = Duration::from_secs(15);
 /// Pause between two looks at nodes.
 const PAUSE: Duration = Duration::from_secs(5);
-/// A kubelet that started so often more while it was waited for is not going to stay.
+/// A kubelet that restarts this often during the wait will not recover.
 const STARTS: u32 = 10;
 
-/// Looks on those nodes that are not Ready at what their kubelets say, and tells. Ends only with a kubelet that starts again and
-/// again.
+/// Checks what the kubelets of the nodes that are not Ready report, and passes it on. Returns only if a kubelet keeps
+/// restarting.
 async fn kubelet_that_fails(session: &Session, nodes: &[String], progress: &Progress) -> ClusterError {
     let mut before = BTreeMap::new();
     sleep(ASK_AFTER).await;

@@ -12,7 +12,7 @@ use crate::progress::Progress;
 /// The objects of a part are in the cluster.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Apply {
-    /// The part.
+    /// Id of the part.
     pub part: PartId,
 }
 
@@ -49,7 +49,7 @@ impl Act for Apply {
 /// A part works.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Healthy {
-    /// The part.
+    /// Id of the part.
     pub part: PartId,
 }
 

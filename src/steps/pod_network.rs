@@ -9,10 +9,10 @@ use crate::graph::{Check, Class, StepLimits};
 use crate::progress::Progress;
 use crate::provider::Provider;
 
-/// Pods of the node and of all others find each other.
+/// Pods on this node and on all others reach each other.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PodNetwork {
-    /// The node.
+    /// Name of the node.
     pub node: String,
 }
 

@@ -1,4 +1,4 @@
-//! The addresses for load balancers: no two clusters on one network hand out the same ones.
+//! The addresses for load balancers: no two clusters on one network assign the same ones.
 
 use std::net::Ipv4Addr;
 
@@ -17,7 +17,7 @@ use crate::provider::{Network, Provider};
 /// The cluster's address pool is recorded.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ReservePool {
-    /// The pool, as far as it is decided before the run.
+    /// The pool, if it was decided before the run.
     pub range: Option<AddressRange>,
 }
 
@@ -53,11 +53,11 @@ impl Act for ReservePool {
     goes_with_its_nodes!();
 }
 
-/// The pool that a cluster gets on a network: the profile's, the one that is recorded, the one that was preferred before
-/// if it is still free, or one that is.
+/// The pool for a cluster on a network: the profile's, the recorded one, the preferred one if it is still free, or else a free
+/// one.
 ///
 /// # Errors
-/// The network has no room for one.
+/// There is no room for one on the network.
 pub fn choose(given: Option<AddressRange>, network: &Network, preferred: Option<AddressRange>) -> Result<Choice<AddressRange>> {
     let Network { subnet, used, taken, own } = network;
     let free = |range: &AddressRange| address_pool::check(*range, *subnet, used, taken, 1).is_ok();
@@ -69,10 +69,10 @@ pub fn choose(given: Option<AddressRange>, network: &Network, preferred: Option<
     })
 }
 
-/// The gateway's address: the profile's, or the pool's first.
+/// The gateway's address: the profile's, or the first one in the pool.
 ///
 /// # Errors
-/// The profile's is not in the pool.
+/// The profile's address is not in the pool.
 pub fn vip(profile: &Profile, pool: AddressRange) -> Result<Choice<Ipv4Addr>, SessionError> {
     match profile.components.istio.as_ref().and_then(|istio| istio.gateway.vip.given()) {
         Some(vip) if !pool.contains(vip) => Err(SessionError::VipOutsidePool { vip, pool }),

@@ -10,10 +10,10 @@ use crate::error::{BoxError, Result};
 use crate::graph::{Check, Class, StepLimits};
 use crate::progress::Progress;
 
-/// They are gone, but for those that hold data or what others made.
+/// They are gone, except for those that hold data or what others made.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Prune {
-    /// Whether those go too.
+    /// Whether to remove those too.
     #[serde(rename = "deleteData", default)]
     pub delete_data: bool,
 }
@@ -52,7 +52,7 @@ impl Act for Prune {
 }
 
 impl Prune {
-    /// What is to be removed. What was found is left in the session for whoever asks or tells the user.
+    /// What is to be removed. The findings are kept in the session, for those who ask or report to the user.
     async fn removed(&self, session: &Session) -> Result<Vec<ObjectRef>> {
         let client = session.client().await?;
         let written = async { Ok::<_, BoxError>(apply::written(client, &session.profile.name).await?) };

@@ -9,10 +9,10 @@ use crate::graph::{Check, Class, StepLimits};
 use crate::progress::Progress;
 use crate::provider::Provider;
 
-/// The Node object is there, with its share of the pod subnet and the marks of what it is for.
+/// The Node object exists, with its share of the pod subnet, and the labels and taints for its purpose.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Register {
-    /// The node.
+    /// Name of the node.
     pub node: String,
 }
 

@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::graph::{Check, Class, StepLimits};
 use crate::progress::Progress;
 
-/// Service addresses lead to pods, on every node.
+/// Service addresses reach pods, from every node.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ServiceNetwork;
 

@@ -1,4 +1,4 @@
-//! What steps share within one run: connections and facts that are looked up once.
+//! What steps share within one run: connections, and facts that are looked up once.
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
@@ -27,29 +27,29 @@ use crate::state::State;
 
 /// One cluster, as the steps of a run see it.
 pub struct Session {
-    /// The profile.
+    /// The cluster's profile.
     pub profile: Profile,
-    /// Its nodes' provider.
+    /// The provider of its nodes.
     pub provider: AnyProvider,
-    /// Where its images and files come from.
+    /// The source of its images and files.
     pub store: Store,
-    /// Where the cluster's files are.
+    /// The place of the cluster's files on this machine.
     pub state: State,
-    /// A kubeconfig of the user's that the cluster's entries go into, on request.
+    /// The user's kubeconfig into which the cluster's entries are merged, on request.
     pub merge_into: Option<PathBuf>,
     pki: OnceCell<Pki>,
     client: OnceCell<Client>,
     pool: OnceCell<AddressRange>,
     decided: OnceCell<Decided>,
     segments: OnceCell<Vec<routed::Segment>>,
-    /// Definitions out of files of upstream's: reading them takes as long as several questions to the API.
+    /// Definitions from upstream files: parsing them takes as long as several requests to the API.
     definitions: Mutex<BTreeMap<PartId, Vec<Value>>>,
     pub(super) images_seen: ImagesSeen,
     pub(super) removal: Mutex<Removal>,
 }
 
 impl Session {
-    /// Nothing is looked up yet.
+    /// A session in which nothing is looked up yet.
     pub fn new(profile: Profile, provider: AnyProvider, store: Store, state: State, merge_into: Option<PathBuf>) -> Self {
         Session {
             profile,
@@ -68,14 +68,14 @@ impl Session {
         }
     }
 
-    /// With what other sessions look up.
+    /// The session with values that others have to look up.
     #[cfg(test)]
     pub(super) fn knowing(self, client: Client, decided: Decided) -> Self {
         let _first = (self.client.set(client), self.decided.set(decided));
         self
     }
 
-    /// What the profile no longer asks for, as the last look at it found.
+    /// What the profile no longer asks for, as of the last look.
     pub async fn removal(&self) -> Removal {
         self.removal.lock().await.clone()
     }
@@ -85,7 +85,7 @@ impl Session {
         self.profile.nodes().first_control_plane().name.clone()
     }
 
-    /// The control plane, which must be running.
+    /// The control plane's node, which must be running.
     pub async fn control_plane(&self) -> Result<AnyNode> {
         self.provider.node(&self.control_plane_name()).await
     }
@@ -98,15 +98,15 @@ impl Session {
     /// Nodes of the cluster that the profile no longer asks for.
     ///
     /// # Errors
-    /// One of them holds a volume that would be lost with it, or pods that would be, unless `delete_data`; or the profile asks
-    /// for what this cluster can never be.
+    /// A volume would be lost with one of them, or pods would be, unless `delete_data`; or the profile asks for changes that
+    /// are impossible for this cluster.
     pub async fn leaving(&self, delete_data: bool) -> Result<Vec<NodeSpec>> {
         let wanted = self.profile.nodes();
         let existing = self.provider.existing().await?;
         self.refuse_impossible(&existing).await?;
         let (stay, go): (Vec<_>, Vec<_>) = existing.into_iter().partition(|node| wanted.contains(&node.name));
         refuse_renamed(&stay, &go)?;
-        // pods of one that does not run are lost already
+        // pods of a node that does not run are already lost
         let live: Vec<String> = go.iter().filter(|node| node.running).map(|node| node.name.clone()).collect();
         let leaving: Vec<NodeSpec> = go.into_iter().map(|node| NodeSpec { name: node.name, role: node.role }).collect();
         if !leaving.is_empty() {
@@ -122,8 +122,8 @@ impl Session {
         Ok(leaving)
     }
 
-    /// Refuses a profile that differs from its cluster in what no `up` can change, all of it at once, and a cluster that has
-    /// lost its control plane.
+    /// Refuses a profile that differs from its cluster in what no `up` can change, with all differences at once, and a cluster
+    /// that has lost its control plane.
     async fn refuse_impossible(&self, existing: &[NodeView]) -> Result<()> {
         let (name, cluster) = (self.control_plane_name(), self.profile.name.clone());
         let control_plane = existing.iter().find(|node| node.name == name);
@@ -156,10 +156,10 @@ impl Session {
         }
     }
 
-    /// The cluster's authorities: those on its control plane, or new ones where it has never had any.
+    /// The cluster's authorities: those on its control plane, or new ones if it never had any.
     ///
     /// # Errors
-    /// It may have some: it does not run, or they cannot be read.
+    /// It may have authorities: it does not run, or they cannot be read.
     pub async fn pki(&self) -> Result<&Pki> {
         let pki = self.pki.get_or_try_init(|| async {
             let existing = self.provider.existing().await?;
@@ -173,7 +173,7 @@ impl Session {
         pki.await
     }
 
-    /// Where this machine reaches the API server.
+    /// The URL at which this machine reaches the API server.
     pub async fn api_server(&self) -> Result<String> {
         let node = self.control_plane().await?;
         let (address, port) = node
@@ -182,13 +182,13 @@ impl Session {
         Ok(format!("https://{address}:{port}"))
     }
 
-    /// A client with full rights.
+    /// A client of the API with full rights.
     pub async fn client(&self) -> Result<&Client> {
         let client = async { Ok(cluster::api::client(self.pki().await?, &self.api_server().await?).await?) };
         self.client.get_or_try_init(|| client).await
     }
 
-    /// What a node is for.
+    /// A node's purpose.
     pub fn purpose(&self, node: &str) -> registration::Purpose {
         match self.profile.nodes().control_planes().any(|spec| spec.name == node) {
             true => registration::Purpose::ControlPlane { schedulable: self.profile.control_plane_runs_pods() },
@@ -196,7 +196,7 @@ impl Session {
         }
     }
 
-    /// The share of the pod subnet of each node of the profile, in its order: what they have, else what is free.
+    /// The share of the pod subnet of each node of the profile, in its order: the one it has, else a free one.
     pub async fn segments(&self) -> Result<&[routed::Segment]> {
         let segments = self.segments.get_or_try_init(|| async {
             let nodes = self.nodes().await?;
@@ -210,7 +210,7 @@ impl Session {
         segments.await.map(Vec::as_slice)
     }
 
-    /// A node's position in the profile.
+    /// A node's index in the profile.
     fn position(&self, node: &str) -> usize {
         self.profile.nodes().iter().position(|spec| spec.name == node).unwrap_or_default()
     }
@@ -220,7 +220,7 @@ impl Session {
         Ok(self.segments().await?[self.position(node)].clone())
     }
 
-    /// The pod network's files of one node.
+    /// The files of the pod network for one node.
     pub async fn pod_network(&self, node: &str) -> Result<Vec<crate::provider::FileSpec>> {
         let segments = self.segments().await?;
         let index = self.position(node);
@@ -235,12 +235,12 @@ impl Session {
         }))
     }
 
-    /// The address pool that the profile gives.
+    /// The address pool given in the profile, if any.
     pub fn given_pool(&self) -> Option<AddressRange> {
         self.profile.components.metallb.as_ref()?.pool.given()
     }
 
-    /// The address pool with the reason for it; what is not reserved yet may still change. None while there is no network.
+    /// The address pool with the reason for it; one that is not reserved yet may still change. None if there is no network yet.
     pub async fn choose_pool(&self) -> Result<Option<Choice<AddressRange>>> {
         if let Some(given) = self.given_pool() {
             return Ok(Some(Choice::new(given, "as the profile says")));
@@ -255,29 +255,29 @@ impl Session {
         pool::choose(None, &network, None).map(Some)
     }
 
-    /// The address pool.
+    /// The address pool, reserved or not.
     ///
     /// # Errors
-    /// There is no network to choose one from, or no room on it.
+    /// There is no network to choose it from, or no room on the network.
     pub async fn pool(&self) -> Result<AddressRange> {
         Ok(self.choose_pool().await?.ok_or(SessionError::NoNetwork)?.value)
     }
 
-    /// Records the address pool, once and for all: the preferred one if it is still free.
+    /// Records the address pool for good: the preferred one if it is still free.
     pub async fn reserve_pool(&self, preferred: Option<AddressRange>) -> Result<AddressRange> {
         let choose = |network: &Network| Ok(pool::choose(self.given_pool(), network, preferred)?.value);
         let pool = self.provider.reserve_pool(&choose).await?;
         Ok(*self.pool.get_or_init(|| async { pool }).await)
     }
 
-    /// Takes the leases of a run, so that no other one works on the same machines.
+    /// Takes the leases for a run, so that no other run works on the same machines.
     pub async fn take_leases(&self) -> Result<Leases> {
-        // the lock on the state directory keeps runs with the same one apart; what a killed one left is theirs
+        // the lock on the state directory keeps runs with the same desk apart, so a killed run's leases are this run's
         let who = format!("process {}, cluster {}", std::process::id(), self.profile.name);
         self.provider.take_leases(&self.state.desk(), &who).await
     }
 
-    /// Images, programs and files that an `up` would need and that are nowhere to be had.
+    /// Images, programs and files that `up` would need and that cannot be obtained.
     pub async fn nowhere(&self) -> Result<Vec<String>> {
         let mut nowhere = self.provider.nowhere(&catalogue::pulled(&self.profile), &self.store).await?;
         let mut pins: Vec<FilePin> = catalogue::parts(&self.profile).iter().filter_map(|part| part.file()).collect();
@@ -297,18 +297,18 @@ impl Session {
         Ok(pool::vip(&self.profile, self.pool().await?)?.value)
     }
 
-    /// The question that shows whether the application answers.
+    /// The request that shows whether the application answers.
     pub async fn question(&self) -> Result<Question> {
         Ok(Question::of(&self.profile, self.vip().await?))
     }
 
-    /// What the components are rendered with.
+    /// The values with which components are rendered.
     pub async fn decided(&self) -> Result<&Decided> {
         self.decided
             .get_or_try_init(|| async {
                 let (vip, pool) = match self.profile.components.metallb {
                     Some(_) => (self.vip().await?, self.pool().await?),
-                    // nothing that is rendered without MetalLB speaks of addresses
+                    // nothing that is rendered without MetalLB contains addresses
                     None => (Ipv4Addr::UNSPECIFIED, AddressRange { first: Ipv4Addr::UNSPECIFIED, last: Ipv4Addr::UNSPECIFIED }),
                 };
                 let secrets = Secrets::of_cluster(self.client().await?, &self.profile).await?;
@@ -317,7 +317,7 @@ impl Session {
             .await
     }
 
-    /// The part of that name.
+    /// The part with that name.
     pub fn part(&self, id: PartId) -> Result<Part> {
         Ok(catalogue::part(&self.profile, id)?)
     }
@@ -329,20 +329,20 @@ impl Session {
             return Ok(known.clone());
         }
         let (bytes, part) = (self.store.file(pin).await?, part.clone());
-        // parsing takes long enough to hold up the other steps
+        // parsing takes long enough to delay the other steps
         let (id, read) = (part.id, spawn_blocking(move || render::definitions(&part, &String::from_utf8_lossy(&bytes))));
         let objects = read.await.map_err(|_| SessionError::Interrupted)??;
         self.definitions.lock().await.insert(id, objects.clone());
         Ok(objects)
     }
 
-    /// Who owns a component's objects.
+    /// The owner of a component's objects.
     pub fn owner(&self, component: &'static str) -> Owner {
         Owner { profile: self.profile.name.clone(), component }
     }
 }
 
-/// Refuses a machine that would leave under one name while it stays under another: releasing it would take it from itself.
+/// Refuses a machine that would leave under one name and stay under another: releasing it would break the node that stays.
 fn refuse_renamed(stay: &[NodeView], go: &[NodeView]) -> Result<()> {
     for gone in go {
         let Some(address) = gone.address else { continue };

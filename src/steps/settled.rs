@@ -1,5 +1,5 @@
-//! Whether everything works, and whether what the API says of it is news: after a node was down, the API goes on
-//! repeating what its kubelet last said, until that kubelet speaks again.
+//! Whether everything works, and whether the API's information is current: after a node was down, the API goes on repeating the
+//! last report of its kubelet until that kubelet reports again.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ use crate::provider::{AnyNode, Node};
 /// Pause between two looks.
 const LOOK: Duration = Duration::from_millis(250);
 
-/// Everything works, and what is said of pods was said since their nodes started.
+/// Everything works, and the status of pods was reported after their nodes started.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Settled;
 
@@ -59,7 +59,7 @@ impl Act for Settled {
     goes_with_its_nodes!();
 }
 
-/// What runs on the nodes.
+/// The state of what runs on the nodes.
 pub struct Look {
     /// Each component, and whether it works.
     pub parts: Vec<(PartId, bool)>,
@@ -100,7 +100,7 @@ pub async fn edited(session: &Session) -> Result<Vec<String>> {
     Ok(try_join_all(looks).await?.concat())
 }
 
-/// Why the application does not answer, where the profile asks for it.
+/// Why the application does not answer, if the profile has it.
 async fn gateway_problem(session: &Session) -> Result<Option<String>> {
     if session.profile.components.workloads.is_none() {
         return Ok(None);
@@ -109,10 +109,10 @@ async fn gateway_problem(session: &Session) -> Result<Option<String>> {
     Ok(question.trouble().await.map(|why| format!("gateway: {question} does not answer 200: {why}")))
 }
 
-/// What of the pod network is missing on these nodes, one line each.
+/// What is missing of the pod network on these nodes, one line each.
 async fn pod_network_problems(session: &Session, nodes: &[AnyNode]) -> Result<Vec<String>> {
-    // which routes a node must have is only known when all nodes can be asked for their shares; one that cannot is a problem
-    // of its own
+    // which routes a node needs is known only if all nodes can be asked for their shares; a node that cannot be asked is a
+    // problem in itself
     if session.profile.cni == Cni::None || nodes.len() < session.profile.nodes().count() {
         return Ok(Vec::new());
     }
@@ -124,8 +124,8 @@ async fn pod_network_problems(session: &Session, nodes: &[AnyNode]) -> Result<Ve
     Ok(try_join_all(looks).await?.into_iter().flatten().collect())
 }
 
-/// What does not work, one line each; empty when everything does. A node or an API server that fails to answer once does not
-/// work now, and no more than that.
+/// What does not work, one line each; empty if everything does. If a node or an API server fails to answer once, that means it
+/// does not work now, and no more.
 async fn unsettled(session: &Session) -> Vec<String> {
     let found = async {
         let nodes = session.nodes().await?;

@@ -1,5 +1,5 @@
-//! What every step promises, held against every step: applied once it is satisfied, each thing that it leaves behind is missed
-//! when it is gone, and a look that fails is no reason for a change.
+//! The promises of every step, checked for every step: applied once it is satisfied, each thing that it leaves behind is missed
+//! when it is gone, and a failed look is no reason for a change.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
@@ -19,7 +19,7 @@ use crate::provider::AnyProvider;
 use crate::provider::fake::{Fakes, InMemory, Kept};
 use crate::state::State;
 
-/// Steps of which only a live engine, a live host or a running application shows what they promise, and where that is held.
+/// Steps whose promises can only be seen on a live engine, a live host or a running application, and the test that checks them.
 const LIVE: &[(&str, &str)] = &[
     ("WasImage", "tests/e2e: the application that comes up is this very program"),
     ("Images", "tests/e2e: node images come from a registry"),
@@ -36,7 +36,7 @@ const LIVE: &[(&str, &str)] = &[
 
 const CONTROL_PLANE: &str = "quick-control-plane";
 const WORKER: &str = "quick-worker";
-/// A node that the profile does not ask for.
+/// A node that the profile does not have.
 const FOREIGN: &str = "quick-worker3";
 
 /// A cluster, its nodes and this machine's files.
@@ -48,7 +48,7 @@ struct World {
     folder: tempfile::TempDir,
 }
 
-/// Everything that steps change.
+/// Everything that steps can change.
 #[derive(Debug, PartialEq)]
 struct Picture {
     objects: BTreeMap<String, Value>,
@@ -70,7 +70,7 @@ impl World {
         World { decided: testing::decided(&profile), profile, fakes, api, folder: tempfile::tempdir().unwrap() }
     }
 
-    /// As a new run sees it.
+    /// The steps of a new run.
     fn run(&self) -> Steps {
         let state = State::under(self.folder.path(), "quick").unwrap();
         std::fs::create_dir_all(state.root()).unwrap();
@@ -79,7 +79,7 @@ impl World {
         Steps(session.knowing(self.api.client(), self.decided.clone()).into())
     }
 
-    /// What a look of a new run at a step finds; looking changes nothing.
+    /// The result of a new run's check of a step, which must not change anything.
     async fn look(&self, step: &StepKind) -> Result<Check, String> {
         let before = self.picture();
         let check = self.run().check(step).await.map_err(|error| error.to_string());
@@ -113,7 +113,7 @@ fn worker(name: &'static str) -> InMemory {
     node
 }
 
-/// A node on which kubeadm does what it does.
+/// A node on which `kubeadm` has its usual effects.
 fn control_plane(api: &FakeCluster) -> InMemory {
     let (services, configuration) = (api.clone(), api.clone());
     let kube_system = |kind: &str, name: &str| format!("/api/v1/namespaces/kube-system/{kind}/{name}");
@@ -174,16 +174,16 @@ fn step(name: &str, mut values: Value) -> StepKind {
     serde_json::from_value(values).unwrap_or_else(|error| panic!("{name}: {error}"))
 }
 
-/// What happened to a cluster since a step was applied.
+/// Damage done to a cluster after a step was applied.
 type Damage = (&'static str, Box<dyn Fn(&World)>);
 
-/// A step with what has to be there before it.
+/// A step with what must exist before it.
 struct Case {
     step: StepKind,
     given: Vec<StepKind>,
-    /// What is damaged besides being gone.
+    /// Damages other than a missing object.
     damages: Vec<Damage>,
-    /// It only waits: when it cannot look, it may as well wait.
+    /// The step only waits: if it cannot look, it may go on waiting.
     waits: bool,
 }
 
@@ -225,7 +225,7 @@ fn up_to_services() -> Vec<StepKind> {
     registered().into_iter().chain([control_plane, step("cluster-services", json!({}))]).collect()
 }
 
-/// Edits a file of a node.
+/// Edits a file on a node.
 fn edits(node: &'static str, path: &'static str) -> impl Fn(&World) {
     move |world| drop(world.fakes.get(node).with(path, "edited"))
 }
@@ -427,7 +427,7 @@ async fn a_look_that_fails_is_no_reason_for_a_change() {
     }
 }
 
-/// Without the components whose definitions are upstream's: those are fetched.
+/// Without the components whose definitions are upstream's, as those are downloaded.
 #[tokio::test]
 async fn what_is_no_longer_asked_for_is_seen_and_only_that() {
     let world = World::of(include_str!("../../profiles/minimal.yaml")).await;
@@ -448,7 +448,7 @@ async fn what_is_no_longer_asked_for_is_seen_and_only_that() {
     assert!(!world.api.objects().contains_key(path) && world.api.objects().contains_key(others));
 }
 
-/// One that cannot be read may be as it should.
+/// A file that cannot be read may be as it should be.
 #[tokio::test]
 async fn a_kubeconfig_that_cannot_be_read_is_not_written_over() {
     let world = World::new().await;

@@ -1,4 +1,4 @@
-//! The image of the WAS server, packed out of this program.
+//! The image of the WAS server, packed from this program.
 
 use serde::{Deserialize, Serialize};
 

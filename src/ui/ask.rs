@@ -5,10 +5,10 @@ use std::io::IsTerminal;
 use super::Printer;
 use crate::error::{Explain, Family};
 
-/// Asks whether to go on, on the terminal.
+/// Asks on the terminal whether to continue.
 ///
 /// # Errors
-/// The answer is not yes, or there is nobody to ask: that is an error, never a yes.
+/// The answer is not yes, or there is nobody to ask, which never counts as yes.
 pub fn confirm(printer: &Printer, question: &str) -> Result<(), AskError> {
     if !std::io::stdin().is_terminal() {
         return Err(AskError::NotATerminal);
@@ -22,13 +22,13 @@ pub fn confirm(printer: &Printer, question: &str) -> Result<(), AskError> {
     }
 }
 
-/// There was no yes.
+/// The user did not say yes.
 #[derive(Debug, thiserror::Error)]
 pub enum AskError {
-    /// Standard input is no terminal.
+    /// Standard input is not a terminal.
     #[error("nobody is there to say yes")]
     NotATerminal,
-    /// Any other answer.
+    /// The answer was not yes.
     #[error("not confirmed: nothing was changed")]
     No,
     /// The answer cannot be read.

@@ -1,5 +1,5 @@
-//! What a run looks like right now, as lines: stages with the steps that run side by side in them, or the scenario at
-//! work. It prints nothing and has no clock: the same events at the same times give the same lines.
+//! What a run looks like right now, as lines: stages with the steps that run side by side in them, or the scenario being run.
+//! It prints nothing and has no clock: the same events at the same times give the same lines.
 
 use std::collections::HashMap;
 
@@ -11,9 +11,9 @@ use crate::graph::StepId;
 
 /// A step is shown once it has run this long, in seconds: most checks are over sooner, and would only flicker.
 const VISIBLE_AFTER: f64 = 0.25;
-/// Something that runs is shown with what it waits for from then on, also when it has not said so itself.
+/// A step that has run this long, in seconds, is shown with what it waits for, even if it has not reported anything.
 const SILENT_FOR: f64 = 2.0;
-/// Columns of a step's line that are neither its sentence nor its time nor what it waits for.
+/// Columns of a step's line used by neither its sentence, its time nor what it waits for.
 const BESIDE_SENTENCE: usize = 8;
 const SPINNER: [&str; 8] = ["⣾", "⣽", "⣻", "⢿", "⡿", "⣟", "⣯", "⣷"];
 
@@ -34,7 +34,7 @@ struct Step {
     stage: usize,
 }
 
-/// A stage, with how its steps ended.
+/// A stage, with the numbers of its steps by outcome.
 #[derive(Default)]
 pub(super) struct Stage {
     pub name: String,
@@ -42,13 +42,13 @@ pub(super) struct Stage {
     pub applied: usize,
     pub satisfied: usize,
     skipped: usize,
-    /// Failed or dropped.
+    /// Steps that failed or were dropped.
     pub broken: usize,
     began: Option<f64>,
     ended: f64,
 }
 
-/// A step that runs.
+/// A running step.
 pub(super) struct Running {
     pub id: StepId,
     stage: usize,
@@ -56,7 +56,7 @@ pub(super) struct Running {
     pub said: String,
 }
 
-/// A scenario or a comparison at work.
+/// A scenario or comparison being run.
 struct TrialView {
     name: String,
     trial: &'static str,
@@ -70,14 +70,14 @@ impl Stage {
         self.applied + self.satisfied + self.skipped + self.broken
     }
 
-    /// Seconds from its first step's start to its last one's end.
+    /// Seconds from the start of its first step to the end of its last.
     pub fn seconds(&self) -> f64 {
         self.began.map_or(0.0, |began| self.ended - began)
     }
 }
 
 impl Board {
-    /// Takes an event; the stage that it ended, if it did.
+    /// Takes an event; returns the stage that ended with it, if one did.
     pub fn record(&mut self, record: &Record) -> Option<&Stage> {
         match &record.event {
             Event::PlanStarted { direction, steps } => self.plan(*direction, steps, record.at),
@@ -136,7 +136,7 @@ impl Board {
                 self.loaded(scenario::window(*number, *of, *requests, *failed));
             }
             event => {
-                // a comparison begins with a measurement
+                // a comparison starts with a measurement
                 if let (Event::Measuring { .. }, None) = (event, &self.trial) {
                     self.trial = Some(TrialView::new(&self.name, at));
                 }
@@ -165,24 +165,24 @@ impl Board {
         }
     }
 
-    /// The sentence of a step, in colour where that is wanted.
+    /// The sentence of a step, in colour if that is wanted.
     pub fn sentence(&self, id: &StepId, colour: bool) -> String {
         sentence(self.steps.get(id).map_or(id.as_str(), |step| step.sentence.as_str()), colour)
     }
 
-    /// The stage of a step, padded to the longest name.
+    /// The stage of a step, padded to the length of the longest name.
     pub fn stage(&self, id: &StepId) -> String {
         let width = self.stages.iter().map(|stage| stage.name.chars().count()).max().unwrap_or(0);
         let name = self.steps.get(id).map_or("", |step| self.stages[step.stage].name.as_str());
         format!("{name:<width$}")
     }
 
-    /// What runs, longest first.
+    /// Running steps, the one running for longest first.
     pub fn running(&self) -> &[Running] {
         &self.running
     }
 
-    /// What a step is at, in its own words where it has said something.
+    /// What a step is doing: its last report, else what it must be doing.
     pub fn said<'a>(&self, run: &'a Running) -> &'a str {
         match (run.said.as_str(), self.undo) {
             ("", false) => "looking at what is there",
@@ -191,12 +191,12 @@ impl Board {
         }
     }
 
-    /// What the scenario is at, and since when; none when there is none.
+    /// What the scenario is doing, and since when; none if no scenario runs.
     pub fn scenario_now(&self) -> Option<(String, f64)> {
         self.trial.as_ref().map(|view| (view.text(), view.since))
     }
 
-    /// A step that runs, on one line: where there is little room, its sentence leaves some to what it waits for.
+    /// A running step as one line: if there is little room, its sentence is cut in favour of what it waits for.
     fn line(&self, run: &Running, took: f64, columns: usize, colour: bool) -> String {
         let said = if run.said.is_empty() && took < SILENT_FOR { "" } else { self.said(run) };
         let took = duration(took);
@@ -210,7 +210,7 @@ impl Board {
         if said.is_empty() { line } else { format!("{line}  {}", paint(DIM, said)) }
     }
 
-    /// All of it in at most `rows` lines for a terminal of so many `columns`, at the time `at`. `frame` counts redraws.
+    /// Everything in at most `rows` lines, for a terminal with that many `columns`, at the time `at`. `frame` counts redraws.
     pub fn lines(&self, at: f64, frame: usize, (columns, rows): (usize, usize), colour: bool) -> Vec<String> {
         let spinner = SPINNER[frame % SPINNER.len()];
         if let Some((text, since)) = self.scenario_now() {
@@ -218,7 +218,7 @@ impl Board {
         }
         let mut lines = Vec::new();
         let mut hidden = 0;
-        // a head for each stage, and a foot
+        // a heading for each stage, and a footer
         let mut room = rows.saturating_sub(self.stages.iter().filter(|stage| stage.is_open()).count() + 2);
         for (number, stage) in self.stages.iter().enumerate().filter(|(_, stage)| stage.is_open()) {
             let counts = paint(DIM, &format!("{}/{}", stage.done(), stage.total));
@@ -260,7 +260,7 @@ impl TrialView {
     }
 }
 
-/// What failed, and the last thing that was said of it.
+/// The first and the last line of an error.
 pub(super) fn brief(error: &str) -> String {
     let first = error.lines().next().unwrap_or_default();
     match error.trim_end().rsplit_once('\n') {

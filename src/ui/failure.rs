@@ -1,4 +1,4 @@
-//! How a failure is told: what, why, what next, and where to read more.
+//! How a failure is shown: what, why, what next, and where to read more.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -7,7 +7,7 @@ use super::Printer;
 use super::style::{BAD, DIM, NAME, paint};
 use crate::error::{BoxError, chain};
 
-/// Tells of an error, with its causes, the next thing to do and the debug log if there is one.
+/// Prints an error with its causes, the next thing to do and the debug log if there is one.
 pub fn failure(printer: &Printer, error: &BoxError, log: Option<&Path>) {
     printer.error(text(error, log));
 }

@@ -13,8 +13,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 use super::Verbosity;
 use crate::error::{Explain, Family};
 
-/// Starts logging into `path`: Hearth's own messages from debug, those of libraries from info; each one
-/// level finer when verbose.
+/// Starts logging to `path`: Hearth's own messages from level debug, those of libraries from info; one level finer if verbose.
 ///
 /// # Errors
 /// The file cannot be created, or logging was started before.
@@ -37,10 +36,10 @@ pub enum LoggingError {
     #[error("cannot write the debug log {path}", path = .path.display())]
     Open {
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
-    /// Logging was started before.
+    /// Logging was already started.
     #[error("the debug log is open already")]
     Twice,
 }

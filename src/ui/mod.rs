@@ -1,6 +1,6 @@
 //! The only writer to the terminal.
 //!
-//! Enters: events, results and questions. Leaves: data on stdout, talk on stderr, and the user's answer. Only the terminal and the
+//! In: events, results and questions. Out: data on stdout, messages on stderr, and the user's answer. Only the terminal and the
 //! debug log are touched.
 
 mod ask;

@@ -1,4 +1,4 @@
-//! Where every line to the terminal goes through.
+//! Every line to the terminal goes through here.
 
 use std::fmt::Display;
 use std::io::{IsTerminal, Write};
@@ -12,20 +12,20 @@ use serde::Serialize;
 use super::terminal::{self, Terminal};
 use super::visible::visible;
 
-/// How much is told.
+/// How much is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub enum Verbosity {
     /// Data and errors only.
     Quiet,
-    /// What happens.
+    /// Data, errors and messages.
     #[default]
     Normal,
-    /// What happens in detail, as plain lines.
+    /// All messages, in detail, as plain lines.
     Verbose,
 }
 
-/// Writes data to stdout and talk to stderr, without colour where it is not wanted, and around a progress
-/// display if one is shown. Cheap to clone. A reader that went away is no error.
+/// Writes data to stdout and messages to stderr, without colour where it is not wanted, and works around a progress display if
+/// one is shown. Cheap to clone. It is no error if the reader has gone away.
 #[derive(Clone)]
 pub struct Printer {
     inner: Arc<Inner>,
@@ -40,7 +40,7 @@ struct Inner {
 
 struct Stream {
     writer: Mutex<Box<dyn Write + Send>>,
-    /// Whether it takes colours.
+    /// Whether the stream accepts colours.
     colour: bool,
 }
 
@@ -52,16 +52,16 @@ impl Stream {
     fn write(&self, text: &str) {
         let text = if self.colour { visible(text) } else { visible(&strip_str(text).to_string()).into_owned().into() };
         let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
-        // Nobody is left to be told about a closed terminal or pipe.
+        // if the terminal or pipe is closed, there is nobody to report it to
         let _ = writer.write_all(text.as_bytes()).and_then(|()| writer.flush());
     }
 }
 
 impl Printer {
-    /// The process's own streams. Colours follow `NO_COLOR`, `CLICOLOR_FORCE` and whether a terminal is there.
+    /// Uses the process's own streams. Colours depend on `NO_COLOR`, `CLICOLOR_FORCE` and whether it is a terminal.
     pub fn new(verbosity: Verbosity) -> Printer {
         let (out, err) = (std::io::stdout(), std::io::stderr());
-        // A display that redraws needs a terminal to itself.
+        // a display that redraws needs a terminal to itself
         let live = verbosity == Verbosity::Normal && err.is_terminal();
         let target = if live {
             ProgressDrawTarget::term_like_with_hz(Box::new(Terminal::default()), 20)
@@ -73,7 +73,7 @@ impl Printer {
         Self::with(verbosity, Stream::new(out, out_colour), Stream::new(err, err_colour), target)
     }
 
-    /// Streams of the caller's, without colour or display.
+    /// Uses the caller's streams, without colour or display.
     pub fn into_streams(verbosity: Verbosity, out: impl Write + Send + 'static, err: impl Write + Send + 'static) -> Printer {
         Self::with(verbosity, Stream::new(out, false), Stream::new(err, false), ProgressDrawTarget::hidden())
     }
@@ -83,17 +83,17 @@ impl Printer {
         Printer { inner: Arc::new(Inner { verbosity, out, err, bars }) }
     }
 
-    /// A line of data.
+    /// Prints a line of data.
     pub fn out(&self, text: impl Display) {
         self.write(&self.inner.out, &format!("{text}\n"));
     }
 
-    /// Data as it is, for a file's content: no newline is added.
+    /// Prints data unchanged, such as a file's content: no newline is added.
     pub fn raw(&self, text: &str) {
         self.write(&self.inner.out, text);
     }
 
-    /// A value as indented JSON, as data.
+    /// Prints a value as indented JSON.
     pub fn json(&self, value: &impl Serialize) {
         match serde_json::to_string_pretty(value) {
             Ok(text) => self.out(text),
@@ -101,31 +101,31 @@ impl Printer {
         }
     }
 
-    /// A line of talk; not when quiet.
+    /// Prints a message, unless quiet.
     pub fn err(&self, text: impl Display) {
         if self.inner.verbosity > Verbosity::Quiet {
             self.error(text);
         }
     }
 
-    /// A line of talk that only the verbose see.
+    /// Prints a message only if verbose.
     pub fn detail(&self, text: impl Display) {
         if self.inner.verbosity == Verbosity::Verbose {
             self.error(text);
         }
     }
 
-    /// A line on stderr that is shown however quiet.
+    /// Prints a line on stderr, even if quiet.
     pub fn error(&self, text: impl Display) {
         self.write(&self.inner.err, &format!("{text}\n"));
     }
 
-    /// A question on stderr, however quiet; the answer is typed behind it.
+    /// Prints a question on stderr, even if quiet; the answer is typed after it.
     pub fn prompt(&self, text: &str) {
         self.write(&self.inner.err, text);
     }
 
-    /// How much is told.
+    /// How much is printed.
     pub fn verbosity(&self) -> Verbosity {
         self.inner.verbosity
     }
@@ -135,17 +135,17 @@ impl Printer {
         !self.inner.bars.is_hidden()
     }
 
-    /// Whether stderr takes colours.
+    /// Whether stderr accepts colours.
     pub fn colour(&self) -> bool {
         self.inner.err.colour
     }
 
-    /// Columns of the terminal on stderr; 100 when there is none.
+    /// Columns of the terminal on stderr; 100 if there is none.
     pub fn width(&self) -> usize {
         usize::from(terminal::size().0)
     }
 
-    /// Takes the progress display off the terminal, for a process that is about to end where it stands.
+    /// Removes the progress display from the terminal, for a process that is about to exit at once.
     pub fn abandon_display(&self) {
         let _ = self.inner.bars.clear();
         self.inner.bars.set_draw_target(ProgressDrawTarget::hidden());

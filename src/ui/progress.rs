@@ -10,27 +10,27 @@ use super::{Printer, Verbosity, scenario, terminal};
 use crate::event::{Event, Record, RunOutcome, Sink, StepOutcome};
 use crate::graph::StepId;
 
-/// Without a terminal, what runs is named once it has run this long, in seconds, then with what it waits for, and again
+/// Without a terminal, a running step is named once it has run this long, in seconds, then with what it waits for, and again
 /// from time to time.
 const NAMED_AFTER: f64 = 1.0;
 const EXPLAINED_AFTER: f64 = 10.0;
 const AGAIN_AFTER: f64 = 30.0;
 
-/// Shows a run while it happens. Give it to [`crate::event::Events::open`].
+/// Shows a run while it happens. Pass it to [`crate::event::Events::open`].
 pub struct Display {
     printer: Printer,
     board: Board,
     region: Region,
-    /// The time of the last event, by both clocks.
+    /// The time of the last event, on both clocks.
     last: Option<(Instant, f64)>,
     frame: usize,
-    /// Without a terminal: when each running step was last written about.
+    /// Without a terminal: when each running step was last mentioned.
     written: HashMap<StepId, f64>,
     scenario_written: f64,
     counts: Counts,
 }
 
-/// How the steps of a plan ended.
+/// How many steps of a plan ended in which way.
 #[derive(Default)]
 struct Counts {
     applied: usize,
@@ -58,7 +58,7 @@ impl Display {
         self.last.map_or(0.0, |(seen, at)| at + seen.elapsed().as_secs_f64())
     }
 
-    /// A step that has ended; on a terminal, one that did what it should stands in its stage's count only.
+    /// Shows the end of a step; on a terminal, a successful one only counts in its stage.
     fn step(&mut self, id: &StepId, outcome: &StepOutcome, seconds: f64) {
         self.written.remove(id);
         let sentence = self.board.sentence(id, self.printer.colour());
@@ -104,7 +104,7 @@ impl Display {
         self.printer.err(format!("{what} after {}: {}", duration(seconds), parts.join(", ")));
     }
 
-    /// Without a terminal: what runs for long.
+    /// Without a terminal: mentions steps that have been running for long.
     fn remind(&mut self) {
         let now = self.now();
         for run in self.board.running() {
@@ -146,7 +146,7 @@ impl Sink for Display {
                 let sentence = self.board.sentence(id, self.printer.colour());
                 self.printer.err(format!("{mark} {stage}  {sentence}: attempt {attempt} failed: {}", brief(error)));
             }
-            // The end follows at once, and names the reason.
+            // the end follows at once, and has the reason
             Event::PlanStopping { running: 0, .. } => {}
             Event::PlanStopping { interrupted, running, .. } => {
                 let again = if *interrupted { "; Ctrl-C again ends at once" } else { "" };
@@ -191,7 +191,7 @@ impl Sink for Display {
     }
 }
 
-/// A stage that is done, on one line.
+/// A finished stage, as one line.
 fn folded(stage: &super::board::Stage) -> String {
     let mut parts = Vec::new();
     if stage.applied > 0 {

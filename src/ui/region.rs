@@ -1,4 +1,4 @@
-//! The lines at the bottom of a terminal that are drawn anew while a run goes on.
+//! The lines at the bottom of a terminal that are redrawn while a run goes on.
 
 use anstream::adapter::strip_str;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -7,20 +7,20 @@ use super::Printer;
 use super::terminal;
 use super::visible::{cut, visible};
 
-/// Lines below everything that was printed. They are one value to the terminal: a redraw shows all of them as they are at one
-/// moment, or none of them anew.
+/// Lines below everything that was printed. The terminal gets them in one write: a redraw shows all of them as of the same
+/// moment, or changes none.
 pub(super) struct Region {
     printer: Printer,
     drawn: Option<ProgressBar>,
 }
 
 impl Region {
-    /// No line yet.
+    /// An empty region.
     pub fn new(printer: Printer) -> Region {
         Region { printer, drawn: None }
     }
 
-    /// Shows these lines instead of those before; each is cut at the terminal's edge.
+    /// Replaces the lines with these; each is cut at the terminal's edge.
     pub fn show(&mut self, lines: &[String]) {
         if lines.is_empty() {
             if let Some(drawn) = self.drawn.take() {

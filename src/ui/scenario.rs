@@ -1,9 +1,9 @@
-//! Scenarios and comparisons as lines of talk.
+//! Scenarios and comparisons as messages.
 
 use crate::event::{Event, Phase, Trial};
 
-/// The line for an event of a scenario, indented by how deep it is inside; none for other events, and for the load,
-/// which is a line of its own on a live display.
+/// The line for an event of a scenario, indented by its depth; none for other events, and for the load, which has its own line
+/// on a live display.
 pub(super) fn line(event: &Event) -> Option<String> {
     Some(match event {
         Event::ScenarioStarted { scenario, .. } => format!("scenario {scenario}"),
@@ -23,7 +23,7 @@ pub(super) fn line(event: &Event) -> Option<String> {
     })
 }
 
-/// What a part of a trial waits for or does.
+/// What happens in a phase of a trial.
 pub(super) fn phase_text(phase: Phase) -> &'static str {
     match phase {
         Phase::Before => "waiting for the steady state",
@@ -33,7 +33,7 @@ pub(super) fn phase_text(phase: Phase) -> &'static str {
     }
 }
 
-/// A window of a comparison, with the load so far.
+/// A window of a comparison, with its load so far.
 pub(super) fn window(number: u32, of: u32, requests: u64, failed: u64) -> String {
     format!("window {number} of {of}, {}", load(requests, failed))
 }

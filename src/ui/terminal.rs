@@ -1,14 +1,14 @@
-//! The terminal the progress display draws on: stderr, but without blanks behind the last line.
+//! The terminal that the progress display draws on: stderr, but without blanks after the last line.
 //!
-//! The display fills every line up to the terminal's width. A terminal echoes Ctrl-C behind the last one as `^C`;
-//! without room left that echo starts a new line, and the display then erases one line too few.
+//! The display fills every line up to the terminal's width. A terminal echoes Ctrl-C after the last one as `^C`; if there is no
+//! room, that echo starts a new line, and the display then erases one line too few.
 
 use std::io::{self, Write};
 use std::sync::{Mutex, PoisonError};
 
 use indicatif::TermLike;
 
-/// What a terminal is taken for when it does not tell its size: columns and rows.
+/// Assumed size of a terminal that does not report one: columns and rows.
 const UNKNOWN: (u16, u16) = (100, 24);
 
 /// Columns and rows of the terminal on stderr.

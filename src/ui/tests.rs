@@ -8,12 +8,12 @@ use crate::error::{BoxError, Explain, Family};
 use crate::event::{Direction, Event, Phase, Record, RunOutcome, Sink, StepInfo, StepOutcome, Trial, Verdict};
 use crate::graph::StepId;
 
-/// What a terminal shows at a moment of the story, and what was folded until then.
+/// What a terminal with this many rows shows at a moment of the story, and the stages folded until then.
 fn at(moment: f64, rows: usize) -> String {
     on(moment, (80, rows))
 }
 
-/// The same on a terminal of so many columns and rows.
+/// The same for a terminal with these columns and rows.
 fn on(moment: f64, size: (usize, usize)) -> String {
     let mut board = board::Board::default();
     let mut folded = Vec::new();
@@ -41,13 +41,13 @@ fn a_terminal_shows_stages_with_what_runs_side_by_side() {
         ⣾ Start node `two`  5.5 s  attempt 1 failed: no answer: refused
     2/4 steps, 9.5 s
     ");
-    // a narrow terminal still shows what it waits for
+    // a narrow terminal still shows what a step waits for
     insta::assert_snapshot!(on(9.0, (40, 24)), @r"
       Nodes  2/3
         ⣾ Start node `…  5.5 s  attempt 1 failed: no answer: refused
     2/4 steps, 9.5 s
     ");
-    // nothing to hide behind: what does not fit is counted
+    // nothing is hidden silently: steps that do not fit are counted
     insta::assert_snapshot!(at(1.0, 3), @r"
       Nodes  1/3
     1/4 steps, 1.5 s, 1 more at work
@@ -59,7 +59,7 @@ fn a_terminal_shows_stages_with_what_runs_side_by_side() {
     ");
 }
 
-/// A stream to look at afterwards.
+/// A stream whose content can be inspected.
 #[derive(Clone, Default)]
 struct Paper(Arc<Mutex<Vec<u8>>>);
 

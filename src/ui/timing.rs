@@ -1,4 +1,4 @@
-//! Where the time went: a table of the steps that had something to do, with a bar each on a common time axis.
+//! Where the time went: a table of the steps that had something to do, each with a bar on a common time axis.
 
 use std::collections::HashMap;
 
@@ -11,11 +11,11 @@ use crate::graph::StepId;
 
 /// Narrowest and widest bar column.
 const BARS: (usize, usize) = (12, 60);
-/// Columns of everything but names and bars.
+/// Columns for everything except names and bars.
 const NUMBERS: usize = 32;
-/// A run that was over sooner, in seconds, needs no account of where its time went.
+/// Seconds: a shorter run needs no account of where its time went.
 const WORTH_A_TABLE: f64 = 1.0;
-/// Names are not cut shorter than this.
+/// Names are not cut to less than this.
 const NAME: usize = 12;
 
 /// One row of the table; times in seconds since the run started.
@@ -26,9 +26,9 @@ struct Row<'a> {
     ended: f64,
 }
 
-/// The table of the last run in `records`, at most `width` columns wide: step, waited, took, bar. It has the chain of
-/// steps that decided how long the run took; with `all`, every step that had something to do, that chain marked `*`. None
-/// for a run that needs no such account.
+/// The table for the last run in `records`, at most `width` columns wide: step, waited, took, bar. It shows the chain of steps
+/// that decided how long the run took; with `all`, every step that had something to do, that chain marked with `*`. None for a
+/// run that needs no such account.
 pub fn timing_table(records: &[Record], width: usize, all: bool) -> Option<String> {
     let begin = records.iter().rposition(|record| matches!(record.event, Event::PlanStarted { .. }))?;
     let Event::PlanStarted { steps, .. } = &records[begin].event else { return None };
@@ -60,7 +60,7 @@ pub fn timing_table(records: &[Record], width: usize, all: bool) -> Option<Strin
     Some(table.trim_fmt())
 }
 
-/// What people waited for and now have, a line each: "first 200 after 41.3 s", from the run's start.
+/// When each milestone was reached, a line each: "first 200 after 41.3 s", from the run's start.
 pub fn milestones(records: &[Record]) -> Vec<String> {
     let plans = records.iter().filter_map(|record| match &record.event {
         Event::PlanStarted { steps, .. } => Some(steps),
@@ -76,7 +76,7 @@ pub fn milestones(records: &[Record]) -> Vec<String> {
     said.collect()
 }
 
-/// Steps that were applied or failed, by start.
+/// Steps that were applied or failed, in the order of their start.
 fn rows<'a>(steps: &'a [StepInfo], records: &[Record]) -> Vec<Row<'a>> {
     let zero = records[0].at;
     let mut started: HashMap<&StepId, (f64, f64)> = HashMap::new();
@@ -100,7 +100,7 @@ fn rows<'a>(steps: &'a [StepInfo], records: &[Record]) -> Vec<Row<'a>> {
     rows
 }
 
-/// From the step that ended last, back along the dependency that ended last each time.
+/// Starts at the step that ended last, and goes back along the dependency that ended last each time.
 fn decisive<'a>(rows: &[Row<'a>]) -> Vec<&'a StepId> {
     let latest = |among: &mut dyn Iterator<Item = &Row<'a>>| {
         among.max_by(|one, other| one.ended.total_cmp(&other.ended)).map(|row| row.info)
@@ -114,11 +114,11 @@ fn decisive<'a>(rows: &[Row<'a>]) -> Vec<&'a StepId> {
     chain
 }
 
-/// Waiting light, working dark, on an axis of `columns` for `whole` seconds.
+/// Waiting in light, working in dark, on an axis of `columns` for `whole` seconds.
 fn bar(row: &Row, whole: f64, columns: usize) -> String {
     let column = |time: f64| ((time / whole.max(f64::EPSILON)) * columns as f64).round() as usize;
     let (ready, started) = (column(row.ready).min(columns - 1), column(row.started).min(columns - 1));
     let ended = column(row.ended).clamp(started + 1, columns);
-    // A no-break space: the table trims ordinary ones.
+    // a no-break space: the table trims ordinary ones
     format!("{}{}{}", "\u{a0}".repeat(ready), "░".repeat(started - ready), "█".repeat(ended - started))
 }

@@ -1,9 +1,10 @@
-//! Text of others on a terminal: what could move the cursor, rename the window or answer for the user stays visible.
+//! Text from others on a terminal: anything that could move the cursor, rename the window or answer for the user is made
+//! visible.
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
-/// `text` with every control character made visible, but for line ends, tabs and colours (`CSI ... m`, ECMA-48 8.3.117).
+/// `text` with every control character made visible, except for line ends, tabs and colours (`CSI ... m`, ECMA-48 8.3.117).
 pub(super) fn visible(text: &str) -> Cow<'_, str> {
     if !text.chars().any(|c| c.is_control() && c != '\n') {
         return Cow::Borrowed(text);
@@ -15,7 +16,7 @@ pub(super) fn visible(text: &str) -> Cow<'_, str> {
         match c {
             '\x1b' | '\r' if length > 1 => shown.push_str(rest[..length].trim_start_matches('\r')),
             '\n' | '\t' => shown.push(c),
-            // the block of pictures of control characters stands in their order
+            // the pictures of control characters are in the same order
             '\0'..'\x20' => shown.extend(char::from_u32(0x2400 + u32::from(c))),
             '\x7f' => shown.push('␡'),
             c if c.is_control() => shown.push('\u{fffd}'),
@@ -26,7 +27,7 @@ pub(super) fn visible(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
-/// `text` in at most `width` columns; colours take none, and end where they ended.
+/// `text` in at most `width` columns; colours take no columns, and are reset at the end.
 pub(super) fn cut(text: &str, width: usize) -> String {
     let mut columns = 0;
     let mut short = String::new();
@@ -50,7 +51,7 @@ pub(super) fn cut(text: &str, width: usize) -> String {
     short
 }
 
-/// Length of the colour sequence that `text` begins with, in bytes.
+/// Length of the colour sequence at the start of `text`, in bytes.
 fn colour(text: &str) -> Option<usize> {
     let parameters = text.strip_prefix("\x1b[")?;
     let end = parameters.find(|c: char| !(c.is_ascii_digit() || c == ';'))?;

@@ -1,4 +1,4 @@
-//! Slowness and failures on request: what scenarios switch on to see how the mesh copes.
+//! Slowness and failures on request: scenarios switch them on to see how the mesh copes.
 
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
@@ -13,10 +13,10 @@ use serde_json::json;
 
 use super::routes::App;
 
-/// Longest delay that is taken, in milliseconds: a typing error must not hold connections for hours.
+/// Longest delay that is accepted, in milliseconds: a typing error must not hold connections for hours.
 const LONGEST_DELAY_MS: u64 = 60_000;
 
-/// What the requests of the API suffer, in this process only.
+/// How requests to the API are impaired, in this process only.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub(super) struct Behaviour {
@@ -24,7 +24,7 @@ pub(super) struct Behaviour {
     pub delay_ms: u64,
     /// Share of requests that fail, 0 to 1.
     pub error_rate: f64,
-    /// Their status, 400 to 599.
+    /// The status of failed requests, 400 to 599.
     pub error_status: u16,
 }
 
@@ -40,7 +40,7 @@ pub(super) struct Switch(Arc<RwLock<Behaviour>>);
 
 impl Switch {
     fn get(&self) -> Behaviour {
-        // a poisoned lock still holds a whole value: it is `Copy`
+        // a poisoned lock still holds a complete value: it is `Copy`
         *self.0.read().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
@@ -55,7 +55,7 @@ pub(super) struct Override {
     delay_ms: Option<u64>,
 }
 
-/// Delays or fails a request as the behaviour says.
+/// Delays or fails a request according to the behaviour.
 pub(super) async fn apply(State(app): State<App>, Query(only): Query<Override>, request: Request, next: Next) -> Response {
     let behaviour = app.behaviour.get();
     let delay = only.delay_ms.unwrap_or(behaviour.delay_ms).min(LONGEST_DELAY_MS);

@@ -9,13 +9,13 @@ use super::WasError;
 pub struct Config {
     /// TCP port to serve on; `PORT`, 8080.
     pub port: u16,
-    /// Where items are kept; `MYSQL_HOST` and the variables next to it. None: no database, and readiness does not ask for one.
+    /// Where items are kept; `MYSQL_HOST` and its related variables. Without a database, readiness does not depend on one.
     pub database: Option<Database>,
-    /// Name told in answers; `POD_NAME`, else `HOSTNAME`.
+    /// Name given in answers; `POD_NAME`, else `HOSTNAME`.
     pub pod: String,
-    /// Version told in answers; `VERSION`, else the program's.
+    /// Version given in answers; `VERSION`, else the program's.
     pub version: String,
-    /// How long connections are still accepted once the server was told to stop; 2 seconds.
+    /// How long connections are still accepted after the server was told to stop; 2 seconds.
     pub drain: Duration,
 }
 
@@ -28,14 +28,14 @@ pub struct Database {
     pub port: u16,
     /// Account; `MYSQL_USER`, `root`.
     pub user: String,
-    /// Its password; `MYSQL_PASSWORD`, or the content of the file `MYSQL_PASSWORD_FILE`, without the line's end.
+    /// Its password; `MYSQL_PASSWORD`, or the content of the file `MYSQL_PASSWORD_FILE`, without the newline at its end.
     pub password: String,
     /// Database name; `MYSQL_DATABASE`, `board`.
     pub name: String,
 }
 
 impl std::fmt::Debug for Database {
-    /// Everything but the password.
+    /// Writes everything except the password.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}@{}:{}/{}", self.user, self.host, self.port, self.name)
     }

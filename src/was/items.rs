@@ -15,11 +15,11 @@ use tokio::time::timeout;
 use super::Database;
 use super::routes::App;
 
-/// Time for one call of the API; below the 3 s that a route gives each try, so that this server tells why.
+/// Time for one call of the API; less than the 3 s of each try at the route, so that this server can report the reason.
 const CALL_LIMIT: Duration = Duration::from_secs(2);
-/// Time for readiness, below the kubelet's one second.
+/// Time for readiness, less than the kubelet's one second.
 const PING_LIMIT: Duration = Duration::from_millis(800);
-/// How many items a list has, latest first.
+/// The most items in a list, latest first.
 const LIST_LIMIT: usize = 100;
 /// Longest name, in characters.
 const NAME_LIMIT: usize = 200;
@@ -42,7 +42,7 @@ pub(super) struct NewItem {
     name: String,
 }
 
-/// Why a call of the API has no result.
+/// Why a call of the API failed.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ItemError {
     #[error("no database is configured")]
@@ -68,14 +68,14 @@ impl IntoResponse for ItemError {
     }
 }
 
-/// The table of items, behind a pool that opens connections when they are needed and drops those that died.
+/// The table of items, behind a pool that opens connections on demand and drops those that died.
 #[derive(Clone)]
 pub(super) struct Store(Pool);
 
 impl Store {
-    /// Opens no connection yet.
+    /// Does not connect yet.
     pub fn new(database: Database) -> Self {
-        // without the idle time, every connection beyond the first would be closed after each use
+        // without an idle time, every connection beyond the first would be closed after each use
         let pool = PoolOpts::default()
             .with_constraints(PoolConstraints::new(1, 16).unwrap_or_default())
             .with_inactive_connection_ttl(Duration::from_secs(60))
@@ -95,13 +95,13 @@ impl Store {
         Store(Pool::new(options))
     }
 
-    /// Proves that the database answers.
+    /// Succeeds if the database answers.
     pub async fn ping(&self) -> Result<(), ItemError> {
         let ask = async { self.0.get_conn().await?.query_drop("select 1").await };
         Ok(timeout(PING_LIMIT, ask).await.map_err(|_| ItemError::Timeout)??)
     }
 
-    /// Runs `statement`; a missing table is made, once.
+    /// Runs `statement`; creates a missing table, once.
     async fn execute(&self, statement: &str, parameters: impl Into<Params>) -> Result<(Conn, Vec<Item>), ItemError> {
         let parameters = parameters.into();
         let run = async {
@@ -126,7 +126,7 @@ pub(super) async fn list(State(app): State<App>) -> Result<Json<Vec<Item>>, Item
     Ok(Json(store(&app)?.execute(&statement, ()).await?.1))
 }
 
-/// `POST /api/items`: 201 with the new item and its place.
+/// `POST /api/items`: 201 with the new item and its location.
 pub(super) async fn create(State(app): State<App>, Json(new): Json<NewItem>) -> Result<Response, ItemError> {
     let name = new.name;
     if name.is_empty() || name.chars().count() > NAME_LIMIT {

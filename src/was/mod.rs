@@ -1,8 +1,8 @@
-//! WAS, the sample application server that the same binary carries: a MySQL-backed API that tells who
-//! answered, with slowness and failures that can be switched on. `hearth was` runs it, in an image that
-//! holds nothing but this binary; the cluster's readiness check asks its probes.
+//! WAS, the sample application server that the same binary carries: a MySQL-backed API whose answers name the pod that
+//! answered, with slowness and failures that can be switched on. `hearth was` runs it, in an image that contains nothing but
+//! this binary; the cluster's readiness check uses its probes.
 //!
-//! Enters: environment variables and requests. Leaves: answers. Only its database is touched.
+//! In: environment variables and requests. Out: answers. Only its database is touched.
 
 mod behaviour;
 mod config;
@@ -24,19 +24,19 @@ pub use config::{Config, Database};
 
 use crate::error::{Explain, Family};
 
-/// Longest time that requests in flight may take once the server was told to stop.
+/// How long requests in flight may take once the server was told to stop.
 const FINISH_LIMIT: Duration = Duration::from_secs(10);
 
 /// Why WAS did not start, or stopped.
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum WasError {
-    /// An environment variable does not hold what it should.
+    /// The value of an environment variable is not valid.
     #[error("{name} is `{value}`, expected {expected}")]
     Setting {
         name: &'static str,
         value: String,
-        /// What it should hold.
+        /// What the value should be.
         expected: &'static str,
     },
     /// The password file cannot be read.
@@ -46,7 +46,7 @@ pub enum WasError {
         #[source]
         source: std::io::Error,
     },
-    /// The port cannot be opened, or the runtime not be set up.
+    /// The port cannot be opened, or the runtime cannot be set up.
     #[error("cannot serve on port {port}")]
     Listen {
         port: u16,
@@ -80,7 +80,7 @@ pub fn run() -> Result<(), WasError> {
     // one thread is enough for a sample application and keeps it small
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(4).build().map_err(listen)?;
     runtime.block_on(async {
-        // as PID 1 no signal has a default action: both are handled, or nothing would end the process
+        // signals have no default action for PID 1: both are handled, or nothing would end the process
         let mut terminate = signal(SignalKind::terminate()).map_err(listen)?;
         let mut interrupt = signal(SignalKind::interrupt()).map_err(listen)?;
         let shutdown = async move {
@@ -90,15 +90,15 @@ pub fn run() -> Result<(), WasError> {
     })
 }
 
-/// Serves on the configured port until `shutdown` resolves, then drains: not ready at once, still accepting for
-/// [`Config::drain`], then requests in flight are finished, for at most 10 seconds.
+/// Serves on the configured port until `shutdown` resolves, then drains: at once not ready, still accepting for
+/// [`Config::drain`], then finishing requests in flight for at most 10 seconds.
 pub async fn serve(config: Config, shutdown: impl Future<Output = ()> + Send + 'static) -> Result<(), WasError> {
     let port = config.port;
     let listener = TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).await.map_err(|source| WasError::Listen { port, source })?;
     serve_on(listener, config, shutdown).await
 }
 
-/// [`serve`] on a socket that is open already.
+/// [`serve`] on an open socket.
 async fn serve_on(
     listener: TcpListener,
     config: Config,
@@ -111,13 +111,13 @@ async fn serve_on(
         async move {
             shutdown.await;
             draining.cancel();
-            // the cluster goes on sending requests until every node has heard that this pod is leaving
+            // the cluster keeps sending requests until every node knows that this pod is leaving
             sleep(drain).await;
             stop.cancel();
         }
     });
     let listener = listener.tap_io(|connection| {
-        // without it a small answer can wait for the acknowledgement of the last one; failing to set it costs only time
+        // otherwise a small answer can wait for the acknowledgement of the previous one; a failure to set this costs only time
         let _ = connection.set_nodelay(true);
     });
     let server = axum::serve(listener, routes::router(config, draining)).with_graceful_shutdown(stop.clone().cancelled_owned());

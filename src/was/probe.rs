@@ -1,4 +1,4 @@
-//! What a pod sees of the cluster: the readiness check runs this server on every node and asks.
+//! The cluster as seen from a pod: the readiness check runs this server on every node and queries it.
 
 use std::time::{Duration, Instant};
 
@@ -12,10 +12,10 @@ use tokio::time::timeout;
 
 /// Time for one URL or name.
 const LIMIT: Duration = Duration::from_secs(2);
-/// Longest response head that is read, in bytes.
+/// The most of a response's head that is read, in bytes.
 const HEAD_LIMIT: usize = 16 * 1024;
 
-/// What came of one URL.
+/// The result for one URL.
 #[derive(Serialize)]
 pub(super) struct Reached {
     url: String,
@@ -26,7 +26,7 @@ pub(super) struct Reached {
     ms: f64,
 }
 
-/// `GET /probe/reach?url=...&url=...`: gets each `http://` URL, all at once, and tells its status or the error.
+/// `GET /probe/reach?url=...&url=...`: gets each `http://` URL, all in parallel, and returns its status or the error.
 pub(super) async fn reach(Query(query): Query<Vec<(String, String)>>) -> Json<Vec<Reached>> {
     let urls = query.into_iter().filter(|(key, _)| key == "url").map(|(_, url)| url);
     Json(join_all(urls.map(reach_one)).await)
@@ -68,13 +68,13 @@ async fn status(url: &str) -> Result<u16, String> {
     }
 }
 
-/// Which name to look up.
+/// The name to look up.
 #[derive(Deserialize)]
 pub(super) struct Name {
     name: String,
 }
 
-/// What DNS says.
+/// The answer from DNS.
 #[derive(Serialize)]
 pub(super) struct Resolved {
     name: String,

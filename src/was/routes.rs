@@ -1,4 +1,4 @@
-//! Paths, what every answer carries, and the answers that need no database.
+//! Routes, the headers of every answer, and the answers that need no database.
 
 use std::sync::Arc;
 
@@ -13,9 +13,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Config, behaviour, items, probe};
 
-/// Attempt number that Envoy counts for the hop before this server; from 1.
+/// Header with Envoy's attempt number for the hop to this server; from 1.
 const ATTEMPT: &str = "x-envoy-attempt-count";
-/// The same number as web saw it, for the gateway's retries.
+/// The attempt number that web received, for the gateway's retries.
 const GATEWAY_ATTEMPT: &str = "x-gateway-attempt";
 
 /// What handlers share.
@@ -27,13 +27,13 @@ pub(super) struct App {
     pub draining: CancellationToken,
 }
 
-/// Who answers.
+/// Identifies the server in its answers.
 pub(super) struct Identity {
     pod: String,
     version: String,
 }
 
-/// The whole server. `draining` is cancelled when it was told to stop.
+/// The complete server. `draining` is cancelled once it was told to stop.
 pub(super) fn router(config: Config, draining: CancellationToken) -> Router {
     let app = App {
         identity: Arc::new(Identity { pod: config.pod, version: config.version }),
@@ -53,7 +53,7 @@ pub(super) fn router(config: Config, draining: CancellationToken) -> Router {
         .route("/api/behaviour", get(behaviour::show).put(behaviour::replace))
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
-        // outside /api, which is all that web passes on: nobody outside the cluster can make this server send requests
+        // outside /api, the only path that web passes on: nobody outside the cluster can make this server send requests
         .route("/probe/reach", get(probe::reach))
         .route("/probe/resolve", get(probe::resolve))
         .fallback(|| async { (StatusCode::NOT_FOUND, Json(json!({"error": "no such path"}))) })
@@ -61,7 +61,7 @@ pub(super) fn router(config: Config, draining: CancellationToken) -> Router {
         .with_state(app)
 }
 
-/// Writes who answered into every response.
+/// Adds the server's identity to every response.
 async fn sign(State(app): State<App>, request: Request, next: Next) -> Response {
     let attempt = request.headers().get(ATTEMPT).cloned().unwrap_or(HeaderValue::from_static("0"));
     let mut response = next.run(request).await;
@@ -73,13 +73,13 @@ async fn sign(State(app): State<App>, request: Request, next: Next) -> Response 
         }
     }
     if app.draining.is_cancelled() {
-        // clients look for another server before this one closes their connections
+        // so that clients use another server before this one closes their connections
         headers.insert(axum::http::header::CONNECTION, HeaderValue::from_static("close"));
     }
     response
 }
 
-/// `GET /api/whoami`: who answers, and what the proxies on the way say of the request.
+/// `GET /api/whoami`: the identity of the server, and what the proxies on the way added to the request.
 async fn whoami(State(app): State<App>, headers: HeaderMap) -> Json<Value> {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let number = |name: &str| text(name).and_then(|value| value.parse::<u32>().ok());

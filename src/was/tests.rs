@@ -47,7 +47,7 @@ impl Server {
     }
 }
 
-/// A response as it came.
+/// A response as received.
 struct Answer(String);
 
 impl Answer {

@@ -1,4 +1,4 @@
-//! `-o json` and `-o yaml`: one document, whatever happens. `--log-format json`: nothing on stderr but events.
+//! `-o json` and `-o yaml`: one document, whatever happens. `--log-format json`: only events on stderr.
 
 use serde_json::Value;
 

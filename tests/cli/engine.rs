@@ -1,4 +1,4 @@
-//! A Docker engine that answers as one with nothing in it: for what has to be seen of Hearth on machines without Docker.
+//! A Docker engine that answers as an empty one would: to test Hearth's output on machines without Docker.
 
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -8,7 +8,7 @@ use std::path::Path;
 pub struct Engine;
 
 impl Engine {
-    /// `answer` gives status and body for a request's path.
+    /// `answer` returns status and body for a request's path.
     pub fn serve(socket: &Path, answer: fn(&str) -> (u16, String)) -> Engine {
         let listener = UnixListener::bind(socket).unwrap();
         std::thread::spawn(move || {
@@ -51,7 +51,7 @@ pub fn current(path: &str) -> (u16, String) {
     (200, body.to_owned())
 }
 
-/// What Docker said of itself in 2019, whatever it is asked.
+/// What Docker answered about itself in 2019, to any request.
 pub fn ancient(_: &str) -> (u16, String) {
     (200, r#"{"Version": "19.03.15", "ApiVersion": "1.40", "MinAPIVersion": "1.12"}"#.to_owned())
 }

@@ -1,5 +1,5 @@
-//! The real binary without Docker: what a user sees of help, plans and mistakes, and which exit code a script gets.
-//! Snapshots hold exit code, stdout and stderr whole; times, paths and ids are replaced by their names.
+//! The real binary without Docker: what a user sees of help, plans and mistakes, and which exit code a script gets. Snapshots
+//! contain exit code, stdout and stderr in full; times, paths and ids are replaced by placeholders.
 
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
@@ -35,7 +35,7 @@ impl Ran {
     }
 }
 
-/// A place of its own: state, cache, working directory, and an engine if one is asked for.
+/// A test's own place: state, cache, working directory, and an engine if the test needs one.
 struct Place {
     folder: tempfile::TempDir,
     work: PathBuf,
@@ -43,13 +43,13 @@ struct Place {
 }
 
 impl Place {
-    /// Works in the repository, where no `hearth.yaml` is, and has no engine.
+    /// Uses the repository as working directory, in which there is no `hearth.yaml`, and no engine.
     fn new() -> Place {
         let folder = tempfile::tempdir().unwrap();
         Place { folder, work: env!("CARGO_MANIFEST_DIR").into(), engine: None }
     }
 
-    /// Works in an empty folder, with an engine that has nothing.
+    /// Uses an empty folder as working directory, and an empty engine.
     fn with_empty_engine() -> Place {
         let place = Place::new();
         let work = place.path("work");
@@ -62,13 +62,13 @@ impl Place {
         self.folder.path().join(name)
     }
 
-    /// Writes a file into the working directory; its name.
+    /// Writes a file into the working directory; returns its name.
     fn write(&self, name: &str, text: &str) -> String {
         std::fs::write(self.work.join(name), text).unwrap();
         name.to_owned()
     }
 
-    /// Lets a cluster be known, as an `up` of this profile would.
+    /// Makes a cluster known, as an `up` of this profile would.
     fn keep(&self, name: &str, profile: &str) {
         let ran = self.hearth(&["validate", "-f", &repository(profile), "--name", name, "-o", "json"]).expect(0);
         let state = self.path("hearth").join(name);
@@ -95,7 +95,7 @@ impl Place {
         Ran { args: args.join(" "), code: status.code(), out: text(stdout), err: text(stderr) }
     }
 
-    /// Runs it and holds all of what it did against a snapshot.
+    /// Runs it and compares everything it did with a snapshot.
     #[track_caller]
     fn snapshot(&self, name: &str, args: &[&str]) {
         let Ran { args, code, out, err } = self.hearth(args);
@@ -119,7 +119,7 @@ impl Place {
     }
 }
 
-/// Steps that run side by side end in any order: their lines are sorted.
+/// Steps that run side by side end in any order, so their lines are sorted.
 fn in_any_order(err: &str) -> String {
     let mut lines: Vec<&str> = err.lines().collect();
     let done = |line: &&str| line.starts_with('✓');
@@ -206,7 +206,7 @@ fn no_docker_has_its_own_exit_code() {
     assert!(ran.err.contains("nowhere/docker.sock"), "{}", ran.err);
 }
 
-/// An engine that says it is from 2019; what it answers is all that is made up here.
+/// An engine that claims to be from 2019; only its answers are made up.
 #[test]
 fn an_engine_that_is_too_old_is_refused() {
     let mut place = Place::new();
@@ -227,7 +227,7 @@ fn without_a_terminal_nothing_is_asked() {
 #[test]
 fn hosts_that_cannot_be_reached_are_named_all_at_once() {
     let file = tempfile::Builder::new().suffix(".yaml").tempfile().unwrap();
-    // addresses of documentation (RFC 5737): nobody has them
+    // addresses reserved for documentation (RFC 5737): nobody has them
     let profile = "apiVersion: hearth.dev/v1alpha1\nkind: ClusterProfile\nmetadata: {name: away}\nspec:\n  provider:\n    ssh:\n      user: root\n      \
                    port: 1\n      hostKeys: tofu\n      hosts:\n        - {name: n1, address: 192.0.2.1, role: control-plane}\n        \
                    - {name: n2, address: 192.0.2.2, role: worker}\n";

@@ -1,4 +1,4 @@
-//! Plans, validation and what comes before a change.
+//! Plans, validation and everything else before a change.
 
 use super::{Place, repository};
 

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use super::Place;
 
-/// While a run waits for another one's lock it holds nothing that a signal could leave behind, ends at once, and the exit
-/// code names an interruption.
+/// A run that waits for another run's lock holds nothing that a signal could leave behind: it ends at once, with the exit code
+/// of an interruption.
 #[test]
 fn a_signal_while_waiting_for_the_lock_ends_the_run_in_order() {
     for signal in ["INT", "TERM", "HUP"] {

@@ -7,7 +7,7 @@ use super::{Place, repository};
 const CI: &str =
     "apiVersion: hearth.dev/v1alpha1\nkind: ClusterProfile\nmetadata: {name: ci-7}\nspec: {provider: {docker: {}}}\n";
 
-/// A project's `hearth.yaml` names a cluster that is not up, while another one is: that other one is not meant.
+/// A project's `hearth.yaml` names a cluster that is not up, while another one is: the other one is not meant.
 #[test]
 fn the_project_s_cluster_is_meant_not_the_one_that_happens_to_be_up() {
     let place = Place::with_empty_engine();
@@ -21,7 +21,7 @@ fn the_project_s_cluster_is_meant_not_the_one_that_happens_to_be_up() {
     let down = place.hearth(&["down", "--yes"]).expect(0);
     assert!(down.out.contains("There is no cluster `ci-7`"), "{}", down.out);
     assert!(place.path("hearth/quick/profile.json").exists(), "quick is still there");
-    // a name outweighs the file
+    // a name takes precedence over the file
     let status = place.hearth(&["status", "--name", "quick"]).expect(20);
     assert!(status.err.contains("`quick`"), "{}", status.err);
 }
@@ -33,7 +33,7 @@ fn down_does_not_guess() {
     place.snapshot("down_guess", &["down", "--yes"]);
     place.snapshot("down_unasked", &["down", "--name", "quick"]);
     assert!(place.path("hearth/quick/profile.json").exists(), "nothing was removed");
-    // on a terminal it asks, whatever --yes says
+    // on a terminal it asks, even with --yes
     let hearth = place.command(&["down", "--yes"]);
     let mut script = Command::new("script");
     script.args(["-qec", &format!("{} down --yes", hearth.get_program().to_str().unwrap()), "/dev/null"]);
@@ -63,7 +63,8 @@ fn a_value_without_a_file_is_refused() {
     place.snapshot("several", &["status"]);
 }
 
-/// What is there and cannot be read is never taken for absent: an SSH cluster would become a Docker cluster of that name.
+/// A profile that exists but cannot be read is never taken for absent: an SSH cluster would become a Docker cluster with its
+/// name.
 #[test]
 fn a_kept_profile_that_cannot_be_read_is_an_error() {
     let place = Place::with_empty_engine();
@@ -84,7 +85,7 @@ fn a_kept_profile_that_cannot_be_read_is_an_error() {
     place.snapshot("kept_profile_broken", &["down", "--name", "homelab", "--yes"]);
     std::fs::write(&file, "{\"version\": 9, \"profile\": {}}").unwrap();
     place.snapshot("kept_profile_newer", &["down", "--name", "homelab", "--yes"]);
-    // a profile that is gone, of a cluster that something was done to
+    // the profile is gone, but something was done to the cluster
     std::fs::remove_file(&file).unwrap();
     let entry = r#"{"at":"2026-11-26T10:00:00Z","run":"r","step":"install/n1","sentence":"Install","phase":"applied"}"#;
     std::fs::write(place.path("hearth/homelab/journal.jsonl"), format!("{entry}\n")).unwrap();
@@ -92,7 +93,7 @@ fn a_kept_profile_that_cannot_be_read_is_an_error() {
     assert!(place.path("hearth/homelab/journal.jsonl").exists());
 }
 
-/// Files that were written before they had a version.
+/// Files written before they had a version.
 #[test]
 fn a_kept_profile_without_a_version_is_read() {
     let place = Place::with_empty_engine();

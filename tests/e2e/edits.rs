@@ -1,4 +1,4 @@
-//! What others change on a live cluster, or take away.
+//! What others change or remove on a live cluster.
 
 use std::time::{Duration, Instant};
 
@@ -12,7 +12,7 @@ fn metrics_are_served_while_they_are_asked_for() {
     world.hearth(&up).expect(0);
     let kubectl = |args: &str| sh(&format!("docker exec e2e-top-control-plane kubectl {args} 2>&1"));
 
-    // the API refuses a component's objects: at once, with the reason, and nothing else is harmed
+    // the API refuses a component's objects: the run fails at once, with the reason, and nothing else is harmed
     sh(&format!("docker exec -i e2e-top-control-plane kubectl apply -f - <<'END'\n{REFUSES}\nEND"));
     let try_it = "create deployment metrics-server -n kube-system --image=x --dry-run=server";
     eventually("the policy holds", Duration::from_secs(30), || kubectl(try_it).contains("not here"));
@@ -25,7 +25,7 @@ fn metrics_are_served_while_they_are_asked_for() {
     world.hearth(&asked).expect(0);
     let nodes = kubectl("top nodes --no-headers");
     assert!(nodes.lines().count() == 2 && nodes.lines().all(|line| line.contains("m ") && line.contains("Mi ")), "{nodes}");
-    // a kubelet reports each pod some time after it started
+    // a kubelet measures a pod only some time after it started
     eventually("every pod is measured", Duration::from_secs(60), || {
         let pods = kubectl("top pods --all-namespaces --no-headers");
         pods.contains("kube-apiserver-e2e-top-control-plane") && pods.contains("metrics-server-")
@@ -60,7 +60,8 @@ kind: ValidatingAdmissionPolicyBinding
 metadata: {name: e2e-refuses}
 spec: {policyName: e2e-refuses, validationActions: [Deny]}";
 
-/// What steps promise, taken away one by one on a live cluster: one `up` puts it back, but for what a program on a node refuses.
+/// What steps promise, taken away piece by piece on a live cluster: one `up` restores it, except where a program on a node
+/// refuses.
 fn what_is_lost_is_put_back(world: &World, up: &[&str], kubectl: &dyn Fn(&str) -> String) {
     let on_node = |script: &str| sh(&format!("docker exec e2e-top-control-plane sh -c '{script}' 2>&1"));
     on_node("mv /etc/kubernetes/manifests/kube-scheduler.yaml /tmp; mv /usr/bin/kubeadm /usr/bin/kubeadm.away");
@@ -90,7 +91,7 @@ fn what_is_lost_is_put_back(world: &World, up: &[&str], kubectl: &dyn Fn(&str) -
     world.hearth(&["status", "--name", "e2e-top"]).expect(0);
 }
 
-/// Fields of ours that somebody edits are seen and put back; fields of others are left alone.
+/// Fields of ours that somebody edited are noticed and restored; fields of others are left alone.
 pub fn what_others_change_is_put_back(world: &World, kubectl: &dyn Fn(&str) -> String) {
     let up = ["up", "-f", "profiles/quick.yaml", "--name", "e2e", "--yes", "-o", "json"];
     kubectl("-n blog-system scale deployment was --replicas=1");

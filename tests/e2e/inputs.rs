@@ -4,8 +4,8 @@ use std::process::Command;
 
 use crate::world::{Registry, World, inventory, sh};
 
-/// Nodes start from an image that only a registry has, named by digest or by tag. Its storage class is written as in kind's own
-/// images, with a namespace that there is none of.
+/// Nodes start from an image that is only in a registry, named by digest or by tag. Its storage class is written as in kind's
+/// own images, with a namespace although that kind has none.
 #[test]
 fn node_images_come_from_a_registry() {
     let world = World::new();
@@ -61,7 +61,7 @@ fn bad_input_costs_nothing() {
     up(&["--set", "spec.provider.docker.image=registry.invalid/nobody/node:v1"], 40, "registry.invalid/nobody/node:v1")
         .seen("e2e_40_image");
     up(&["--set", "spec.components.metallb.pool=10.1.2.3-10.1.2.9"], 10, "10.1.2.3-10.1.2.9");
-    // without a network there was nothing to hold the pool against before the run began
+    // without a network there was nothing to check the pool against before the run began
     world.hearth(&["down", "--name", "e2e-bad", "--yes"]).expect(0);
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port();
@@ -70,7 +70,7 @@ fn bad_input_costs_nothing() {
     up(&["--bundle", "/nowhere"], 40, "/nowhere");
     up(&["--set", "spec.provider.docker.nodes.workers=0", "--set", "spec.components.workloads.was.replicas=0"], 10, "replicas");
 
-    // a disk that is full, in a mount namespace of its own
+    // a full disk, in a separate mount namespace
     let full = world.folder.path().join("full");
     std::fs::create_dir(&full).unwrap();
     let output = Command::new("unshare")

@@ -1,4 +1,4 @@
-//! kind and Hearth beside each other.
+//! kind and Hearth side by side.
 
 use crate::world::{World, sh};
 
@@ -8,7 +8,7 @@ pub fn kind(args: &str) -> String {
     sh(&format!("PATH=$PATH:{bundle}/bin; d=$(mktemp -d); KUBECONFIG=$d/config kind {args} 2>&1; rm -rf $d"))
 }
 
-/// What kind removes, Hearth takes note of.
+/// Hearth notices what kind removes.
 #[test]
 fn kind_deletes_our_cluster() {
     let world = World::new();

@@ -1,11 +1,11 @@
-//! What takes its time: `make soak`.
+//! Tests that take long: `make soak`.
 
 use std::time::{Duration, Instant};
 
 use crate::keep_something;
 use crate::world::{World, eventually, get, sh};
 
-/// What takes its time: waits that end when they are hopeless, the tools of others, data that a shorter profile leaves.
+/// Waits that end once they are hopeless, the tools of others, data left by a shorter profile.
 #[test]
 #[ignore = "the long tail: make soak"]
 fn hopeless_waits_tools_of_others_and_data_that_stays() {
@@ -23,8 +23,8 @@ fn hopeless_waits_tools_of_others_and_data_that_stays() {
     world.nothing_is_left();
 }
 
-/// An image that does not exist, a pod that no node takes, a container that ends again and again: each is named while it is
-/// waited for, and ends the wait long before its time.
+/// An image that does not exist, a pod that no node accepts, a container that ends again and again: each is named during the
+/// wait, and ends it long before its deadline.
 fn waiting_says_why_and_ends_when_it_is_hopeless(world: &World, kubectl: &dyn Fn(&str) -> String) {
     let up = ["up", "-f", "profiles/quick.yaml", "--name", "e2e", "--yes"];
     let hopeless = |says: &[&str]| {
@@ -41,7 +41,7 @@ fn waiting_says_why_and_ends_when_it_is_hopeless(world: &World, kubectl: &dyn Fn
     eventually("the pod's container is another", Duration::from_secs(60), || {
         kubectl(&format!("-n blog-system get pod {pod}")).contains("ImagePull")
     });
-    hopeless(&["image 127.0.0.1:1/nobody/none:1 cannot be had", "connection refused"]);
+    hopeless(&["image 127.0.0.1:1/nobody/none:1 cannot be pulled", "connection refused"]);
     kubectl(&format!("-n blog-system delete pod {pod} --wait=false"));
     world.hearth(&up).expect(0);
 
@@ -60,7 +60,7 @@ fn waiting_says_why_and_ends_when_it_is_hopeless(world: &World, kubectl: &dyn Fn
     world.hearth(&up).expect(0);
 }
 
-/// What people use today works on our cluster and says nothing bad: kubectl, and istioctl where the machine has it.
+/// The tools that people use today work on our cluster and report nothing bad: kubectl, and istioctl if the machine has it.
 fn stock_tools_find_nothing_bad(world: &World) {
     let bundle = std::env::var("HEARTH_BUNDLE").unwrap_or_default();
     let config = world.folder.path().join("hearth/e2e/kubeconfig");
@@ -85,8 +85,8 @@ fn stock_tools_find_nothing_bad(world: &World) {
     assert!(routes.ends_with("rc=0") && routes.contains("/api*"), "{routes}");
 }
 
-/// The workloads of cluster `e2e` are no longer asked for: what holds data, or what others put beside it, is named and stays, and
-/// works again when they are; it goes when that is asked for.
+/// The workloads of cluster `e2e` are no longer asked for: what holds data, or what others put beside it, is named and stays,
+/// and works again once they are asked for again; it is removed when that is asked for.
 fn a_shorter_profile_keeps_data(world: &World, kubectl: &dyn Fn(&str) -> String, vip: &str) {
     let less = world.folder.path().join("less.yaml");
     let whole = std::fs::read_to_string("profiles/quick.yaml").unwrap();
@@ -94,7 +94,7 @@ fn a_shorter_profile_keeps_data(world: &World, kubectl: &dyn Fn(&str) -> String,
     let less = ["-f", less.to_str().unwrap(), "--name", "e2e"];
     kubectl("-n blog-system create configmap mine --from-literal=a=b");
     kubectl("-n blog-system create service externalname copied --external-name=a.b");
-    // a label alone makes nothing ours
+    // a label alone does not make an object ours
     kubectl("-n blog-system label service copied hearth.dev/profile=e2e app.kubernetes.io/managed-by=hearth");
     let held = "Namespace blog-system (";
     let plan = world.hearth(&[&["plan"], &less[..]].concat()).expect(0).out;

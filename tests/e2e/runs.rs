@@ -1,4 +1,4 @@
-//! Runs that are killed, interrupted, or meet.
+//! Runs that are killed, interrupted, or run into each other.
 
 use std::thread::sleep;
 use std::time::Duration;

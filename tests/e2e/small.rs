@@ -2,7 +2,7 @@
 
 use crate::world::{World, get, sh};
 
-/// One node is a cluster too; and the application has a name of its own, which everything asks for.
+/// One node is a cluster too; and the application has a host name, under which everything requests it.
 #[test]
 fn one_node_runs_the_whole_stack_under_a_name_of_its_own() {
     let world = World::new();
@@ -29,7 +29,7 @@ fn one_node_runs_the_whole_stack_under_a_name_of_its_own() {
     assert!(!sh(&format!("docker inspect {image} --format '{{{{json .Config.Labels}}}}'")).contains("hearth.dev/profile"));
     world.hearth(&["down", "--name", "e2e-one", "--yes"]).expect(0);
     world.nothing_is_left();
-    // it is named as one that no cluster uses; what others keep on this engine is not ours to remove
+    // it is named as an image that no cluster uses; what others keep on this engine is not ours to remove
     assert!(world.hearth(&["gc"]).expect(2).err.contains(&image));
 }
 

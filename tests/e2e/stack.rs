@@ -26,7 +26,7 @@ fn the_full_stack_comes_up_proves_itself_and_goes() {
     assert!(body.contains("\"pod\":\"was-"), "{body}");
     assert_eq!(get(&format!("http://{vip}/")).0, 200, "the web page");
 
-    // again: nothing changes, and quickly
+    // again: nothing changes, and it is quick
     let started = Instant::now();
     let again = world.hearth(&up(&["-o", "json"])).expect(0).json();
     assert_eq!(again["changed"], false, "{again}");
@@ -37,14 +37,14 @@ fn the_full_stack_comes_up_proves_itself_and_goes() {
     kind_works_on_it();
     assert!(std::fs::read_to_string(world.kubeconfig()).unwrap().contains("kind-e2e"), "merged on request");
 
-    // what MySQL keeps survives its pod
+    // MySQL's data survives its pod
     keep_something(vip);
     sh("docker exec e2e-control-plane kubectl -n blog-system delete pod mysql-0 --wait=true");
     eventually("MySQL answers again with its data", Duration::from_secs(90), || {
         get(&format!("http://{vip}/api/items")).1.contains("kept")
     });
 
-    // the scenario, with its negative control; WAS is ready again only some time after its database
+    // the scenario with its negative control; WAS is ready again only some time after its database
     eventually("all is well", Duration::from_secs(60), || world.hearth(&["status", "--name", "e2e"]).code == Some(0));
     let reports = world.folder.path().join("reports").to_str().unwrap().to_owned();
     let test = world.hearth(&["test", "scenarios/pod-kill-retry.yaml", "--name", "e2e", "--report-dir", &reports]);
@@ -55,7 +55,7 @@ fn the_full_stack_comes_up_proves_itself_and_goes() {
 
     world.hearth(&["status", "--name", "e2e"]).expect(0).seen("e2e_status");
 
-    // what goes through the API server to a kubelet
+    // requests that go through the API server to a kubelet
     let kubectl = |args: &str| sh(&format!("docker exec e2e-control-plane kubectl {args} 2>&1"));
     assert!(kubectl("-n istio-system logs deployment/istiod --tail=1").contains("info"), "logs of a pod");
     assert!(kubectl("-n blog-system exec mysql-0 -- mysqld --version").contains("Ver"), "a program run in a pod");
@@ -83,7 +83,7 @@ fn kind_works_on_it() {
     }
 }
 
-/// Status names it, `up` repairs it.
+/// `status` names it, `up` repairs it.
 fn a_worker_that_stopped_is_named_and_repaired(world: &World) {
     sh("docker stop e2e-worker2");
     let status = world.hearth(&["status", "--name", "e2e", "-o", "json"]);
@@ -94,12 +94,12 @@ fn a_worker_that_stopped_is_named_and_repaired(world: &World) {
     world.hearth(&["status", "--name", "e2e"]).expect(0);
 }
 
-/// A worker more, and one less again; the one with the database's volume stays.
+/// One more worker, then one fewer; the one with the database's volume stays.
 fn a_worker_more_and_one_less(world: &World, kubectl: &dyn Fn(&str) -> String) {
     world.hearth(&up(&["--set", "spec.provider.docker.nodes.workers=3"])).expect(0);
     assert!(kubectl("get node e2e-worker3").contains(" Ready "), "{}", kubectl("get nodes"));
 
-    // a pod that nothing makes again, and one that keeps something there, are not lost unasked
+    // a pod that nothing recreates, and one that keeps data on the node, are not removed without asking
     apply(LOSABLE);
     eventually("they run on it", Duration::from_secs(60), || {
         kubectl("get pods -o wide --no-headers").lines().filter(|line| line.contains("e2e-worker3")).count() == 2
@@ -118,7 +118,7 @@ fn a_worker_more_and_one_less(world: &World, kubectl: &dyn Fn(&str) -> String) {
     world.hearth(&["status", "--name", "e2e"]).expect(0);
 }
 
-/// What is lost with the third worker: a pod that nothing makes again, and what a pod keeps beside itself.
+/// What is lost with the third worker: a pod that nothing recreates, and data that a pod keeps on the node.
 const LOSABLE: &str = r#"
 apiVersion: v1
 kind: Pod

@@ -1,10 +1,10 @@
-//! A worker that stands still.
+//! A worker that is paused.
 
 use std::time::{Duration, Instant};
 
 use crate::world::{World, eventually, sh};
 
-/// A worker stands still for a while: the scenario, and what becomes of the worker when the run does not live to let it go.
+/// A worker is paused for a while: the scenario, and what happens to the worker if the run is killed before it resumes it.
 #[test]
 fn a_worker_that_stands_still_goes_on_whatever_becomes_of_the_run() {
     let world = World::new();
@@ -33,7 +33,7 @@ fn a_worker_that_stands_still_goes_on_whatever_becomes_of_the_run() {
     let recover = |how: &'static str| world.hearth(&["recover", "--name", "e2e-still", how, "-o", "json"]).expect(0).json();
     let nothing = || assert_eq!(recover("--dry-run")["left"].as_array().map(Vec::len), Some(0));
 
-    // its own timer, without Hearth: 20 s and 5 s more
+    // resumed by its own timer, without Hearth: after 20 s plus 5 s
     killed();
     assert_eq!(recover("--dry-run")["left"][0]["what"], "node e2e-still-worker2");
     assert_eq!(state(), "T", "a dry run changes nothing");

@@ -35,8 +35,8 @@ def interval(x, level):
     kept = [m for m in middles if not refused(x, m, "greater", tail) and not refused(x, m, "less", tail)]
     low = averages[middles.index(kept[0])] if kept and middles.index(kept[0]) > 0 else None
     high = averages[middles.index(kept[-1]) + 1] if kept and middles.index(kept[-1]) < len(middles) - 1 else None
-    # the ends themselves are average values: an end that is the smallest or largest of them is a bound only if the test
-    # refuses what lies beyond
+    # the ends themselves are average values: an end that is the smallest or largest of them is a bound only if the test refuses
+    # what lies beyond
     if low is None and refused(x, averages[0] - 1.0, "greater", tail):
         low = averages[0]
     if high is None and refused(x, averages[-1] + 1.0, "less", tail):

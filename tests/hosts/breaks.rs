@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use crate::world::{eventually, sh};
 use crate::{bare_hosts, containers, on, profile, stock, unchanged};
 
-/// Killed as soon as a step is done, again and again, a bring-up still arrives; so does a clean-up. So does a clean-up after a
-/// bring-up that was killed early, half way and late.
+/// Killed as soon as a step is done, again and again, a bring-up still completes, and so does a clean-up. So does a clean-up
+/// after a bring-up that was killed early, half way and late.
 #[test]
 fn killed_at_every_step_it_goes_on() {
     let (world, before) = bare_hosts();
@@ -18,7 +18,7 @@ fn killed_at_every_step_it_goes_on() {
         let phase = format!("\"phase\":\"{phase}\"");
         std::fs::read_to_string(&journal).map_or(0, |text| text.lines().filter(|line| line.contains(&phase)).count())
     };
-    // kills a run once so many steps of it are done; its exit code if it was faster
+    // kills a run once this many steps of it are done; returns its exit code if it was faster
     let killed_after = |steps: usize, phase: &str, args: &[&str]| {
         let (seen, started) = (ended(phase), Instant::now());
         let mut run = world.start(args);
@@ -38,13 +38,13 @@ fn killed_at_every_step_it_goes_on() {
     let up = ["up", "-f", &plain, "--yes"];
     let down = ["down", "-f", &plain, "--yes"];
 
-    // what is done stays done: every run adds one step
+    // a step that is done stays done: every run adds one step
     let arrived = (0..80).find_map(|kills| Some((kills, killed_after(1, "applied", &up)?)));
     eprintln!("  up: (kills, exit) {arrived:?}");
     assert!(arrived.is_some_and(|(kills, code)| kills > 10 && code == Some(0)), "{arrived:?}");
     world.hearth(&up).expect(0);
     world.hearth(&["status", "--name", "e2e-hosts"]).expect(0);
-    // a clean-up begins with everything again: one step more each time
+    // a clean-up starts over each time: allow one more step each time
     let arrived = (0..80).find_map(|kills| Some((kills, killed_after(kills + 1, "undone", &down)?)));
     eprintln!("  down: (kills, exit) {arrived:?}");
     assert!(arrived.is_some_and(|(kills, code)| kills > 1 && code == Some(0)), "{arrived:?}");
@@ -58,8 +58,8 @@ fn killed_at_every_step_it_goes_on() {
     world.nothing_is_left();
 }
 
-/// A worker that is taken out of the profile is not forgotten before it is released, however the run ends; one that is dead holds up
-/// nobody. A run whose hosts somebody else took stops.
+/// A worker that is taken out of the profile is not forgotten before it is released, however the run ends; a dead one does not
+/// block the run. A run stops if its hosts are taken over.
 #[test]
 #[ignore = "the long tail: make soak"]
 fn a_worker_leaves_though_its_run_is_killed_and_though_it_is_dead() {
@@ -67,7 +67,7 @@ fn a_worker_leaves_though_its_run_is_killed_and_though_it_is_dead() {
     let (all, two) = (profile(&world, "plain", 3), profile(&world, "plain", 2));
     let kubectl = |args: &str| on(1, &format!("KUBECONFIG=/etc/kubernetes/admin.conf /usr/local/bin/kubectl {args}"));
 
-    // this machine sleeps for longer than a lease is renewed after, and another run takes a host meanwhile
+    // this machine sleeps until a lease is overdue, and another run takes a host in the meantime
     let run = world.command(&["up", "-f", &all, "--yes"]).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     eventually("copying has begun", Duration::from_secs(30), || on(2, "ls -A /usr/local/bin").contains("hearth-part"));
     sh(&format!("kill -STOP {}", run.id()));
@@ -82,7 +82,7 @@ fn a_worker_leaves_though_its_run_is_killed_and_though_it_is_dead() {
     on(2, "rm -r /run/hearth");
     world.hearth(&["up", "-f", &all, "--yes"]).expect(0);
 
-    // killed amid the drain
+    // killed during the drain
     let journal = world.folder.path().join("hearth/e2e-hosts/journal.jsonl");
     let mut run = world.start(&["up", "-f", &two, "--yes"]);
     eventually("n3 is about to leave", Duration::from_secs(60), || {
@@ -104,7 +104,7 @@ fn a_worker_leaves_though_its_run_is_killed_and_though_it_is_dead() {
     assert!(kubectl("get node n3").contains("NotFound"), "{}", kubectl("get nodes"));
     world.hearth(&["up", "-f", &two, "--yes", "--forget", "n2"]).expect(2);
 
-    // and the cluster is taken away from around it
+    // the cluster is removed while it is away
     let refused = world.hearth(&["down", "-f", &two, "--yes"]).expect(50);
     assert!(refused.err.contains("n3") && refused.err.contains("hearth down --forget n3"), "{}", refused.err);
     world.hearth(&["down", "-f", &two, "--yes", "--forget", "n9"]).expect(2);
@@ -118,7 +118,7 @@ fn a_worker_leaves_though_its_run_is_killed_and_though_it_is_dead() {
     assert_eq!(same(&stock()), same(&before));
 }
 
-/// What breaks on the way is told with host and command, and the next run goes on.
+/// Failures on the way are reported with host and command, and the next run continues.
 #[test]
 fn connections_break_and_hosts_go_away() {
     let (world, before) = bare_hosts();
@@ -135,7 +135,7 @@ fn connections_break_and_hosts_go_away() {
     // and once more while images stream into its runtime
     eventually("images are on their way", Duration::from_secs(60), || !on(2, "pgrep -x ctr").is_empty());
     on(2, "pkill -KILL -f 'sshd: root@'");
-    // sshd restarts on n3, and n1 loses its connections while kubeadm is at work
+    // sshd restarts on n3, and n1 loses its connections while kubeadm is running
     on(3, "systemctl restart ssh");
     eventually("kubeadm is at work", Duration::from_secs(60), || !on(1, "pgrep -x kubeadm").is_empty());
     on(1, "pkill -KILL -f 'sshd: root@'");
@@ -145,7 +145,7 @@ fn connections_break_and_hosts_go_away() {
     world.hearth(&["up", "-f", &plain, "--yes"]).expect(0);
     world.hearth(&["down", "-f", &plain, "--yes"]).expect(0);
 
-    // a host is powered off while it gets its programs, and is back after a while
+    // a host is powered off while programs are copied to it, and is back after a while
     let mut run = world.start(&["up", "-f", &plain, "--yes"]);
     eventually("copying has begun", Duration::from_secs(30), || on(2, "ls -A /usr/local/bin").contains("hearth-part"));
     sh(&format!("docker kill {}", containers()[1]));
@@ -157,7 +157,7 @@ fn connections_break_and_hosts_go_away() {
     assert!(matches!(code, Some(0 | 50 | 60)), "{code:?}");
     eventually("n2 is back", Duration::from_secs(120), || world.hearth(&["up", "-f", &plain, "--yes"]).code == Some(0));
 
-    // a host is away: status names it, up says which and does not hang; it is back, and all is well
+    // a host is away: status names it, up names it and does not hang; once it is back, all is well
     sh(&format!("docker stop -t 1 {}", containers()[2]));
     let started = Instant::now();
     let status = world.hearth(&["status", "--name", "e2e-hosts"]).expect(70);

@@ -21,7 +21,7 @@ fn bare_hosts_become_a_cluster_survive_a_reboot_and_are_bare_again() {
     assert_eq!(again["changed"], false, "{again}");
     world.hearth(&["status", "--name", "e2e-hosts"]).expect(0);
 
-    // a shell for people; the lease is free again
+    // a shell for users; the lease is free again
     let ran = world.hearth(&["ssh", "n2", "--name", "e2e-hosts", "--", "sh", "-c", "hostname; exit 7"]).expect(7);
     assert_eq!(ran.out.trim(), containers()[1]);
     assert!(world.hearth(&["unlock", "--name", "e2e-hosts"]).expect(0).out.contains("nobody"));
@@ -40,7 +40,7 @@ fn bare_hosts_become_a_cluster_survive_a_reboot_and_are_bare_again() {
     let again = world.hearth(&["up", "-f", &all, "--yes", "-o", "json"]).expect(0).json();
     assert_eq!(again["changed"], false, "{again}");
 
-    // routes, rules and a card that others took down come back without Hearth; a way of somebody else's stays
+    // routes, rules and an interface that others took down are restored without Hearth; somebody else's route stays
     on(
         2,
         "ip route add 10.244.99.0/24 via 172.30.0.1; ip route del $(ip route | awk '/^10.244.*via 172.30.0.13/ {print $1}')
@@ -53,7 +53,7 @@ fn bare_hosts_become_a_cluster_survive_a_reboot_and_are_bare_again() {
     assert!(on(2, "ip route; ip route del 10.244.99.0/24").contains("10.244.99.0/24 via 172.30.0.1"), "not ours");
     world.hearth(&["status", "--name", "e2e-hosts"]).expect(0);
 
-    // a worker less, which is a plain host again, and the same one more
+    // one worker fewer, which is a plain host again, and then the same one more
     let kubectl = |args: &str| on(1, &format!("KUBECONFIG=/etc/kubernetes/admin.conf /usr/local/bin/kubectl {args}"));
     world.hearth(&["up", "-f", &profile(&world, "homelab", 2), "--yes"]).expect(0);
     assert!(kubectl("get node n3").contains("NotFound"), "{}", kubectl("get nodes"));
@@ -62,12 +62,12 @@ fn bare_hosts_become_a_cluster_survive_a_reboot_and_are_bare_again() {
     world.hearth(&["up", "-f", &all, "--yes"]).expect(0);
     assert!(kubectl("get node n3").contains(" Ready "), "{}", kubectl("get nodes"));
 
-    // a host that somebody reset rejoins
+    // a host that somebody reset joins again
     on(3, "systemctl stop kubelet; systemctl kill -s KILL kubepods.slice; rm -rf /etc/kubernetes /var/lib/kubelet/config.yaml");
     world.hearth(&["up", "-f", &all, "--yes"]).expect(0);
     world.hearth(&["status", "--name", "e2e-hosts"]).expect(0);
 
-    // a pod's connection whose other end fell silent outlives the pod, and would hold its network namespace for minutes
+    // a connection of a pod whose other end fell silent outlives the pod, and would hold its network namespace for minutes
     let silent = format!(
         "every() {{ for ns in $(ip netns list | awk '/^cni-/ {{print $1}}'); do ip netns exec $ns \"$@\" 2>/dev/null; done; }}
          every timeout 5 bash -c 'exec 3<>/dev/tcp/{}/22; iptables -I INPUT -j DROP; echo lost >&3'

@@ -1,6 +1,6 @@
-//! The real binary on real machines with sshd: bare hosts become a cluster, break, are repaired, and are bare hosts again.
-//! Run by `make test-hosts`, one test at a time; `scripts/lab hosts up` has started the hosts, or HEARTH_HOSTS names
-//! containers of the local engine that are such hosts, HEARTH_HOSTS_KEY root's private key.
+//! The real binary on real machines with sshd: bare hosts become a cluster, break, are repaired, and are bare hosts again. Run
+//! by `make test-hosts`, one test at a time. `scripts/lab hosts up` has started the hosts; or HEARTH_HOSTS names containers of
+//! the local engine to use as hosts, and HEARTH_HOSTS_KEY is root's private key.
 
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
@@ -17,7 +17,7 @@ use std::process::Command;
 
 use world::{World, sh};
 
-/// The machines' containers, n1 first. That they are containers is only used to break them.
+/// The machines' containers, n1 first. The tests use the fact that they are containers only to break them.
 fn containers() -> Vec<String> {
     let named = std::env::var("HEARTH_HOSTS").unwrap_or_else(|_| "lab-host-1 lab-host-2 lab-host-3".into());
     named.split_whitespace().map(str::to_owned).collect()
@@ -27,7 +27,7 @@ fn key() -> String {
     std::env::var("HEARTH_HOSTS_KEY").expect("HEARTH_HOSTS_KEY is root's private key on the hosts")
 }
 
-/// Runs a shell script on a host, not through Hearth.
+/// Runs a shell script on a host, bypassing Hearth.
 fn on(host: usize, script: &str) -> String {
     let output = Command::new("docker").args(["exec", &containers()[host - 1], "sh", "-c", script]).output().unwrap();
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr)).trim().to_owned()
@@ -40,7 +40,7 @@ fn address(host: usize) -> String {
     ))
 }
 
-/// A profile of the first `count` hosts, n1 the control plane, with the components of `like`.
+/// A profile with the first `count` hosts, n1 being the control plane, and the components of `like`.
 fn profile(world: &World, like: &str, count: usize) -> String {
     let hosts: Vec<String> = (1..=count)
         .map(|n| format!("{{name: n{n}, address: {}, role: {}}}", address(n), if n == 1 { "control-plane" } else { "worker" }))
@@ -61,7 +61,8 @@ fn profile(world: &World, like: &str, count: usize) -> String {
     path.to_str().unwrap().to_owned()
 }
 
-/// Everything on the hosts that anything could leave traces in, by a script of the tests' own: Hearth only looks at its places.
+/// Everything on the hosts in which anything could leave traces, collected by a script of the tests: Hearth's only covers its
+/// own places.
 fn stock() -> Vec<Vec<String>> {
     let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/world/stock.sh");
     let take = |host: &String| {
@@ -73,7 +74,7 @@ fn stock() -> Vec<Vec<String>> {
     containers().iter().map(take).collect()
 }
 
-/// Nothing of a stock has come or gone.
+/// Fails if anything was added to a stock or removed from it.
 #[track_caller]
 fn unchanged(after: &[Vec<String>], before: &[Vec<String>]) {
     for (host, (after, before)) in containers().iter().zip(after.iter().zip(before)) {
@@ -84,7 +85,7 @@ fn unchanged(after: &[Vec<String>], before: &[Vec<String>]) {
     }
 }
 
-/// A place of its own, and hosts that are bare even if a test before was cut off.
+/// A test's own place, and hosts that are bare even if an earlier test was cut off.
 fn bare_hosts() -> (World, Vec<Vec<String>>) {
     let world = World::new();
     let plain = profile(&world, "plain", 3);
@@ -98,7 +99,7 @@ fn bare_hosts() -> (World, Vec<Vec<String>>) {
     (world, stock())
 }
 
-/// Removes a user; but for the files of accounts, hosts are then as before.
+/// Removes a user; except for the account files, hosts are then as before.
 fn forget_users(name: &str, before: &[Vec<String>]) {
     for host in 1..=3 {
         on(
@@ -108,7 +109,7 @@ fn forget_users(name: &str, before: &[Vec<String>]) {
             ),
         );
     }
-    // what a system keeps of users that came and went is not what this is about
+    // traces of removed users in the account files do not matter here
     let account = |line: &&String| !["passwd", "shadow", "group", "subuid", "subgid"].iter().any(|name| line.contains(name));
     for (after, before) in stock().iter().zip(before) {
         let lines = |all: &[String]| all.iter().filter(account).cloned().collect::<Vec<_>>();

@@ -1,8 +1,9 @@
-//! What others have on the hosts.
+//! Things on the hosts that belong to others.
 
 use crate::{bare_hosts, on, profile, stock, unchanged};
 
-/// Hosts that hold data of others are refused. What else others have, or do while the cluster lives, is there afterwards.
+/// Hosts with data of others are refused. Anything else that others have, or do while the cluster exists, is still there
+/// afterwards.
 #[test]
 fn what_is_not_ours_is_not_touched() {
     let (world, before) = bare_hosts();
@@ -26,8 +27,8 @@ fn what_is_not_ours_is_not_touched() {
     on(2, "rm -r /var/lib/etcd /var/lib/containerd");
     unchanged(&stock(), &before);
 
-    // files where the cluster's own go, and an empty folder with what mkfs leaves; where mounts are not shared, as on n2 and on
-    // any container that was restarted, the kubelet mounts its folder upon itself, and what others mount there is in that mount
+    // files where the cluster's own go, and an empty folder as mkfs leaves it; where mounts are not shared, as on n2 and on any
+    // restarted container, the kubelet mounts its folder onto itself, and what others mount there is inside that mount
     on(3, "mount --make-rshared /");
     on(
         2,
@@ -103,7 +104,7 @@ fn what_is_not_ours_is_not_touched() {
     for (after, mine) in [(&after[0], &mine[0]), (&after[2], &mine[2])] {
         assert_eq!(after, mine);
     }
-    // and what this test did is taken back
+    // undo what this test did
     on(
         2,
         "umount '/var/lib/kubelet/my data' /var/lib/kubelet /var/lib/containerd/disk; mount --make-rshared /; ip link delete d0; ip netns delete cni-podman; ip link delete vethpod

@@ -7,8 +7,8 @@ use std::time::Duration;
 use crate::world::{World, eventually, get, sh};
 use crate::{bare_hosts, forget_users, on, profile, stock, unchanged};
 
-/// A bundle without Kubernetes' own programs and without runc, and a server that publishes these as their projects do; the folder and
-/// the server's address.
+/// A bundle without Kubernetes' own programs and without runc, and a server that publishes these as their projects do; returns
+/// the folder and the server's address.
 fn published(world: &World) -> (PathBuf, String, Child) {
     let bundle = PathBuf::from(std::env::var("HEARTH_BUNDLE").expect("a bundle has what is published here"));
     let (without, site) = (world.folder.path().join("bundle"), world.folder.path().join("site"));
@@ -36,7 +36,7 @@ fn published(world: &World) -> (PathBuf, String, Child) {
     (without, address, server)
 }
 
-/// Programs come out of what their projects publish where no bundle has them; a login is by password, sudo asks for one.
+/// Programs are downloaded from their projects if no bundle has them; the login uses a password, and sudo asks for one.
 #[test]
 fn programs_are_downloaded_and_a_user_with_sudo_is_enough() {
     let (world, before) = bare_hosts();
@@ -64,7 +64,7 @@ fn programs_are_downloaded_and_a_user_with_sudo_is_enough() {
     assert!(!said.contains("wrong") && said.contains("n1") && said.contains("n2"), "{said}");
     unchanged(&stock(), &with_users);
 
-    // a release that is not the pinned one never reaches a host, though its server vouches for it
+    // a release other than the pinned one never reaches a host, even if its server vouches for it
     let (code, said) = run(&up, password);
     assert_eq!(code, Some(40), "{said}");
     let pinned = "expected f6ae8efc0fa40079e1475e97cbe9d1bd3f106a28d6af78a11d9f1bd565515e60";
@@ -72,7 +72,7 @@ fn programs_are_downloaded_and_a_user_with_sudo_is_enough() {
     assert_eq!(on(1, "ls /usr/local/sbin"), "");
     std::os::unix::fs::symlink(PathBuf::from(std::env::var("HEARTH_BUNDLE").unwrap()).join("bin/runc"), bundle.join("bin/runc"))
         .unwrap();
-    // nor does one of Kubernetes' own that is not what its published checksum says
+    // nor does a program of Kubernetes that does not match its published checksum
     let kubelet = world.folder.path().join("site/dl.k8s.io/release/v1.36.4/bin/linux/amd64/kubelet.sha256");
     let right = std::fs::read_to_string(&kubelet).unwrap();
     std::fs::write(&kubelet, "0".repeat(64)).unwrap();
@@ -81,7 +81,7 @@ fn programs_are_downloaded_and_a_user_with_sudo_is_enough() {
     assert!(said.contains("kubelet has sha256"), "{said}");
     std::fs::write(&kubelet, right).unwrap();
 
-    // what the cache has is not taken on trust
+    // files in the cache are verified too
     let url = "https://dl.k8s.io/release/v1.36.4/bin/linux/amd64/kubelet";
     let place = sh(&format!("printf %s {url} | sha256sum | cut -c1-16"));
     let damaged = world.folder.path().join("cache/hearth/programs").join(place).join("kubelet");
@@ -93,7 +93,7 @@ fn programs_are_downloaded_and_a_user_with_sudo_is_enough() {
     assert!(!said.contains(password), "{said}");
     let (code, said) = run(&["status", "-f", &plain], password);
     assert_eq!(code, Some(0), "{said}");
-    // what is in the cache needs no server, and the password is on no command line
+    // with everything in the cache no server is needed, and the password is on no command line
     server.kill().unwrap();
     server.wait().unwrap();
     let (code, said) = run(&up, password);

@@ -14,7 +14,7 @@ fn unfit_hosts_are_refused_untouched() {
             assert!(ran.err.contains(text), "{text}: {}", ran.err);
         }
     };
-    // several at once: clock, ports and a foreign cluster
+    // several problems at once: clock, ports and a foreign cluster
     on(
         2,
         "printf '#!/bin/sh\nexec /bin/date -d \"+300 seconds\" \"$@\"\n' > /usr/local/bin/date && chmod 755 /usr/local/bin/date",
@@ -29,7 +29,7 @@ fn unfit_hosts_are_refused_untouched() {
     on(2, "rm /usr/local/bin/date");
     on(3, "rm -r /etc/kubernetes");
     on(1, "systemctl stop squatter");
-    // a full disk where programs go
+    // a full disk where programs are installed
     on(2, "mount -t tmpfs -o size=50m none /usr/local/bin");
     refused(&[], 20, &["host-disk", "n2:"]);
     on(2, "umount /usr/local/bin");
@@ -50,9 +50,9 @@ fn unfit_hosts_are_refused_untouched() {
     }
     let identity = format!("spec.provider.ssh.identityFile={other}");
     refused(&["--set", "spec.provider.ssh.user=plain", "--set", &identity], 50, &["n1", "n2", "n3", "sudo"]);
-    // a key that no host knows
+    // a key that no host accepts
     refused(&["--set", &identity], 50, &["n1", "n2", "n3"]);
-    // a host key that is not the one first seen
+    // a host key other than the one seen first
     on(
         2,
         "mv /etc/ssh/ssh_host_ed25519_key /tmp/kept && mv /etc/ssh/ssh_host_ed25519_key.pub /tmp/kept.pub && ssh-keygen -q -t ed25519 -N '' -f /etc/ssh/ssh_host_ed25519_key && systemctl restart ssh",

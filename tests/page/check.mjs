@@ -1,4 +1,4 @@
-// Looks at every report below a folder in headless Chromium. Prints what does not hold, one line each, and fails if any.
+// Looks at every report in a folder in headless Chromium. Prints what is wrong, one line each, and fails if there is anything.
 //   node check.mjs FOLDER [NAME ...]        SHOTS=1 also takes pictures
 import { execFileSync } from 'node:child_process';
 import { createRequire } from 'node:module';
@@ -56,7 +56,7 @@ async function layout(page, name) {
     const style = css && await page.addStyleTag({ content: css });
     for (const width of WIDTHS) {
       await page.setViewport({ width, height: 900 });
-      // colours change no box: what is measured once holds for both
+      // colours change no box: what is measured once is valid for both
       where = `${name} ${font} ${width}`;
       for (const problem of await page.evaluate(inside.layout)) wrong(problem);
     }
@@ -93,7 +93,7 @@ async function keys(page, name) {
     const shown = await slider.evaluate((input) => input.nextElementSibling.textContent);
     if (shown !== after) wrong('a slider does not show what it reads out');
   }
-  // the order begins anew at the top
+  // the order starts over at the top
   await page.evaluate(() => { document.activeElement?.blur(); document.querySelector('.skip').focus(); });
   const seen = new Set();
   for (let n = 0; n < 300; n++) {

@@ -1,4 +1,4 @@
-// Runs inside of the page: the numbers of comparisons are those of report.json. A function that stands alone.
+// Runs inside the page: compares the numbers of comparisons with report.json. A self-contained function.
 
 export function compared(report) {
   const problems = [];

@@ -1,4 +1,4 @@
-//! Comparison records for the page's tests: made-up latencies, told as `hearth compare` would.
+//! Comparison records for the page's tests: made-up latencies, in the form of `hearth compare`'s results.
 
 use std::collections::BTreeMap;
 
@@ -11,18 +11,18 @@ use rand::{RngExt, SeedableRng};
 
 const TIMEOUT_MS: f64 = 5_000.0;
 
-/// What the second arm does, and how much is measured.
+/// How the second arm differs, and how much is measured.
 #[derive(Clone, Copy)]
 pub struct Question {
     metric: Metric,
     margin: &'static str,
     /// Added to the second arm, in milliseconds.
     shift: f64,
-    /// How much a window's arm may be off by itself, in milliseconds either way.
+    /// Random deviation of each arm in a window, in milliseconds in either direction.
     noise: f64,
     windows: u32,
     requests: u32,
-    /// Windows that are void, from the last.
+    /// Number of void windows, at the end.
     void: u32,
     /// Failed requests of the second arm in every fifth window.
     failed: usize,
@@ -43,7 +43,7 @@ const HOP: Question = Question {
 
 const QUICK: Question = Question { metric: Metric::P50, margin: "2 %", windows: 13, requests: 200, void: 0, quick: true, ..HOP };
 
-/// One arm in one window: good answers ascending, and failures.
+/// One arm in one window: good answers in ascending order, and the number of failures.
 type Sent = (Vec<f64>, usize);
 
 fn sent(random: &mut StdRng, requests: u32, add: f64, failed: usize) -> Sent {
@@ -98,7 +98,7 @@ fn median(mut values: Vec<f64>) -> Option<f64> {
     Some(quantile(&values, 0, 0.5)).filter(|value| value.is_finite())
 }
 
-/// Both arms' values, and second less first; what failed counts as the timeout.
+/// The values of both arms, and second less first; failed requests count as the timeout.
 fn values(pairs: &[[Sent; 2]], metric: Metric) -> [Vec<f64>; 3] {
     let of = |arm: usize| pairs.iter().map(|pair| value(&pair[arm], metric).unwrap_or(TIMEOUT_MS)).collect::<Vec<_>>();
     let (a, b) = (of(0), of(1));
@@ -197,7 +197,7 @@ fn arm(name: &str, url: &str, requests: u64, failed: u64, hdr: Option<String>) -
     }
 }
 
-/// Nothing was measured yet.
+/// A comparison in which nothing was measured yet.
 fn begun(asked: Question, names: [&str; 2]) -> Comparison {
     let arms = [("127.0.0.1:8081", names[0]), ("127.0.0.1:8082", names[1])];
     let mut spec = Spec::of(arms.map(|(at, name)| format!("{name}=http://{at}/api/items").parse().unwrap()).into());
@@ -340,22 +340,22 @@ fn void(mut record: Comparison, reason: &str) -> Comparison {
 
 const NAMES: [&str; 2] = ["before", "after"];
 
-/// More than the margin faster.
+/// Faster by more than the margin.
 pub fn better() -> Comparison {
     measured(HOP, NAMES, 1)
 }
 
-/// Slower, and whether by more than the margin is open; some requests failed.
+/// Slower, but it is open whether by more than the margin; some requests failed.
 pub fn worse() -> Comparison {
     measured(Question { shift: 0.13, noise: 0.05, failed: 3, ..QUICK }, NAMES, 2)
 }
 
-/// Within a wide margin, and off zero all the same.
+/// Within a wide margin, although the interval excludes zero.
 pub fn equivalent() -> Comparison {
     measured(Question { shift: 0.3, margin: "1ms", metric: Metric::Mean, ..QUICK }, NAMES, 3)
 }
 
-/// Too noisy to tell.
+/// Too noisy to decide.
 pub fn inconclusive() -> Comparison {
     measured(Question { shift: 0.02, noise: 2.5, margin: "0.05ms", ..QUICK }, NAMES, 4)
 }
@@ -365,7 +365,7 @@ pub fn invalid() -> Comparison {
     void(measured(Question { void: 5, ..QUICK }, NAMES, 5), "5 of 13 windows are void, 20 % may be")
 }
 
-/// So few windows count that nothing bounds the difference.
+/// So few valid windows that nothing bounds the difference.
 pub fn unbounded() -> Comparison {
     void(measured(Question { void: 8, ..QUICK }, NAMES, 6), "only 5 windows count, 6 are needed")
 }
@@ -375,7 +375,7 @@ pub fn nothing() -> Comparison {
     begun(QUICK, NAMES)
 }
 
-/// Names and texts that would be markup, or are as long as can be; p99 falls on failed requests in some windows.
+/// Names and texts that would be markup, or are as long as possible; p99 falls on failed requests in some windows.
 pub fn hostile() -> Comparison {
     let names = ["the-arm-with-the-longest-name-that-anybody-ever-gave-one", "b"];
     let mut record = measured(Question { failed: 9, shift: 40.0, ..HOP }, names, 7);

@@ -1,4 +1,4 @@
-// Runs inside of the page, as a whole: each function stands alone. What does not hold comes back as sentences.
+// Runs inside the page: each function is self-contained. Problems are returned as sentences.
 
 /** Boxes: nothing scrolls sideways, overlaps, leaves the screen or overflows its cell. */
 export function layout() {

@@ -1,7 +1,7 @@
 //! The page in a real browser: every verdict, every empty state, every width, light and dark (`make test-page`).
 //!
-//! Reports are made from values of the model, written as a user gets them, and looked at by `check.mjs` in headless
-//! Chromium. Their numbers are not measurements, and every figure is stamped so.
+//! Reports are made from values of the model, written to files as for a user, and examined by `check.mjs` in headless Chromium.
+//! Their numbers were not measured, so every figure is stamped.
 
 #![allow(clippy::unwrap_used)] // a test that cannot go on has failed
 
@@ -15,10 +15,10 @@ use hearth::compare::Comparison;
 use hearth::report::{About, Digest, Place, Report, write};
 use hearth::scenario::RunRecord;
 
-/// What every fixture is stamped with.
+/// The stamp on every fixture.
 const STAMP: &str = "test data";
 
-/// A report of these runs, the same at every call.
+/// A report of these runs, the same for every call.
 fn report(scenarios: Vec<RunRecord>) -> Report {
     let about = About {
         run: "20261126-185645-test".into(),
@@ -40,7 +40,7 @@ fn compared(of: Comparison) -> Report {
     report(Vec::new()).with_comparisons(vec![of])
 }
 
-/// Every page that is looked at, by name.
+/// Every page that is examined, by name.
 fn pages() -> Vec<(&'static str, Report)> {
     vec![
         ("pass", report(vec![scenarios::pass()])),
@@ -74,7 +74,7 @@ fn every_verdict_is_looked_at() {
     for verdict in [Fail, Error, Invalid, Worse, Inconclusive, Skipped, Better, Equivalent, Pass] {
         assert!(seen.contains(&verdict), "{verdict:?}");
     }
-    // a page that shows no result at all is the tenth
+    // the tenth is a page without any result
     assert!(pages().iter().any(|(_, report)| report.summary.results.is_empty()));
 }
 
@@ -84,7 +84,7 @@ fn pages_hold_in_chromium() {
     let _ = std::fs::remove_dir_all(&dir);
     for (name, report) in pages() {
         write(&dir.join(name), &report).unwrap();
-        // one comparison and one scenario of usual length fit; a long list of results is as long as it is
+        // one comparison and one scenario of usual size fit; a long list of results may be longer
         let (size, limit) = (report.to_html().len(), 300_000 * report.summary.results.len().div_ceil(2).max(1));
         assert!(size <= limit, "{name}: {size} bytes");
         assert_eq!(report.to_html(), report.to_html(), "{name}: the same report leads to the same bytes");

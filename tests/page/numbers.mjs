@@ -1,4 +1,4 @@
-// Runs inside of the page: its numbers are those of report.json. A function that stands alone.
+// Runs inside the page: compares its numbers with report.json. A self-contained function.
 
 export function numbers(report) {
   const problems = [];

@@ -1,4 +1,4 @@
-//! Scenario records for the page's tests: a made-up load, told as the runner would.
+//! Scenario records for the page's tests: a made-up load, in the form of the runner's records.
 
 use hearth::load::{Calibration, Distribution, Entry, Ledger, Outcome, Priority};
 use hearth::scenario::record::*;
@@ -8,7 +8,7 @@ use hearth::scenario::{RunRecord, Verdict};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
-/// As slow as a failed request counts, in microseconds.
+/// The latency that a failed request counts as, in microseconds.
 const TIMEOUT: u32 = 20_000_000;
 
 /// When pods are killed, in microseconds.
@@ -20,7 +20,7 @@ struct Weather {
     seconds: u32,
     lost_per_kill: u32,
     retried_per_kill: u32,
-    /// Requests that wait for seconds.
+    /// Number of requests that wait for seconds.
     slow: u32,
     kills: bool,
 }
@@ -67,7 +67,7 @@ fn ledger(weather: Weather, seed: u64) -> Ledger {
         (entry.outcome, entry.status, entry.answer) = (Outcome::Ok, 200, 2);
         entry.done = entry.scheduled + 7_100_000 + offset as u32 * 340_000;
     }
-    // the number of the answer is the attempt that it names
+    // the index of the answer is the attempt it reports
     let answers = ["1", "2", "3"].map(|attempt| vec![Some(attempt.to_owned())]).to_vec();
     Ledger { entries, headers: vec!["x-attempt".into()], answers, settled: 0 }
 }
@@ -128,7 +128,7 @@ fn expectation(id: &str, title: &str, measured: Option<Amount>, comparison: &str
     AssertionRecord { id, title, measured, unknown: None, comparison, bound, holds, by_generator: false }
 }
 
-/// What the proxies of some groups counted: group, upstream, retries sent, saved and given up.
+/// The counters of some groups of proxies: group, upstream, retries sent, saved and given up.
 fn proxies(groups: &[(&str, &str, [u64; 3])]) -> ObservationRecord {
     let counters = ["upstream_rq_retry", "upstream_rq_retry_success", "upstream_rq_retry_limit_exceeded"];
     let mut record = ObservationRecord {
@@ -278,7 +278,7 @@ fn control(weather: Weather) -> ControlRecord {
     }
 }
 
-/// Pods are killed and nothing is lost; in the control something is.
+/// Pods are killed and nothing is lost; in the control something is lost.
 pub fn pass() -> RunRecord {
     RunRecord {
         scenario: "pod-kill-retry".into(),
@@ -323,7 +323,7 @@ pub fn pass() -> RunRecord {
     }
 }
 
-/// Requests are lost where none may be; no control was run.
+/// Requests are lost although none may be; no control was run.
 pub fn fail() -> RunRecord {
     let mut lost = trial(Weather { lost_per_kill: 3, slow: 2, ..CALM }, 43);
     lost.recovery_ms = None;
@@ -336,7 +336,7 @@ pub fn fail() -> RunRecord {
     }
 }
 
-/// The kills met no traffic, and the generator was late.
+/// The kills hit no traffic, and the generator was late.
 pub fn invalid() -> RunRecord {
     let mut record = trial(Weather { retried_per_kill: 0, ..CALM }, 44);
     for fault in &mut record.faults {
@@ -358,7 +358,7 @@ pub fn invalid() -> RunRecord {
     }
 }
 
-/// The control held what it must break.
+/// In the control the expectation held that must be broken there.
 pub fn inconclusive() -> RunRecord {
     RunRecord {
         verdict: Verdict::Inconclusive,
@@ -368,7 +368,7 @@ pub fn inconclusive() -> RunRecord {
     }
 }
 
-/// Nothing was run for want of something.
+/// Nothing was run, because something required is missing.
 pub fn skipped() -> RunRecord {
     without_trial(Verdict::Skipped, "there is no deployment blog-system/was")
 }
@@ -385,7 +385,7 @@ fn without_trial(verdict: Verdict, reason: &str) -> RunRecord {
     RunRecord { verdict, reasons: vec![reason.into()], calibration, trial, control, cleanup, ..pass() }
 }
 
-/// An expectation other than lost requests is broken, one was not measured, and hundreds were lost without any limit.
+/// An expectation other than lost requests is broken, one was not measured, and hundreds were lost without a limit for that.
 pub fn broken_otherwise() -> RunRecord {
     let mut record = trial(Weather { lost_per_kill: 90, retried_per_kill: 0, ..CALM }, 45);
     record.assertions = vec![
@@ -398,7 +398,7 @@ pub fn broken_otherwise() -> RunRecord {
     RunRecord { verdict: Verdict::Fail, reasons: vec!["tail: not so".into()], trial: Some(record), control: None, ..pass() }
 }
 
-/// No fault, no proxy, no control, and a record of an earlier version without single requests.
+/// No fault, no proxy, no control, and a record of an earlier version without individual requests.
 pub fn bare() -> RunRecord {
     let mut record = trial(Weather { kills: false, ..CALM }, 46);
     record.timeline = None;
@@ -410,7 +410,7 @@ pub fn bare() -> RunRecord {
     RunRecord { trial: Some(record), control: None, cleanup: Cleanup::default(), ..pass() }
 }
 
-/// Names that would be markup, or turn the direction of writing.
+/// Names that would be markup, or change the direction of writing.
 pub fn hostile() -> RunRecord {
     let mut run = pass();
     run.scenario = "<script>window.taken=1</script>".into();
@@ -427,7 +427,7 @@ pub fn hostile() -> RunRecord {
     run
 }
 
-/// More results than a list shows unfolded.
+/// More results than a list shows without folding.
 pub fn many() -> Vec<RunRecord> {
     let named = |name: &str, run: RunRecord| RunRecord { scenario: name.into(), ..run };
     let mut runs: Vec<RunRecord> =

@@ -69,7 +69,7 @@ async fn a_host_with_room_for_few_gets_few() {
     }
 }
 
-/// What a greeting in `.bashrc` does: it is printed ahead of every command's own output.
+/// A greeting in `.bashrc` is printed before the output of every command.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_login_shell_that_greets_is_not_listened_to() {
     let mut server = Server::start();
@@ -87,7 +87,7 @@ async fn a_login_shell_that_greets_is_not_listened_to() {
     assert!(matches!(node.upload(&source, &target, 0o600, &sum, &quiet).await.unwrap(), Uploaded::Sent { .. }));
     assert_eq!(node.upload(&source, &target, 0o600, &sum, &quiet).await.unwrap(), Uploaded::Skipped);
 
-    // one that runs nothing is no command without output
+    // a login shell that runs nothing is not the same as a command without output
     server.down();
     server.more = "ForceCommand echo This account is not available; exit 1\n".into();
     server.up();
@@ -109,7 +109,7 @@ async fn a_command_that_is_too_slow_or_given_up_is_ended_on_the_host() {
     let error = node.exec(Command::shell(slow.clone()).timeout(Duration::from_millis(700))).await.unwrap_err();
     assert!(matches!(&error, NodeError::Timeout { node, command, .. } if node == "n1" && command.contains("sleep")), "{error}");
     assert!(started.elapsed() < Duration::from_secs(2));
-    // a dozen futures that are dropped leave no channel behind
+    // dropping a dozen futures leaves no channel behind
     for _ in 0..12 {
         let _dropped = tokio::time::timeout(Duration::from_millis(150), node.exec(sh(&slow))).await;
     }

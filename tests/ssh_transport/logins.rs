@@ -1,4 +1,4 @@
-//! Host keys, ways to log in, and the way there.
+//! Host keys, ways to log in, and the way to the host.
 
 use crate::*;
 
@@ -27,7 +27,7 @@ async fn host_keys_are_verified_under_each_policy() {
     assert_eq!(std::fs::read_to_string(&known).unwrap().lines().count(), 1, "stored once");
     assert_eq!(known.metadata().unwrap().permissions().mode() & 0o777, 0o600);
 
-    // revoked wins over any other line and every policy
+    // revoked takes precedence over any other line and every policy
     std::fs::write(&theirs, [&before[..], format!("@revoked * {key}").as_bytes()].concat()).unwrap();
     for hosts in [&pinned, &strict, &tofu] {
         let error = server.refusal(hosts).await;
@@ -56,7 +56,7 @@ async fn host_keys_are_verified_under_each_policy() {
     let refused = log.rsplit("Server listening").next().unwrap();
     assert!(!refused.contains("Accepted") && !refused.contains("publickey"), "nothing was sent: {refused}");
 
-    // the command that the error names is the one that helps
+    // the command named in the error does help
     let forget = ["-R", &format!("[127.0.0.1]:{}", server.port), "-f"];
     assert!(Process::new("ssh-keygen").args(forget).arg(&known).output().unwrap().status.success());
     assert!(server.provider(&tofu).node("n1").await.is_ok());

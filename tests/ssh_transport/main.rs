@@ -1,6 +1,6 @@
 //! The SSH transport against a real OpenSSH server, started on a free port of loopback for each test. Needs `sshd` and
-//! OpenSSH's client programs; HEARTH_SSHD names another sshd than /usr/sbin/sshd. Those that become root by sudo need
-//! machines of their own, named by HEARTH_SSH_HOST and HEARTH_SSH_KEY (root's).
+//! OpenSSH's client programs; HEARTH_SSHD names an sshd other than /usr/sbin/sshd. The tests that become root through sudo need
+//! a separate machine, named by HEARTH_SSH_HOST and HEARTH_SSH_KEY (root's).
 
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
@@ -26,12 +26,12 @@ use hearth::provider::ssh::{Environment, Secret, SshError, SshNode, SshProvider,
 use hearth::provider::{Command, FileSpec, Node, NodeError};
 use sha2::{Digest, Sha256};
 
-/// An sshd of the test's own, and the user's side of it.
+/// The test's own sshd, and the user's side of it.
 struct Server {
     folder: tempfile::TempDir,
     port: u16,
     sessions: u32,
-    /// More lines for its configuration.
+    /// Additional lines for its configuration.
     more: String,
     sshd: Option<Child>,
 }
@@ -83,7 +83,7 @@ impl Server {
         }
     }
 
-    /// Ends the server and the processes that serve connections.
+    /// Ends the server and the processes that serve its connections.
     fn down(&mut self) {
         let serving = self.serving();
         let Some(mut sshd) = self.sshd.take() else { return };

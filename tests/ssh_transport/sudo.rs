@@ -1,8 +1,8 @@
-//! A user who becomes root, on a machine of its own.
+//! A user who becomes root, on a separate machine.
 
 use crate::*;
 
-/// On a machine of its own: a user who becomes root with a password, without one, and not at all.
+/// A user who becomes root with a password, without one, and not at all.
 #[tokio::test(flavor = "multi_thread")]
 async fn sudo_makes_root() {
     let (Ok(address), Ok(key)) = (std::env::var("HEARTH_SSH_HOST"), std::env::var("HEARTH_SSH_KEY")) else {

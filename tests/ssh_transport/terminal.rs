@@ -2,7 +2,7 @@
 
 use crate::*;
 
-/// What a person does; run by the test below with a terminal and without.
+/// What the user does; run by the test below with a terminal and without.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_person_runs_a_command() {
     let server = Server::start();

@@ -1,4 +1,4 @@
-//! What end-to-end tests share: a place of their own to run the real binary in, and ways to look at the world.
+//! Shared by end-to-end tests: a separate place in which to run the real binary, and ways to look at the world.
 
 #![allow(dead_code)] // each test program uses its own part
 
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-/// A place of its own: state and kubeconfig; the cache is shared, so that archives are packed once.
+/// A test's own place: state and kubeconfig; the cache is shared, so that archives are packed once.
 pub struct World {
     pub folder: tempfile::TempDir,
     pub before: String,
@@ -33,7 +33,7 @@ impl Ran {
         self
     }
 
-    /// Holds all of what a user saw against a snapshot, but for what differs from machine to machine and from run to run.
+    /// Compares everything a user saw with a snapshot, except what differs from machine to machine and from run to run.
     #[track_caller]
     pub fn seen(self, name: &str) -> Ran {
         let code = self.code.map_or("killed".to_owned(), |code| code.to_string());
@@ -51,7 +51,7 @@ impl Ran {
     }
 }
 
-/// What differs from run to run, and the name that stands for it.
+/// What differs from run to run, and its placeholder.
 const REDACTED: &[(&str, &str)] = &[
     (env!("CARGO_MANIFEST_DIR"), "[REPOSITORY]"),
     (r"/tmp/\.tmp[A-Za-z0-9]+", "[PLACE]"),
@@ -68,11 +68,11 @@ const REDACTED: &[(&str, &str)] = &[
     (r"of a \d+", "of a [N]"),
 ];
 
-/// The lines that every run has: not those about what takes long, which attempts failed, and what an engine had already; steps
-/// that run side by side end in any order, so theirs are sorted.
+/// The lines that every run has, without those about what takes long, which attempts failed, and what an engine already had.
+/// Steps that run side by side end in any order, so their lines are sorted.
 fn lasting(text: &str) -> String {
     let differs = |line: &str| {
-        // what was there already, what a look may find satisfied, and what a failure leaves running
+        // what was already there, what a look may find satisfied, and what a failure leaves running
         const ANY: [&str; 9] = [
             "image",
             "Copy `",
@@ -81,7 +81,7 @@ fn lasting(text: &str) -> String {
             "  Wait for ",
             "  See that ",
             "Starting nothing new",
-            // known before the run where the network is there already
+            // known before the run if the network already exists
             "for load balancers",
             "address of the gateway",
         ];
@@ -126,7 +126,7 @@ impl World {
         self.command(args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
     }
 
-    /// After everything: the engine as it was.
+    /// At the end: checks that the engine is as it was.
     #[track_caller]
     pub fn nothing_is_left(&self) {
         assert_eq!(inventory(), self.before, "containers, volumes and networks are as before");
@@ -145,8 +145,8 @@ pub fn sh(script: &str) -> String {
     String::from_utf8_lossy(&output.stdout).trim().to_owned()
 }
 
-/// What a leak would show up in: containers of ours, volumes that no container holds, networks. What other people's
-/// clusters on this engine do meanwhile is not our concern.
+/// Where a leak would show: containers of ours, volumes that no container uses, networks. What other people's clusters do on
+/// this engine in the meantime does not matter.
 pub fn inventory() -> String {
     sh("docker ps -a --filter label=hearth.dev/profile --format '{{.Names}}' | sort; echo --; \
         docker volume ls -q --filter dangling=true | sort; echo --; docker network ls --format '{{.Name}}' | sort")
@@ -158,7 +158,7 @@ pub fn get(url: &str) -> (u16, String) {
     (code.parse().unwrap_or(0), body.to_owned())
 }
 
-/// An image registry on loopback, the CNCF's own program. It goes with this value.
+/// An image registry on loopback, the CNCF's own program. It stops when this is dropped.
 pub struct Registry {
     pub port: u16,
     server: Child,

@@ -1,4 +1,4 @@
-# What a host has that Hearth could leave traces in, one item a line: kind, a tab, the item. Changes nothing.
+# Everything on a host in which Hearth could leave traces, one item a line: kind, a tab, the item. Changes nothing.
 # Counters, times and what changes by itself (a container runtime's resolver at 127.0.0.11) are left out, so that two runs on an idle host print the same.
 item() { sed "s|^|$1	|"; }
 {

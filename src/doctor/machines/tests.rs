@@ -1,4 +1,4 @@
-//! What is found on hosts, from facts that are made up.
+//! Findings about hosts, from made-up facts.
 
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,7 @@ use crate::error::{Explain, Family};
 use crate::profile::{Provider, Role, Source, load};
 use crate::provider::{self, Node};
 
-/// A transport that answers what it is told to.
+/// A node that answers every command with the same text.
 #[derive(Clone)]
 struct Told {
     name: String,
@@ -45,7 +45,7 @@ fn host(number: u8) -> Told {
     Told { name: format!("n{number}"), address: [192, 168, 1, number].into(), answer }
 }
 
-/// Findings about these hosts, the first of them the control plane; `told` is added to the second one's answer.
+/// Findings about these hosts, the first of them the control plane; `told` is put before the second one's answer.
 async fn hosts_found(count: u8, told: &str) -> Findings {
     let mut nodes: Vec<Told> = (1..=count).map(host).collect();
     nodes[1].answer = format!("{told}{}", nodes[1].answer);
@@ -118,11 +118,11 @@ async fn what_is_wrong_with_hosts_is_told_all_at_once() {
         fix:  timedatectl set-ntp true on every host, and wait until `timedatectl` says synchronized
     ✗ host-disk  There is too little disk space
         seen: n2: 1.0 GiB free in /var/lib
-        fix:  `df -h` and `du -xh --max-depth=2 /var` tell what takes it
+        fix:  `df -h` and `du -xh --max-depth=2 /var` show what takes it up
     ");
 }
 
-/// Each of these on the second host, and what is found.
+/// Each of these facts on the second host, with what is found.
 #[tokio::test]
 async fn what_a_cluster_would_trip_over_is_found_beforehand() {
     for (told, id, seen) in [
@@ -153,7 +153,7 @@ async fn what_a_cluster_would_trip_over_is_found_beforehand() {
         "network=eth0 192.168.1.0/24\n",
         "cni=/etc/cni/net.d/87-podman-bridge.conflist\n",
         "port=9120\n",
-        // what a host of the cluster has itself
+        // what a host of the cluster has because of the cluster
         "cluster=lab\nfilled=/etc/kubernetes\nstands=/etc/crictl.yaml\nport=10250\nnetwork=eth0 10.200.1.0/24\n",
     ] {
         let findings = hosts_found(3, harmless).await;

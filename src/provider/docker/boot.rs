@@ -1,5 +1,5 @@
-//! From a started container to a node that takes commands: wait for its systemd and its container runtime,
-//! and adapt the runtime to hosts that withhold a capability.
+//! From a started container to a node that runs commands: waits for its systemd and its container runtime, and adapts the
+//! runtime to hosts that withhold a capability.
 
 use std::time::Duration;
 
@@ -13,8 +13,8 @@ use crate::provider::{Command, Node, Provider};
 
 /// kind gives a node this long to boot; several at once on a busy machine need more.
 const BOOT_LIMIT: Duration = Duration::from_secs(90);
-/// What the node's log says once commands may be run in it. Under cgroup v2 nothing may be executed earlier, or
-/// systemd cannot set up its controllers (kind `docker/provision.go`, `common/cgroups.go`).
+/// What the node's log contains once commands may be run in it. Under cgroup v2 nothing may be executed earlier, or systemd
+/// cannot set up its controllers (kind `docker/provision.go`, `common/cgroups.go`).
 const BOOTED: [&str; 2] = ["Multi-User System", "detected cgroup v1"];
 
 /// Waits for the container runtime. Where CAP_SYS_RESOURCE (bit 24) is withheld, lowering a process's
@@ -29,11 +29,11 @@ fi
 until ctr --connect-timeout 1s version >/dev/null 2>&1; do sleep 0.05; done
 "#;
 
-/// A look that must not wait, for a runtime that answers.
+/// Succeeds if the runtime answers, without waiting for it.
 const RUNTIME_ANSWERS: &str = "ctr --connect-timeout 1s version >/dev/null 2>&1";
 
-/// True when a log whose lines begin with their time has a mark that is not older than `since`: the log goes back to the
-/// making of the container, and marks of an earlier start say nothing of this one.
+/// True when a log whose lines start with their time contains a mark that is not older than `since`: the log goes back to the
+/// container's creation, and marks of an earlier start do not count.
 fn has_booted(log: &str, since: Timestamp) -> bool {
     log.lines().filter_map(|line| line.split_once(' ')).any(|(time, text)| {
         BOOTED.iter().any(|mark| text.contains(mark)) && time.parse::<Timestamp>().is_ok_and(|time| time >= since)
@@ -41,7 +41,7 @@ fn has_booted(log: &str, since: Timestamp) -> bool {
 }
 
 impl DockerProvider {
-    /// When the container ended last; the beginning of time where it never did.
+    /// When the container last stopped; the beginning of time if it never did.
     async fn ended(&self, name: &str) -> Result<Timestamp, DockerError> {
         let found =
             self.engine.docker.inspect_container(name, None).await.map_err(call(format!("inspect container `{name}`")))?;
@@ -49,7 +49,8 @@ impl DockerProvider {
         Ok(ended.unwrap_or(Timestamp::UNIX_EPOCH).max(Timestamp::UNIX_EPOCH))
     }
 
-    /// The host port that a control plane was made with, whether it runs or not, and the one that the profile gives.
+    /// The host port that a control plane was made with, whether it runs or not, and the one in the profile; none unless there
+    /// are both.
     pub async fn other_api_port(&self, name: &str) -> Result<Option<(u16, u16)>, DockerError> {
         let found = self.engine.docker.inspect_container(name, None).await;
         let found = found.map_err(call(format!("inspect container `{name}`")))?;
@@ -58,7 +59,7 @@ impl DockerProvider {
         Ok(bound.and_then(|binding| binding.host_port?.parse().ok()).zip(self.nodes.api_port))
     }
 
-    /// True when a node that runs takes commands, and its container runtime answers.
+    /// True when a running node accepts commands, and its container runtime answers.
     pub async fn is_booted(&self, name: &str) -> Result<bool> {
         let since = self.ended(name).await?;
         let options = LogsOptionsBuilder::new().stdout(true).stderr(true).timestamps(true).since(seconds(since)).build();
@@ -70,7 +71,7 @@ impl DockerProvider {
         Ok(has_booted(&text, since) && self.node(name).await?.exec(Command::shell(RUNTIME_ANSWERS)).await?.success())
     }
 
-    /// Waits until the node takes commands and its container runtime answers.
+    /// Waits until the node accepts commands and its container runtime answers.
     pub async fn wait_booted(&self, name: &str) -> Result<()> {
         let since = self.ended(name).await?;
         let options = LogsOptionsBuilder::new().follow(true).stdout(true).stderr(true).timestamps(true);
@@ -98,7 +99,7 @@ impl DockerProvider {
     }
 }
 
-/// A time as the engine takes it.
+/// A time in the form the engine takes, in seconds.
 fn seconds(time: Timestamp) -> i32 {
     i32::try_from(time.as_second()).unwrap_or(i32::MAX)
 }

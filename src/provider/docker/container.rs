@@ -25,7 +25,7 @@ pub struct Container {
     pub name: String,
     /// Its part in the cluster.
     pub role: Role,
-    /// True when its processes run.
+    /// True when the container runs.
     pub running: bool,
     /// The engine's own words: "Up 5 minutes", "Exited (137) ...".
     pub status: String,
@@ -38,7 +38,7 @@ pub struct Container {
 }
 
 impl Engine {
-    /// Every container that claims to belong to a cluster, running or not, ours or not.
+    /// Every container labelled with a cluster's name, running or not, ours or not.
     pub async fn containers(&self, cluster: &str) -> Result<Vec<Container>, DockerError> {
         let listed = self.containers_labelled(&format!("{CLUSTER_LABEL}={cluster}")).await?;
         let mut containers: Vec<Container> = listed.into_iter().filter_map(summarize).collect();
@@ -46,7 +46,7 @@ impl Engine {
         Ok(containers)
     }
 
-    /// Containers that carry a label, running or not.
+    /// Containers with a label, running or not.
     pub(super) async fn containers_labelled(&self, label: &str) -> Result<Vec<ContainerSummary>, DockerError> {
         let filters = HashMap::from([("label", vec![label])]);
         let options = ListContainersOptionsBuilder::new().all(true).filters(&filters).build();
@@ -55,7 +55,7 @@ impl Engine {
 }
 
 impl DockerProvider {
-    /// The cluster's containers, running or not. A cluster of that name that is not ours is refused.
+    /// The cluster's containers, running or not. A cluster with the same name that is not ours is refused.
     pub async fn own_containers(&self) -> Result<Vec<Container>, DockerError> {
         let containers = self.engine.containers(&self.cluster).await?;
         let foreign: Vec<&str> = containers.iter().filter(|c| !c.ours).map(|c| c.name.as_str()).collect();
@@ -65,7 +65,7 @@ impl DockerProvider {
         Ok(containers)
     }
 
-    /// A node out of its container.
+    /// The node of a container.
     pub fn open(&self, container: &Container) -> Result<DockerNode, DockerError> {
         match container.address {
             Some(address) => Ok(DockerNode::new(self.engine.docker.clone(), container, address)),
@@ -73,7 +73,7 @@ impl DockerProvider {
         }
     }
 
-    /// Makes the container from `image` if absent, and starts it. A control plane's shows the pool that was reserved.
+    /// Makes the container from `image` if absent, and starts it. A control plane gets a label with the reserved pool.
     pub async fn start_node(&self, name: &str, role: Role, image: &str) -> Result<(), DockerError> {
         if !self.own_containers().await?.iter().any(|container| container.name == name) {
             let port = match role {
@@ -86,7 +86,7 @@ impl DockerProvider {
             let body = container_body(&self.cluster, name, role, image, port, pool);
             self.engine.docker.create_container(Some(options), body).await.map_err(call(format!("create container `{name}`")))?;
             if role == Role::ControlPlane {
-                // others see it now
+                // other runs see it now
                 *reserved = None;
             }
         }
@@ -97,8 +97,8 @@ impl DockerProvider {
             .map_err(call(format!("start container `{name}`")))
     }
 
-    /// Lets frozen processes of pods go on: the engine would give up waiting for those that cannot be killed. What is wrong
-    /// with the node comes out when it is removed.
+    /// Resumes frozen processes of pods: the engine would give up waiting for processes that cannot be killed. If anything is
+    /// wrong with the node, removing it will show that.
     pub async fn thaw(&self, name: &str) {
         if let Ok(node) = self.node(name).await {
             let script = format!("{THAW}thaw '*kubepods*'");
@@ -106,7 +106,7 @@ impl DockerProvider {
         }
     }
 
-    /// Removes the container and its anonymous volumes; fine when it is gone already.
+    /// Removes the container and its anonymous volumes; no error if it is already gone.
     pub async fn remove_node(&self, name: &str) -> Result<(), DockerError> {
         let options = RemoveContainerOptionsBuilder::new().force(true).v(true).build();
         match self.engine.docker.remove_container(name, Some(options)).await {
@@ -115,13 +115,13 @@ impl DockerProvider {
         }
     }
 
-    /// Volumes that the containers of this cluster hold.
+    /// Volumes used by the containers of this cluster.
     pub async fn volumes(&self) -> Result<Vec<String>, DockerError> {
         let listed = self.engine.containers_labelled(&format!("{CLUSTER_LABEL}={}", self.cluster)).await?;
         Ok(listed.into_iter().flat_map(|container| container.mounts.unwrap_or_default()).filter_map(|mount| mount.name).collect())
     }
 
-    /// True while a volume of that name exists.
+    /// True while a volume with that name exists.
     pub async fn has_volume(&self, name: &str) -> Result<bool, DockerError> {
         match self.engine.docker.inspect_volume(name).await {
             Ok(_) => Ok(true),
@@ -131,7 +131,7 @@ impl DockerProvider {
     }
 }
 
-/// A port nobody listens on now. A fixed number, unlike one the engine picks, survives a restart of the container.
+/// A port that nothing listens on now. Unlike a port picked by the engine, a fixed number survives a restart of the container.
 fn free_port() -> Result<u16, DockerError> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
         .and_then(|listener| Ok(listener.local_addr()?.port()))
@@ -181,7 +181,7 @@ fn container_body(
     }
 }
 
-/// Reads what matters out of the engine's list; `None` for containers that are no nodes.
+/// Picks what matters from the engine's list; `None` for containers that are not nodes.
 fn summarize(summary: ContainerSummary) -> Option<Container> {
     let labels = summary.labels.unwrap_or_default();
     let role = match labels.get(ROLE_LABEL)?.as_str() {
@@ -189,7 +189,7 @@ fn summarize(summary: ContainerSummary) -> Option<Container> {
         "worker" => Role::Worker,
         _ => return None,
     };
-    // a node may be on other networks too: nodes know each other on this one
+    // a node may be on other networks too: this is the one on which nodes reach each other
     let mut networks = summary.network_settings.and_then(|settings| settings.networks).unwrap_or_default();
     let address = networks.remove(NETWORK).and_then(|endpoint| endpoint.ip_address?.parse().ok());
     let ports = summary.ports.unwrap_or_default();
@@ -198,7 +198,7 @@ fn summarize(summary: ContainerSummary) -> Option<Container> {
         role,
         running: summary.state.is_some_and(|state| state.to_string() == "running"),
         status: summary.status.unwrap_or_default(),
-        // one that others started from a derived image of an earlier Hearth inherited the label from it
+        // a container that somebody started from a derived image of an earlier Hearth inherited the label from it
         ours: labels.contains_key(OWNER_LABEL) && labels.get(OWNER_LABEL) == labels.get(CLUSTER_LABEL),
         address,
         api_port: ports.iter().find(|port| port.private_port == 6443).and_then(|port| port.public_port),

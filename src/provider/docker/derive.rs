@@ -1,10 +1,10 @@
 //! The derived node image: the node image with all images unpacked inside, built after the first start of a cluster and
 //! kept in the engine for later ones.
 //!
-//! Copying images into the nodes of every new cluster, and unpacking them there, takes a third of a start. In a derived
-//! image the unpacked layers lie in the image's own file system, where all nodes of all clusters share them (and their page
-//! cache); a node's container runtime only gets its database and links to them. Containers on a node stack their writable
-//! layer, which must not lie on an overlay, upon layers that may.
+//! Copying images into the nodes of every new cluster, and unpacking them there, takes a third of a start. In a derived image
+//! the unpacked layers are in the image's own file system, where all nodes of all clusters share them (and their page cache); a
+//! node's container runtime only gets its database and links to them. Containers on a node stack their writable layer, which
+//! must not be on an overlay, on top of layers that may be.
 
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
@@ -27,19 +27,19 @@ use crate::provider::{Command, Node, NodeError};
 
 /// Repository of derived images.
 const REPOSITORY: &str = "hearth.dev/node";
-/// Beginning of the names of containers in which derived images are built.
+/// Prefix of the names of containers in which derived images are built.
 const BUILDER: &str = "hearth-build-";
 /// Label of the container in which one is built; its value is the cluster's name. The image inherits it, and with it every
-/// container that anybody starts from the image, so it says nothing of whose a container is.
+/// container that anybody starts from the image, so it does not prove whose a container is.
 pub(super) const BUILDER_LABEL: &str = "hearth.dev/builder";
 /// Label of derived images: a digest over the names of the images they come from.
 const RECIPE_LABEL: &str = "hearth.dev/node-recipe";
-/// What happens inside.
+/// The script that runs inside the builder.
 const SCRIPT: &str = include_str!("derive.sh");
 /// The script's exit status when unpacked layers do not look the same from the image.
 const NOT_THE_SAME: i64 = 3;
 
-/// How images lie in a derived image.
+/// How images are stored in a derived image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Form {
     /// Layers unpacked, shared by all nodes.
@@ -58,8 +58,8 @@ impl Form {
 }
 
 impl DockerProvider {
-    /// The derived image's reference: its tag is a digest over the recipe and the ids of the images that go into
-    /// it, so it changes whenever one of them does.
+    /// The derived image's reference: its tag is a digest over the recipe and the ids of the images that go into it, so it
+    /// changes whenever one of them does.
     pub async fn derived_reference(&self, images: &[String]) -> Result<String, DockerError> {
         let mut recipe = SCRIPT.to_owned();
         for reference in self.ingredients(images) {
@@ -69,8 +69,8 @@ impl DockerProvider {
         Ok(format!("{REPOSITORY}:{}", short_digest(recipe.as_bytes())))
     }
 
-    /// The image that nodes start from: the one derived with `images` if it is there, else the profile's. The engine has all
-    /// of `images`.
+    /// The image that nodes start from: the one derived with `images` if it exists, else the profile's. The engine must have
+    /// all of `images`.
     pub async fn image_of_nodes(&self, images: &[String]) -> Result<Choice<String>, DockerError> {
         let (base, derived) = (&self.nodes.image, self.derived_reference(images).await?);
         Ok(match self.has_image(&derived).await? {
@@ -79,7 +79,7 @@ impl DockerProvider {
         })
     }
 
-    /// The names of the images that go into a derived one.
+    /// The names of the images that go into a derived image.
     fn ingredients<'a>(&'a self, images: &'a [String]) -> BTreeSet<&'a str> {
         images.iter().chain([&self.nodes.image]).map(String::as_str).collect()
     }
@@ -91,7 +91,7 @@ impl DockerProvider {
             Err(NodeError::Failed { node: builder.clone(), command: String::new(), status: NOT_THE_SAME, output: String::new() }
                 .into());
         for form in [Form::Unpacked, Form::Packed] {
-            // one that a killed run left behind is in the way
+            // a builder that a killed run left behind is in the way
             self.remove_node(&builder).await?;
             built = self.build_in(&builder, reference, images, form, progress).await;
             if !matches!(&built, Err(BuildError::Node(NodeError::Failed { status: NOT_THE_SAME, .. }))) {
@@ -187,7 +187,7 @@ impl DockerProvider {
         Ok(names.map(|name| name.trim_start_matches('/').to_owned()).filter(|name| name.starts_with(BUILDER)).collect())
     }
 
-    /// Removes them.
+    /// Removes the builders that killed runs left behind.
     pub async fn remove_builders(&self) -> Result<(), DockerError> {
         for builder in self.builders().await? {
             self.remove_node(&builder).await?;
@@ -200,14 +200,14 @@ impl DockerProvider {
         format!("{RECIPE_LABEL}={}", short_digest(names.join("\n").as_bytes()))
     }
 
-    /// Derived images of the same names that have become others; one that a container uses stays.
+    /// Removes derived images made from older versions of the same image names; one that a container uses stays.
     async fn remove_older(&self, current: &str, images: &[String]) {
         let label = self.recipe_label(images);
         let filters = HashMap::from([("label", vec![label.as_str()])]);
         let options = ListImagesOptionsBuilder::new().filters(&filters).build();
         let listed = self.engine.docker.list_images(Some(options)).await.unwrap_or_default();
         for tag in listed.into_iter().flat_map(|image| image.repo_tags).filter(|tag| tag != current) {
-            // in use: the engine refuses, and that is right
+            // in use: the engine refuses, and rightly so
             let _refused = self.engine.docker.remove_image(&tag, None::<RemoveImageOptions>, None).await;
         }
     }
@@ -216,9 +216,9 @@ impl DockerProvider {
 /// A derived image on the engine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeptImage {
-    /// Its name and tag.
+    /// The image's name and tag.
     pub reference: String,
-    /// What it takes on the disk, layers that it shares with others included.
+    /// Its size on disk, including layers that it shares with others.
     pub bytes: u64,
 }
 

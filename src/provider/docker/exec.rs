@@ -1,4 +1,4 @@
-//! A container as a [`Node`]: commands by the engine's exec, files by its archive upload.
+//! A container as a [`Node`]: commands through the engine's exec, files through its archive upload.
 
 use std::io;
 use std::net::Ipv4Addr;
@@ -43,7 +43,7 @@ impl DockerNode {
         self.api_port
     }
 
-    /// Runs a program whose standard input is what arrives on `input`, to its end.
+    /// Runs a program to its end, with whatever arrives on `input` as its standard input.
     pub async fn feed(&self, argv: &[&str], mut input: mpsc::Receiver<Bytes>) -> Result<Output, NodeError> {
         let command = Command::new(argv.iter().copied());
         let (id, results) = self.start(&command, true).await?;
@@ -56,7 +56,7 @@ impl DockerNode {
             }
             sink.shutdown().await
         };
-        // the program may end early and close its side: what it printed then tells more than a broken pipe
+        // the program may end early and close its side: its output then explains more than a broken pipe
         let (_written, collected) = tokio::join!(write, collect(output));
         let collected = collected.map_err(|source| self.transport("read a command's output", source))?;
         self.finish(&id, collected).await

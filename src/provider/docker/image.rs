@@ -1,4 +1,4 @@
-//! Images: what the engine has, and copying from it into the nodes' container runtime.
+//! Images: which ones the engine has, and copying them into the nodes' container runtime.
 
 use bollard::query_parameters::{CreateImageOptionsBuilder, ImportImageOptionsBuilder};
 use bytes::Bytes;
@@ -22,7 +22,7 @@ impl DockerProvider {
         }
     }
 
-    /// Those of `references` that the engine lacks.
+    /// The ones among `references` that the engine lacks.
     pub async fn lacking(&self, references: &[String]) -> Result<Vec<String>, DockerError> {
         let mut lacking = Vec::new();
         for reference in references {
@@ -33,7 +33,7 @@ impl DockerProvider {
         Ok(lacking)
     }
 
-    /// Brings an image into the engine: from the bundle, else from its registry.
+    /// Gets an image into the engine: from the bundle, else from its registry.
     pub async fn fetch_image(&self, reference: &str, store: &Store, progress: &Progress) -> Result<(), DockerError> {
         if let Some(archive) = store.bundled(reference) {
             progress.say(format!("loading {reference} from the bundle"));
@@ -49,7 +49,7 @@ impl DockerProvider {
         let mut options = CreateImageOptionsBuilder::new().from_image(reference);
         let name = reference.rsplit('/').next().unwrap_or_default();
         if !name.contains([':', '@']) {
-            // the engine would pull every tag there is
+            // without a tag, the engine would pull all of them
             options = options.tag("latest");
         }
         let options = options.build();
@@ -58,7 +58,7 @@ impl DockerProvider {
         pull.try_for_each(|_| async { Ok(()) }).await.map_err(call(format!("pull image {reference}")))
     }
 
-    /// Loads an archive into the engine.
+    /// Loads an archive on this machine into the engine.
     async fn load_archive(&self, path: &std::path::Path) -> Result<(), DockerError> {
         let action = || format!("load {}", path.display());
         let file = tokio::fs::File::open(path).await.map_err(|error| call(action())(error.into()))?;
@@ -111,7 +111,7 @@ pub async fn copy_archive(path: &std::path::Path, nodes: &[DockerNode]) -> Resul
 
 type Imports<'a> = Vec<std::pin::Pin<Box<dyn Future<Output = Result<(), NodeError>> + Send + 'a>>>;
 
-/// An import running on every node, and the ends to feed them by.
+/// Starts an import on every node, and returns the senders that feed them.
 fn fan_out(nodes: &[DockerNode]) -> (Vec<mpsc::Sender<Bytes>>, Imports<'_>) {
     nodes
         .iter()
@@ -127,7 +127,7 @@ fn fan_out(nodes: &[DockerNode]) -> (Vec<mpsc::Sender<Bytes>>, Imports<'_>) {
         .unzip()
 }
 
-/// Gives a chunk to every import that still runs; one that ended reports why by itself.
+/// Sends a chunk to every import that still runs; one that has ended reports the reason itself.
 async fn send_all(senders: &[mpsc::Sender<Bytes>], chunk: Bytes) {
     for sender in senders {
         let _ended = sender.send(chunk.clone()).await;

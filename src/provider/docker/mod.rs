@@ -1,6 +1,6 @@
-//! Nodes as containers on the local Docker engine, by kind's contract: its labels, network, names,
-//! volumes and API port, so that kind's own CLI works on our clusters (source: kind
-//! `pkg/cluster/internal/providers/docker`). No kind binary is needed.
+//! Nodes as containers on the local Docker engine, following kind's contract: its labels, network, names, volumes and API port,
+//! so that kind's own CLI works on our clusters (source: kind `pkg/cluster/internal/providers/docker`). No kind binary is
+//! needed.
 
 mod boot;
 mod container;
@@ -40,16 +40,16 @@ pub const NETWORK: &str = "kind";
 pub const CLUSTER_LABEL: &str = "io.x-k8s.kind.cluster";
 /// kind's label for a container's role.
 pub const ROLE_LABEL: &str = "io.x-k8s.kind.role";
-/// Our label on what we made; its value is the profile's name. What lacks it is never touched.
+/// Our label on everything we made; its value is the profile's name. Whatever lacks it is never touched.
 pub const OWNER_LABEL: &str = "hearth.dev/profile";
-/// Our label on a control plane: the address pool planned for its cluster.
+/// Our label on a control plane: the address pool chosen for its cluster.
 const POOL_LABEL: &str = "hearth.dev/pool";
-/// How long the engine may take over what it answers only when it is done: to load an archive, to commit a container. Its client
-/// gives up after two minutes otherwise; the limits of the steps are shorter than this.
+/// Time limit for requests that the engine answers only when it is done: loading an archive, committing a container. The
+/// client's default is two minutes; the limits of the steps are shorter than this.
 const LONG: Duration = Duration::from_secs(900);
 /// The port on which API servers listen.
 const API_PORT: u16 = 6443;
-/// The oldest engine API that has private cgroup namespaces (Docker 20.10).
+/// The oldest engine API with private cgroup namespaces (Docker 20.10).
 const OLDEST_API: (u32, u32) = (1, 41);
 
 /// The Docker engine.
@@ -58,24 +58,24 @@ pub struct Engine {
     docker: Docker,
 }
 
-/// The Docker engine and one cluster on it.
+/// One cluster on the Docker engine.
 #[derive(Clone)]
 pub struct DockerProvider {
     engine: Engine,
     cluster: String,
     nodes: DockerNodes,
     info: Arc<OnceCell<EngineInfo>>,
-    /// The address pool that no other cluster can choose until the control plane's label shows it.
+    /// The address pool that no other cluster can choose before the control plane's label shows it.
     reserved: Arc<Mutex<Option<Reserved>>>,
 }
 
-/// An address pool, and the turn in which it was chosen.
+/// An address pool, with the turn in which it was chosen.
 struct Reserved {
     range: AddressRange,
     _turn: Held,
 }
 
-/// What the engine says of itself and its host.
+/// The engine's description of itself and its host.
 #[derive(Debug, Clone)]
 pub struct EngineInfo {
     /// The engine's version.
@@ -84,68 +84,68 @@ pub struct EngineInfo {
     pub cgroup_v1: bool,
     /// The host's memory in bytes.
     pub memory: u64,
-    /// Processors.
+    /// Number of processors.
     pub cpus: u64,
-    /// Where it keeps images and volumes.
+    /// The folder in which it keeps images and volumes.
     pub root: String,
     /// The host's name.
     pub host: String,
     /// The host's kernel release.
     pub kernel: String,
-    /// True where the engine runs without root's rights.
+    /// True when the engine runs without root's rights.
     pub rootless: bool,
-    /// True where containers' users are mapped to others of the host (`userns-remap`).
+    /// True when users in containers are mapped to others on the host (`userns-remap`).
     pub remapped: bool,
-    /// True where it gets Docker Hub's images from a mirror.
+    /// True when it gets Docker Hub's images from a mirror.
     pub mirrored: bool,
-    /// True where it reaches registries through a proxy.
+    /// True when it reaches registries through a proxy.
     pub proxied: bool,
 }
 
-/// The engine could not do what was asked.
+/// The Docker engine could not do what was asked.
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum DockerError {
     /// No engine answers.
     #[error("no Docker engine answers at {address}")]
     Absent {
-        /// Where it was looked for.
+        /// The address at which it was looked for.
         address: String,
         #[source]
         source: Unreachable,
     },
-    /// TLS is demanded, which is not spoken here: keys would travel in plain text.
+    /// TLS is demanded but not supported here: keys would travel in plain text.
     #[error("DOCKER_TLS_VERIFY asks for TLS, and Hearth speaks to {address} in plain text only")]
     WantsTls {
-        /// Where the engine is.
+        /// The engine's address.
         address: String,
     },
-    /// The engine is older than the oldest that works.
+    /// The engine is older than the oldest supported one.
     #[error("Docker engine {version} (API {api}) is too old: API 1.41 (Docker 20.10) or later is needed")]
     TooOld { version: String, api: String },
     /// A call failed.
     #[error("Docker could not {action}")]
     Call {
         action: String,
-        /// What the engine said.
+        /// The engine's error.
         #[source]
         source: EngineError,
     },
-    /// The name belongs to a cluster that is not ours.
+    /// The name belongs to a cluster that is not Hearth's.
     #[error("a cluster named `{cluster}` exists and was not made by Hearth (containers {containers})")]
     Foreign { cluster: String, containers: String },
-    /// An image that is nowhere to be had.
+    /// An image that neither the engine nor a registry has.
     #[error("image {image} is neither in the Docker engine nor in a bundle, and no registry gave it")]
     NoImage {
         image: String,
-        /// What the registry said.
+        /// The registry's error.
         #[source]
         source: Box<DockerError>,
     },
-    /// A bundle or the cache.
+    /// An artifact could not be obtained.
     #[error(transparent)]
     Artifact(#[from] crate::artifact::ArtifactError),
-    /// A file by which runs wait for each other.
+    /// A file with which runs wait for each other could not be locked.
     #[error("cannot lock {}", path.display())]
     Lock {
         path: std::path::PathBuf,
@@ -160,13 +160,13 @@ pub enum DockerError {
     NotBooted {
         node: String,
         limit: std::time::Duration,
-        /// Last lines of its log.
+        /// The last lines of its log.
         log: String,
     },
     /// The network has no IPv4 subnet.
     #[error("Docker network `kind` has no IPv4 subnet")]
     NoSubnet,
-    /// No container of that name.
+    /// There is no container with that name.
     #[error("there is no node `{node}` in cluster `{cluster}`")]
     NoNode { node: String, cluster: String },
 }
@@ -205,21 +205,21 @@ impl Explain for DockerError {
 /// Why no engine answers.
 #[derive(Debug, thiserror::Error)]
 pub enum Unreachable {
-    /// Its address is of a kind that cannot be connected to.
+    /// Its address is of a kind that is not supported.
     #[error(transparent)]
     Address(Cause),
     /// This user may not connect to it.
     #[error(transparent)]
     Forbidden(Cause),
-    /// It took the connection and said nothing.
+    /// It accepted the connection but did not answer.
     #[error("it has not answered within {0:?}")]
     Silent(Duration),
-    /// Anything else: mostly there is none.
+    /// Anything else: in most cases no engine is running.
     #[error(transparent)]
     Other(Cause),
 }
 
-/// What the engine's client, or the system, said.
+/// The error of the engine's client, or of the system.
 type Cause = Box<dyn Error + Send + Sync>;
 
 impl Unreachable {
@@ -232,11 +232,11 @@ impl Unreachable {
     }
 }
 
-/// True when the system refused the connection for lack of rights.
+/// True when the system refused the connection for lack of permission.
 fn is_forbidden(error: &EngineError) -> bool {
     let mut cause: Option<&(dyn Error + 'static)> = Some(error);
     while let Some(inner) = cause {
-        // the client's own wrapper passes for the error within, and so hides it from this walk
+        // the client's own wrapper returns the source of its inner error, and so hides that one from this walk
         let within = match inner.downcast_ref::<EngineError>() {
             Some(EngineError::IOError { err }) => Some(err),
             _ => inner.downcast_ref::<io::Error>(),
@@ -249,19 +249,19 @@ fn is_forbidden(error: &EngineError) -> bool {
     false
 }
 
-/// Puts a name to what was attempted when the engine refuses.
+/// Adds what was attempted to an error of the engine.
 fn call(action: impl Into<String>) -> impl FnOnce(EngineError) -> DockerError {
     let action = action.into();
     |source| DockerError::Call { action, source }
 }
 
-/// True when the engine says that a thing does not exist.
+/// True when the engine reports that something does not exist.
 fn is_absent(error: &EngineError) -> bool {
     matches!(error, EngineError::DockerResponseServerError { status_code: 404, .. })
 }
 
 impl Engine {
-    /// The engine that `DOCKER_HOST` or the platform's default names; talks to nobody yet.
+    /// The engine that `DOCKER_HOST` or the platform's default names; does not connect yet.
     pub fn connect() -> Result<Self, DockerError> {
         let (address, verify) = (engine_address(), std::env::var("DOCKER_TLS_VERIFY").unwrap_or_default());
         if wants_tls(&address, &verify) {
@@ -270,7 +270,7 @@ impl Engine {
         Ok(Engine { docker: Docker::connect_with_defaults().map_err(absent)? })
     }
 
-    /// The same engine, for requests that may take longer.
+    /// A client of the same engine, for requests that may take longer.
     fn patient(&self, limit: Duration) -> Docker {
         self.docker.clone().with_timeout(limit)
     }
@@ -306,7 +306,7 @@ impl Engine {
 }
 
 impl DockerProvider {
-    /// The cluster of that name; talks to nobody yet.
+    /// The cluster with that name; does not connect yet.
     pub fn new(cluster: &str, nodes: &DockerNodes) -> Result<Self, DockerError> {
         Ok(DockerProvider {
             engine: Engine::connect()?,
@@ -322,23 +322,23 @@ impl DockerProvider {
         &self.engine
     }
 
-    /// What the engine says of itself, asked once.
+    /// The engine's description of itself, read once.
     pub async fn info(&self) -> Result<&EngineInfo, DockerError> {
         self.info.get_or_try_init(|| self.engine.info()).await
     }
 }
 
-/// No engine answers.
+/// The error for an engine that does not answer.
 fn absent(source: EngineError) -> DockerError {
     DockerError::Absent { address: engine_address(), source: Unreachable::of(source) }
 }
 
-/// Whether Docker's own client would insist on TLS: any value of DOCKER_TLS_VERIFY says so, and a socket has none.
+/// Whether Docker's own client would insist on TLS: any value of DOCKER_TLS_VERIFY means yes, except for a socket.
 fn wants_tls(address: &str, verify: &str) -> bool {
     !verify.is_empty() && !address.starts_with("unix://")
 }
 
-/// Where the engine is looked for.
+/// The address at which the engine is looked for.
 pub fn engine_address() -> String {
     std::env::var("DOCKER_HOST").unwrap_or_else(|_| "unix:///var/run/docker.sock".to_owned())
 }

@@ -1,4 +1,4 @@
-//! The network all kind clusters share: made when absent, removed only if we made it and nothing uses it.
+//! The network that all kind clusters share: made if absent, removed only if we made it and nothing uses it.
 
 use std::collections::HashMap;
 
@@ -14,9 +14,9 @@ use crate::provider::Network;
 /// The nodes' network on the engine.
 #[derive(Debug, Clone)]
 pub struct NodeNetwork {
-    /// The interface that carries it on the engine's host.
+    /// Name of its interface on the engine's host.
     pub bridge: String,
-    /// What stands on it; the pool of a cluster is known once its control plane exists.
+    /// Its addresses in use; a cluster's pool is known once its control plane exists.
     pub view: Network,
 }
 
@@ -29,7 +29,7 @@ impl Engine {
     /// True when Hearth made the network and no container needs it.
     pub async fn network_is_ours_and_unused(&self) -> Result<bool, DockerError> {
         let Some(network) = self.inspect_network().await? else { return Ok(false) };
-        // a stopped container does not show on the network, but still needs it to start
+        // a stopped container is not listed on the network, but still needs it to start
         let filters = HashMap::from([("network", vec![NETWORK])]);
         let users = ListContainersOptionsBuilder::new().all(true).filters(&filters).build();
         let users = self.docker.list_containers(Some(users)).await.map_err(call("list containers"))?;
@@ -44,10 +44,10 @@ impl Engine {
         }
     }
 
-    /// The nodes' network, as a cluster sees it; `None` where it does not exist yet.
+    /// The nodes' network, as a cluster sees it; `None` if it does not exist yet.
     pub async fn node_network(&self, cluster: &str) -> Result<Option<NodeNetwork>, DockerError> {
         let Some(network) = self.inspect_network().await? else { return Ok(None) };
-        // the engine's own naming, unless the network's maker chose a name (libnetwork `drivers/bridge`)
+        // the engine's own naming, unless the network was made with a chosen name (libnetwork `drivers/bridge`)
         let chosen = network.options.unwrap_or_default().remove("com.docker.network.bridge.name");
         let bridge = chosen.unwrap_or_else(|| format!("br-{:.12}", network.id.unwrap_or_default()));
         let configs = network.ipam.and_then(|ipam| ipam.config).unwrap_or_default();
@@ -73,7 +73,7 @@ impl Engine {
 }
 
 impl DockerProvider {
-    /// Makes the network as kind does; IPv4 only where the engine cannot do IPv6.
+    /// Makes the network as kind does; IPv4 only if the engine cannot do IPv6.
     pub async fn create_network(&self) -> Result<(), DockerError> {
         let request = |ipv6: bool| NetworkCreateRequest {
             name: NETWORK.to_owned(),
@@ -103,14 +103,14 @@ impl DockerProvider {
             return Ok(());
         }
         match self.engine.docker.remove_network(NETWORK).await {
-            // 403: another cluster's first container came onto it in this moment
+            // 403: another cluster's first container joined it just now
             Err(error) if !is_absent(&error) && !in_use(&error) => Err(call("remove network `kind`")(error)),
             _ => Ok(()),
         }
     }
 }
 
-/// A unique local IPv6 /64 (RFC 4193) that the name decides, so that every run asks for the same one.
+/// A unique local IPv6 /64 (RFC 4193) derived from the name, so that every run chooses the same one.
 fn unique_local_subnet(name: &str) -> String {
     let digest = Sha256::digest(name.as_bytes());
     let group = |index: usize| u16::from_be_bytes([digest[index], digest[index + 1]]);

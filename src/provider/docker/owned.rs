@@ -5,11 +5,11 @@ use super::{BUILDER_LABEL, CLUSTER_LABEL, DockerError, Engine, OWNER_LABEL, ROLE
 /// A container that Hearth made.
 #[derive(Debug, Clone)]
 pub struct Owned {
-    /// Its name.
+    /// The container's name.
     pub name: String,
-    /// The profile it was made for.
+    /// Name of the profile it was made for.
     pub profile: String,
-    /// True for a node; others build node images.
+    /// True for a node, false for a builder of node images.
     pub node: bool,
     /// When it was made, in seconds since 1970.
     pub created: i64,

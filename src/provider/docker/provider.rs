@@ -19,7 +19,7 @@ pub fn endpoint(profile: &Profile) -> Choice<String> {
     )
 }
 
-/// A port of this machine's, which the engine publishes on its loopback.
+/// A port on this machine, which the engine publishes on the loopback.
 pub fn api_server(nodes: &DockerNodes) -> Decision<SocketAddrV4> {
     match nodes.api_port {
         Some(port) => Decision::made(SocketAddrV4::new(Ipv4Addr::LOCALHOST, port), "as the profile says"),
@@ -89,7 +89,7 @@ impl Provider for DockerProvider {
         Ok(Some(network.view))
     }
 
-    /// The label that records it is written once, when the control plane's container is made.
+    /// The label with the pool is written once, when the control plane's container is made.
     async fn has_pool(&self, _: Option<AddressRange>) -> Result<bool> {
         let containers = self.own_containers().await?;
         Ok(self.reserved.lock().await.is_some() || containers.iter().any(|container| container.role == Role::ControlPlane))
@@ -105,7 +105,7 @@ impl Provider for DockerProvider {
     }
 
     async fn node_image(&self, images: &[String]) -> Result<Option<Decision<String>>> {
-        // what is kept is named after the image it came from, which has to be there to be asked
+        // a kept image is named after the image it was made from, which must be present to be inspected
         let needed = [images, std::slice::from_ref(&self.nodes.image)].concat();
         Ok(Some(match self.lacking(&needed).await?.len() {
             0 => Decision::Made(self.image_of_nodes(images).await?),
@@ -113,7 +113,7 @@ impl Provider for DockerProvider {
         }))
     }
 
-    /// Nodes that exist have theirs.
+    /// Existing nodes have their images already.
     async fn to_fetch(&self, images: &[String]) -> Result<Option<Vec<String>>> {
         if !self.own_containers().await?.is_empty() {
             return Ok(Some(Vec::new()));
@@ -132,7 +132,7 @@ impl Provider for DockerProvider {
         Ok(nowhere)
     }
 
-    /// Once out of its source, into all of the nodes at the same time.
+    /// Read once from its source, into all of the nodes at the same time.
     async fn load_image(&self, reference: &str, nodes: &[DockerNode], store: &Store, progress: &Progress) -> Result<()> {
         let was = store.was().await?;
         if nodes.is_empty() {
@@ -141,7 +141,7 @@ impl Provider for DockerProvider {
         if reference == was.reference {
             return Ok(copy_archive(&was.path, nodes).await?);
         }
-        // a component that was added since the nodes were made
+        // of a component that was added after the nodes were made
         if !self.has_image(reference).await? {
             self.fetch_image(reference, store, progress).await?;
         }
@@ -192,7 +192,7 @@ impl Provider for DockerProvider {
 }
 
 impl DockerProvider {
-    /// True when an image's registry answers here, or the engine has ways of its own to it.
+    /// True when an image's registry answers from here, or the engine has its own way to it.
     async fn may_reach_registry(&self, image: &str) -> Result<bool> {
         let info = self.info().await?;
         let mirrored = info.mirrored && reference::is_on_docker_hub(image);

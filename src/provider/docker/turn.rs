@@ -1,14 +1,14 @@
-//! Runs of Hearth on one machine that must not do a thing at the same time wait for each other here.
+//! Makes runs of Hearth on one machine wait for each other where they must not do something at the same time.
 
 use std::fs::File;
 
 use super::DockerError;
 use crate::artifact::cache_dir;
 
-/// What only one run at a time does.
+/// Something that only one run at a time does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Turn {
-    /// Deriving a node image: the second finds it made.
+    /// Deriving a node image: the second run finds it made.
     Derive,
     /// Choosing an address pool, until others can see which one it is.
     Pool,
@@ -18,10 +18,10 @@ pub enum Turn {
 pub struct Held(#[expect(dead_code, reason = "holds the lock until dropped")] File);
 
 impl Turn {
-    /// Waits for it.
+    /// Waits for the turn.
     ///
     /// # Errors
-    /// The file in the cache that is locked cannot be used.
+    /// The lock file in the cache cannot be used.
     pub async fn take(self) -> Result<Held, DockerError> {
         let name = match self {
             Turn::Derive => "derive.lock",
@@ -34,7 +34,7 @@ impl Turn {
         }
         let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(failed)?;
         let locked = tokio::task::spawn_blocking(move || file.lock().map(|()| file)).await;
-        // the task is only dropped when the program ends
+        // the task is dropped only when the program ends
         locked.map_err(|error| failed(std::io::Error::other(error)))?.map(Held).map_err(failed)
     }
 }

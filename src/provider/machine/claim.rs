@@ -1,5 +1,5 @@
-//! Whose a host is: a mark with the cluster's name, put on it together with its stock and the files it had, before anything else is
-//! changed, and looked at before anything is removed.
+//! Which cluster a host belongs to: a mark with the cluster's name, written together with the host's stock and copies of its
+//! files before anything else is changed, and checked before anything is removed.
 
 use ipnet::Ipv4Net;
 
@@ -10,24 +10,24 @@ use crate::profile::AddressRange;
 use crate::provider::{Node, NodeError, SHA256};
 
 const SCRIPT: &str = include_str!("claim.sh");
-/// Names the cluster a host belongs to.
+/// The file with the name of the cluster that a host belongs to.
 const MARK: &str = "/var/lib/hearth/cluster";
-/// The address pool planned for the cluster, on its control plane.
+/// The file with the address pool chosen for the cluster, on its control plane.
 const POOL: &str = "/var/lib/hearth/pool";
 /// Exit statuses of the script.
 const FOREIGN: i64 = 76;
 const FILLED: i64 = 77;
 
-/// The cluster whose mark a host bears.
+/// The name of the cluster that a host is marked for.
 pub async fn cluster(node: &impl Node) -> Result<Option<String>, NodeError> {
     let name = read(node, MARK).await?;
     Ok(Some(name.trim().to_owned()).filter(|name| !name.is_empty()))
 }
 
-/// Makes a host the cluster's: takes its stock, saves what will be written over, and marks it. May be repeated.
+/// Claims a host for the cluster: takes its stock, saves the files that will be overwritten, and marks it. May be repeated.
 ///
 /// # Errors
-/// [`MachineError::Foreign`] and [`MachineError::Filled`]; the host is unchanged then.
+/// [`MachineError::Foreign`] and [`MachineError::Filled`]; the host is then unchanged.
 pub async fn claim(node: &impl Node, cluster: &str, pod_subnet: Ipv4Net) -> Result<()> {
     let release = format!("release() {{ cat <<'END-OF-RELEASE'\n{}END-OF-RELEASE\n}}\n", clean::by_hand(cluster, pod_subnet));
     let text = [SHA256, &places::shell(), OWN, stock::SCRIPT, &release, SCRIPT].concat();
@@ -43,7 +43,7 @@ pub async fn claim(node: &impl Node, cluster: &str, pod_subnet: Ipv4Net) -> Resu
     }
 }
 
-/// Forgets the host: the last thing that is removed.
+/// Removes the mark and everything else that Hearth keeps on the host; the last step of a clean-up.
 pub async fn forget(node: &impl Node) -> Result<(), NodeError> {
     node.run(crate::provider::Command::new(["rm", "-rf", HOME])).await.map(drop)
 }

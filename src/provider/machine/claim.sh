@@ -1,6 +1,6 @@
-# Makes a host the cluster's, before anything else of it is changed. $1 is the cluster, $2 the pod subnet. All or nothing: stock,
-# saved files and mark come into place by one rename. Status 76: it is another cluster's, which is printed; status 77: folders that
-# the cluster would fill hold something, which are printed.
+# Claims a host for the cluster, before anything else on it is changed. $1 is the cluster, $2 the pod subnet. All or nothing:
+# stock, saved files and mark are moved into place by one rename. Status 76: it belongs to another cluster, which is printed;
+# status 77: folders that the cluster would fill are not empty, which are printed.
 cluster=$1 subnet=$2
 home=/var/lib/hearth new=/var/lib/hearth.new
 set -e
@@ -21,7 +21,7 @@ stock >$new/stock
 release >$new/release
 echo "$cluster" >$new/cluster
 sync -f $new 2>/dev/null || sync
-# without a mark it holds nothing that anybody could need
+# without a mark it contains nothing that anybody could need
 rm -rf $home
 mv -T $new $home
 sync -f $home 2>/dev/null || sync

@@ -1,4 +1,4 @@
-//! A node becomes a plain host again.
+//! Turning a node into a plain host again.
 
 use std::net::Ipv4Addr;
 use std::time::Duration;
@@ -12,17 +12,17 @@ const SCRIPT: &str = include_str!("clean.sh");
 /// Exit status of the script: the host does not bear the cluster's mark.
 const NOT_OURS: i64 = 76;
 
-/// What became of a host.
+/// The result of cleaning a host.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Cleaned {
     /// What the clean-up left on purpose, and why, one line each.
     pub kept: Vec<String>,
-    /// What is left against its will, one line each.
+    /// What should have been removed but is left, one line each.
     pub left: Vec<String>,
 }
 
-/// Ends everything of the cluster on the host and removes what it was made of; looks then at what is not as it was before the first
-/// change, and forgets the host if there is nothing. A host that does not bear the cluster's mark is not touched. May be repeated.
+/// Ends everything of the cluster on the host and removes what it was made of; then compares the host with its state before the
+/// first change, and forgets the host if nothing differs. A host without the cluster's mark is not touched. May be repeated.
 pub async fn clean(node: &impl Node, cluster: &str, pod_subnet: Ipv4Net, peers: &[Ipv4Addr]) -> Result<Cleaned, NodeError> {
     let mut arguments = vec![cluster.to_owned()];
     arguments.extend(super::network_arguments(pod_subnet, peers));
@@ -30,7 +30,7 @@ pub async fn clean(node: &impl Node, cluster: &str, pod_subnet: Ipv4Net, peers: 
     let argv = command.argv.clone();
     let output = node.exec(command).await?;
     if output.status == NOT_OURS {
-        // what a claim that was cut off had begun to write
+        // what an interrupted claim had begun to write
         node.run(Command::new(["rm", "-rf", &format!("{HOME}.new")])).await?;
         return Ok(Cleaned::default());
     }
@@ -48,7 +48,7 @@ pub async fn clean(node: &impl Node, cluster: &str, pod_subnet: Ipv4Net, peers: 
     Ok(Cleaned { kept, left })
 }
 
-/// A script that does the same on the host itself, for one that cannot be reached now. It is kept in [`HOME`].
+/// A script that does the same on the host itself, for a host that Hearth cannot reach. It is kept in [`HOME`].
 pub(super) fn by_hand(cluster: &str, pod_subnet: Ipv4Net) -> String {
     format!(
         "#!/bin/sh\n# Makes this a plain host again, where Hearth cannot do it: sh {HOME}/release, as root.\nset -- '{cluster}' {pod_subnet}\n{}rm -rf {HOME}\n",

@@ -1,38 +1,38 @@
-//! What can keep a host from becoming a node, or a plain host again.
+//! What can keep a machine from becoming a node, or a plain host again.
 
 use super::lease::{Holder, TERM};
 use super::leases::Lost;
 use crate::error::{Explain, Family};
 
-/// A host cannot be worked on, or is not what it was.
+/// A host cannot be worked on, or was not restored.
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum MachineError {
-    /// A host is not as it was.
+    /// A host is not as it was before.
     #[error("clean-up left something behind on {host}:\n  {left}")]
     Left {
         host: String,
-        /// What, a line each.
+        /// The differences, a line each.
         left: String,
     },
-    /// Somebody else works on a host.
+    /// Another run is working on a host.
     #[error("another run works on host {host}: {} of {}, for {} s more unless renewed", holder.who, holder.desk, holder.ends_in)]
     Leased { host: String, holder: Holder },
-    /// A host that the run worked on is not its own any more.
+    /// Another run has taken over a host, or the lease on it has ended.
     #[error("the lease of host {host} is lost: {}", lost_to(.holder.as_ref()))]
     Lost { host: String, holder: Option<Holder> },
-    /// It bears the mark of another cluster.
+    /// The host is marked for another cluster.
     #[error("host {host} is part of cluster `{cluster}`")]
     Foreign { host: String, cluster: String },
-    /// Folders that the cluster would fill hold something.
+    /// Folders that the cluster would fill are not empty.
     #[error("host {host} has data where the cluster would put its own: {}", folders.join(", "))]
     Filled { host: String, folders: Vec<String> },
-    /// The host does not have the address that the profile gives it.
-    #[error("host {host} is on no network by the address that the profile gives it: none can be chosen for load balancers")]
+    /// The host does not have the address given in the profile.
+    #[error("host {host} has no network with its address in the profile, so none can be chosen for load balancers")]
     NoNetwork { host: String },
 }
 
-/// What became of a lease, in words.
+/// What happened to a lease, in words.
 fn lost_to(holder: Option<&Holder>) -> String {
     match holder {
         Some(holder) => format!("{} of {} has it now", holder.who, holder.desk),

@@ -1,4 +1,4 @@
-//! What is known of a host before anything is changed, gathered by one script; the checks of preflight only read it.
+//! What is known about a host before anything is changed, gathered by one script; the checks of preflight only read it.
 
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
@@ -12,16 +12,16 @@ use crate::provider::{Node, NodeError};
 
 const SCRIPT: &str = include_str!("facts.sh");
 
-/// A host.
+/// Facts about a host.
 #[derive(Debug, Clone, Default)]
 pub struct Facts {
     /// Node name.
     pub node: String,
-    /// The address that the profile gives it.
+    /// Its address in the profile.
     pub given: Option<Ipv4Addr>,
-    /// `debian 12`.
+    /// Name and version, for example `debian 12`.
     pub os: String,
-    /// `x86_64`.
+    /// For example `x86_64`.
     pub arch: String,
     /// Kernel release.
     pub kernel: String,
@@ -29,13 +29,13 @@ pub struct Facts {
     pub root: bool,
     /// Name of the first process.
     pub init: String,
-    /// Its clock minus this machine's, in seconds. Half of the time that asking took is its uncertainty.
+    /// Its clock minus this machine's, in seconds; uncertain by half of the time that the query took.
     pub clock: f64,
-    /// Its own name.
+    /// Its own host name.
     pub hostname: String,
-    /// Of its installation; images that were copied share one.
+    /// Id of its installation; copied images share one.
     pub machine_id: String,
-    /// True where it has cgroup v1.
+    /// True with cgroup v1.
     pub cgroup_v1: bool,
     /// The first process's capability bounding set.
     pub capabilities: u64,
@@ -45,15 +45,15 @@ pub struct Facts {
     pub disk: u64,
     /// Free bytes where programs are installed.
     pub programs_disk: u64,
-    /// Processors.
+    /// Number of processors.
     pub cpus: u64,
     /// Swap devices in use.
     pub swap: Vec<String>,
-    /// Programs that are missing.
+    /// Required programs that are missing.
     pub lacks: Vec<String>,
-    /// True when its kernel has no overlay file system.
+    /// True when its kernel lacks the overlay file system.
     pub no_overlay: bool,
-    /// Its addresses.
+    /// Its addresses, with the length of their network.
     pub addresses: Vec<Ipv4Net>,
     /// Its default gateway.
     pub gateway: Option<Ipv4Addr>,
@@ -61,42 +61,42 @@ pub struct Facts {
     pub resolver: String,
     /// DNS servers it uses.
     pub nameservers: Vec<Ipv4Addr>,
-    /// TCP ports that something listens on.
+    /// TCP ports that are in use.
     pub ports: BTreeSet<u16>,
-    /// The cluster of Hearth's that it is part of.
+    /// Name of the Hearth cluster that it belongs to.
     pub cluster: Option<String>,
-    /// Files of a Kubernetes.
+    /// Files of a Kubernetes installation.
     pub kubernetes: Vec<String>,
-    /// Folders that hold something, of those that the cluster fills.
+    /// The non-empty ones among the folders that the cluster fills.
     pub filled: Vec<String>,
-    /// Files that the cluster writes, as far as they exist.
+    /// The existing ones among the files that the cluster writes.
     pub stands: Vec<String>,
-    /// Configurations of pod networks.
+    /// Existing configurations of pod networks.
     pub cni: Vec<String>,
-    /// Services that run and would be in the way.
+    /// Running services that would be in the way.
     pub runs: Vec<String>,
-    /// Firewalls that run.
+    /// Running firewalls.
     pub firewalls: Vec<String>,
-    /// True when its packet filter drops what it forwards, and makes no exception for pods.
+    /// True when its packet filter drops forwarded packets, with no exception for pods.
     pub drops_forwarded: bool,
     /// True when the kernel's log cannot be read.
     pub no_kmsg: bool,
-    /// Folders that are written to and cannot be.
+    /// Folders that Hearth writes to but that are read-only.
     pub read_only: Vec<String>,
-    /// Networks that it has an address in or a route to, with the interface.
+    /// Networks to which it has an address or a route, with the interface.
     pub networks: Vec<(String, Ipv4Net)>,
     /// `fs.inotify.max_user_instances`.
     pub inotify: u64,
-    /// Hosts of the cluster that are behind a router, as it sees them.
+    /// Hosts of the cluster that it reaches only through a router.
     pub routed: Vec<Ipv4Addr>,
     /// Hosts of the cluster that it cannot reach.
     pub unreachable: Vec<Ipv4Addr>,
-    /// Ports of other hosts that nothing comes back from, `ADDRESS:PORT`.
+    /// Ports of other hosts from which nothing comes back, as `ADDRESS:PORT`.
     pub blocked: Vec<String>,
 }
 
 impl Facts {
-    /// Reads what the script printed; unknown keys are ignored, missing ones leave their field empty.
+    /// Parses what the script printed; unknown keys are ignored, missing ones leave their field empty.
     fn parse(node: &str, given: Ipv4Addr, text: &str, asked_at: f64) -> Facts {
         let values = |key: &str| -> Vec<String> {
             let pairs = text.lines().filter_map(|line| line.split_once('='));
@@ -148,7 +148,7 @@ impl Facts {
         }
     }
 
-    /// The network that the host's given address is on, as the host itself has it.
+    /// The network of the host's address in the profile, as the host itself has it.
     pub fn network(&self) -> Option<Ipv4Net> {
         self.addresses.iter().find(|net| Some(net.addr()) == self.given).map(Ipv4Net::trunc)
     }
@@ -159,14 +159,14 @@ impl Facts {
     }
 }
 
-/// `eth0 192.168.1.0/24`; a route to one address has no length.
+/// Parses `eth0 192.168.1.0/24`; a route to a single address has no length.
 fn network(text: &str) -> Option<(String, Ipv4Net)> {
     let (interface, net) = text.split_once(' ')?;
     let net = net.parse().ok().or_else(|| Some(net.parse::<Ipv4Addr>().ok()?.into()))?;
     Some((interface.to_owned(), net))
 }
 
-/// What each host has to reach on the others: SSH for a sign of life, then the ports that the cluster uses between hosts.
+/// What each host has to reach on the others: SSH as a sign of life, then the ports that the cluster uses between hosts.
 fn to_reach(profile: &Profile, from: Role) -> Vec<String> {
     let Provider::Ssh(ssh) = &profile.provider else { return Vec::new() };
     let line = |host: &crate::profile::Host| {
@@ -179,7 +179,7 @@ fn to_reach(profile: &Profile, from: Role) -> Vec<String> {
     ssh.hosts.iter().map(line).collect()
 }
 
-/// Asks a host of the profile.
+/// Gathers the facts about a host of the profile.
 pub async fn gather(node: &impl Node, profile: &Profile) -> Result<Facts, NodeError> {
     let mut arguments = vec![node.address().to_string(), profile.kubernetes.pod_subnet.to_string()];
     arguments.extend(to_reach(profile, node.role()));
@@ -187,7 +187,7 @@ pub async fn gather(node: &impl Node, profile: &Profile) -> Result<Facts, NodeEr
     let now = || SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |time| time.as_secs_f64());
     let start = now();
     let output = node.run(script(&text, arguments.iter().map(String::as_str))).await?;
-    // the clock is read at the script's start, and peers that are away take their time afterwards
+    // the clock is read when the script starts; unreachable peers delay its end
     let asked_at = start + ((now() - start) / 2.0).min(0.5);
     Ok(Facts::parse(node.name(), node.address(), &String::from_utf8_lossy(&output.stdout), asked_at))
 }

@@ -1,6 +1,6 @@
-# What Hearth must know of a host before it changes anything: one `key=value` a line, repeated keys are lists. $1 is the address that
-# the profile gives the host, $2 the pod subnet, the others are what it has to reach: `ADDRESS:PORT,PORT`, the port of SSH first.
-# Changes nothing.
+# What Hearth must know about a host before it changes anything: one `key=value` per line, repeated keys are lists. $1 is the
+# address of the host in the profile, $2 the pod subnet, the others are what it has to reach: `ADDRESS:PORT,PORT`, the port of
+# SSH first. Changes nothing.
 own=$1 subnet=$2
 . /etc/os-release 2>/dev/null
 echo "os=${ID:-unknown} ${VERSION_ID:-}"
@@ -58,7 +58,7 @@ iptables-save -t filter 2>/dev/null | awk -v subnet="$subnet" '
   END {if (drops && !accepts) print "forward-dropped=1"}'
 cat /proc/sys/fs/inotify/max_user_instances | sed 's/^/inotify=/'
 
-# A refusal is an answer; silence and what firewalls send instead are none.
+# A refusal counts as an answer; silence and what firewalls send instead do not.
 answers() {
   said=$(LC_ALL=C timeout 2 bash -c "exec 3<>/dev/tcp/$1/$2" 2>&1) && return
   case $said in *refused*) ;; *) false ;; esac

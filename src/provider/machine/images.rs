@@ -1,4 +1,4 @@
-//! Images on their way to a host: out of an archive on this machine, else the host pulls them itself.
+//! Copying images to a host: from an archive on this machine, else the host pulls them itself.
 
 use std::time::Duration;
 
@@ -12,8 +12,8 @@ use crate::provider::{Command, Node};
 /// How long a host may take to pull an image.
 const PULL: Duration = Duration::from_secs(600);
 
-/// Brings images to a host. An archive streams into the import, which checks every blob; index or manifest come last in it, so
-/// one that breaks off is no image. Layers stay packed until they run: unpacking all of them now would starve the API
+/// Copies images to a host. An archive streams into the import, which checks every blob; index or manifest come last in it, so
+/// a truncated archive is no image. Layers stay packed until they are used: unpacking all of them now would starve the API
 /// server that starts meanwhile.
 pub async fn copy(node: &SshNode, images: &[String], store: &Store, progress: &Progress) -> Result<()> {
     for image in images {

@@ -1,4 +1,4 @@
-//! What makes a host a node besides its programs: configuration of the container runtime, units, settings of the kernel.
+//! What makes a host a node besides its programs: configuration of the container runtime, units, kernel settings.
 
 use std::time::Duration;
 
@@ -9,16 +9,16 @@ use crate::provider::{Command, FileSpec, Node, NodeError};
 /// What differs between hosts.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Quirks {
-    /// Containers cannot have their OOM score lowered.
+    /// The OOM score of containers cannot be lowered.
     pub withholds_sys_resource: bool,
-    /// It has no more than [`INOTIFY`] inotify instances for each user.
+    /// It allows fewer than [`INOTIFY`] inotify instances per user.
     pub few_inotify: bool,
 }
 
-/// inotify instances that a node gets at least: kubelet, runtime and pods of root share them.
+/// The least number of inotify instances of a node: kubelet, runtime and root's pods share them.
 pub const INOTIFY: u64 = 1024;
 
-/// The files of a host. `pause` is the image that holds a pod's network namespace.
+/// The files to write on a host. `pause` is the image that holds a pod's network namespace.
 pub fn files(pause: &str, quirks: Quirks) -> Vec<FileSpec> {
     let restrict = quirks.withholds_sys_resource.to_string();
     let oom = if quirks.withholds_sys_resource { "" } else { "OOMScoreAdjust=-999" };
@@ -37,12 +37,12 @@ pub fn files(pause: &str, quirks: Quirks) -> Vec<FileSpec> {
     ]
 }
 
-/// A template with its `{{ name }}`s replaced.
+/// A template with its `{{ name }}` placeholders replaced.
 fn filled(template: &str, values: &[(&str, &str)]) -> String {
     values.iter().fold(template.to_owned(), |text, (name, value)| text.replace(&format!("{{{{ {name} }}}}"), value))
 }
 
-/// True when the host has these very files and its container runtime runs.
+/// True when the host has exactly these files and its container runtime runs.
 pub async fn is_configured(node: &impl Node, files: &[FileSpec]) -> Result<bool, NodeError> {
     let wanted: Vec<u8> = files.iter().flat_map(|file| file.bytes.clone()).collect();
     let paths: Vec<&str> = files.iter().map(|file| file.path.as_str()).collect();
@@ -51,10 +51,10 @@ pub async fn is_configured(node: &impl Node, files: &[FileSpec]) -> Result<bool,
     Ok(output.success() && output.stdout == wanted)
 }
 
-/// Writes the files, applies settings, and starts the container runtime; programs must be there.
+/// Writes the files, applies settings, and starts the container runtime; the programs must be installed.
 pub async fn configure(node: &impl Node, files: Vec<FileSpec>) -> Result<(), NodeError> {
     node.put(files).await?;
-    // settings of the kernel that a host may not change are those of the machine around it
+    // kernel settings that a host may not change are decided by the machine around it
     const START: &str = "sysctl -q --load=/etc/sysctl.d/90-hearth.conf 2>/dev/null || true\n\
          mkdir -p /etc/kubernetes/manifests\nsystemctl daemon-reload\nsystemctl enable --quiet containerd kubelet\n\
          systemctl restart containerd\n";

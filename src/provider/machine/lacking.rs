@@ -1,4 +1,4 @@
-//! What hosts still have to be given, and whether that can be had: asked of each host, as it pulls its images itself.
+//! What hosts still need, and whether they can get it: each host is asked, because it pulls its images itself.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use crate::artifact::programs::release;
 use crate::artifact::reference;
 use crate::provider::{Node, NodeError};
 
-/// Prints the images that the host has, and those of the servers $@ that do not answer it; none where its commands use a proxy.
+/// Prints the images on the host, and which of the servers $@ do not answer; no servers if its commands use a proxy.
 const LOOK: &str = r#"
 timeout 10 ctr --namespace=k8s.io images list --quiet 2>/dev/null | sed 's/^/has /'
 [ -z "$HTTPS_PROXY$https_proxy" ] || exit 0
@@ -20,7 +20,7 @@ done
 wait
 "#;
 
-/// Of `images`, those that the host lacks and could not pull.
+/// The images that the host lacks and could not pull.
 pub async fn images(node: &impl Node, images: &[String]) -> Result<Vec<String>, NodeError> {
     let servers: BTreeSet<&str> = images.iter().map(|image| reference::server(image)).collect();
     let output = node.run(script(LOOK, servers)).await?;
@@ -31,7 +31,7 @@ pub async fn images(node: &impl Node, images: &[String]) -> Result<Vec<String>, 
     Ok(nowhere.cloned().collect())
 }
 
-/// The programs that the host lacks, or has of another version, for the version `kubernetes`.
+/// The programs that the host lacks, or has in another version than Kubernetes `kubernetes` needs.
 pub async fn programs(node: &impl Node, kubernetes: &str) -> Result<Vec<Program>, NodeError> {
     let role = node.role();
     let wanted: Vec<Program> = PROGRAMS.into_iter().filter(|program| program.is_for(role)).collect();

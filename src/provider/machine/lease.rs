@@ -1,5 +1,5 @@
-//! A lease on a host: a file that names its holder and when it ends. Two runs, of whatever machine, never work on one
-//! host at the same time; what a killed run leaves ends by itself, or by `hearth unlock`.
+//! A lease on a host: a file with its holder and the time when it ends. Two runs, even from different machines, never work on
+//! one host at the same time; the lease of a killed run ends by itself, or with `hearth unlock`.
 
 use std::time::Duration;
 
@@ -13,10 +13,10 @@ pub const RENEWAL: Duration = Duration::from_secs(30);
 
 /// Someone else holds the lease.
 const HELD: i64 = 75;
-/// Gone after a reboot, as runs are.
+/// The file with the lease: gone after a reboot, as runs are.
 const LEASE: &str = "/run/hearth/lease";
 
-/// $1 is who asks, $2 the term in seconds, $3 the holder in words. The same holder renews it.
+/// $1 is the requester, $2 the term in seconds, $3 the holder in words. The same requester renews its lease.
 const ACQUIRE: &str = r#"
 mkdir -p /run/hearth && exec 9>/run/hearth/lock && flock -w 10 9 || exit 1
 now=$(date +%s)
@@ -31,11 +31,11 @@ echo "$((now + $2)) $1 $3" >/run/hearth/lease
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Holder {
-    /// User, machine and state directory: runs that share it are kept apart by its lock.
+    /// User, machine and state directory: runs that share these are kept apart by the directory's lock.
     pub desk: String,
     /// Process and cluster, in words.
     pub who: String,
-    /// Seconds until it ends; negative when it has ended.
+    /// Seconds until the lease ends; negative if it has ended.
     pub ends_in: i64,
 }
 
@@ -47,7 +47,7 @@ impl Holder {
     }
 }
 
-/// Takes the lease for `desk`, or renews it. Gives the holder if that is someone else.
+/// Takes the lease for `desk`, or renews it. Returns the holder if that is someone else.
 pub async fn acquire(node: &impl Node, desk: &str, who: &str) -> Result<Option<Holder>, NodeError> {
     let (term, desk) = (TERM.as_secs().to_string(), one_word(desk));
     let command = script(ACQUIRE, [&desk, &term, who]).timeout(Duration::from_secs(20));
@@ -59,25 +59,25 @@ pub async fn acquire(node: &impl Node, desk: &str, who: &str) -> Result<Option<H
     node.expect_success(&argv, output).map(|_| None)
 }
 
-/// Who holds the lease now, or held it last.
+/// The current or last holder of the lease.
 pub async fn holder(node: &impl Node) -> Result<Option<Holder>, NodeError> {
     let look = format!("read -r ends rest <{LEASE} && echo \"$((ends - $(date +%s))) $rest\" || true");
     Ok(Holder::parse(&node.run(Command::shell(format!("[ ! -f {LEASE} ] || {{ {look}; }}"))).await?.text()))
 }
 
-/// Gives the lease up, whoever holds it if `desk` is none.
+/// Gives the lease up; without `desk`, whoever holds it.
 pub async fn release(node: &impl Node, desk: Option<&str>) -> Result<(), NodeError> {
     const RELEASE: &str = "[ -z \"$1\" ] || grep -qF \" $1 \" /run/hearth/lease 2>/dev/null || exit 0\nrm -rf /run/hearth\n";
     let desk = desk.map(one_word);
     node.run(script(RELEASE, desk.as_deref())).await.map(drop)
 }
 
-/// A desk without blanks: the shell on the host splits the lease into words.
+/// A desk in one word: the shell on the host splits the lease at blanks.
 fn one_word(desk: &str) -> String {
     desk.replace('%', "%25").replace(' ', "%20").replace('\t', "%09").replace('\n', "%0A")
 }
 
-/// The same for people.
+/// Undoes [`one_word`].
 fn in_words(desk: &str) -> String {
     desk.replace("%0A", "\n").replace("%09", "\t").replace("%20", " ").replace("%25", "%")
 }
@@ -94,7 +94,7 @@ mod tests {
         assert_eq!(Holder::parse(""), None);
     }
 
-    /// What the host's shell makes of a lease whose desk has blanks: the same one renews it, another one does not get it.
+    /// The host's shell treats a lease whose desk has blanks correctly: the same desk renews it, another one does not get it.
     #[test]
     fn a_lease_survives_blanks() {
         let folder = tempfile::tempdir().expect("a folder");

@@ -1,4 +1,4 @@
-//! The leases of a run, of every host that it works on.
+//! The leases that a run holds, one for each host it works on.
 
 use std::time::{Duration, SystemTime};
 
@@ -13,23 +13,23 @@ use crate::error::Result;
 use crate::provider::Node;
 use crate::provider::ssh::SshNode;
 
-/// How often it is looked whether renewal is due. By the clock on the wall, not by the time that this machine was awake: after a
-/// sleep the hosts may be somebody else's, and nothing more must be done to them.
+/// How often to check whether renewal is due. Uses the wall clock, not the time this machine was awake: after a sleep the hosts
+/// may belong to another run, and must not be touched.
 const LOOK: Duration = Duration::from_secs(2);
 
-/// Pause before a host that did not answer is asked again.
+/// Pause before retrying a host that did not answer.
 const AGAIN: Duration = Duration::from_secs(5);
 
-/// A lease is not the run's any more: somebody else took it, or it could not be renewed for as long as it lasts.
+/// A lease was lost: somebody else took it, or it could not be renewed before it ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lost {
-    /// The host.
+    /// The host's name.
     pub host: String,
-    /// Who has it now, if it said so.
+    /// The new holder, if known.
     pub holder: Option<Holder>,
 }
 
-/// The leases of a run, renewed while it lasts; none of containers.
+/// The leases of a run, renewed while it lasts; none for containers.
 pub struct Leases {
     hosts: Vec<SshNode>,
     desk: String,
@@ -47,7 +47,7 @@ impl Leases {
     /// Takes the lease of every host.
     ///
     /// # Errors
-    /// [`MachineError::Leased`] names who holds one; those taken are given back.
+    /// [`MachineError::Leased`] names the holder; leases taken so far are given back.
     pub async fn take(hosts: Vec<SshNode>, desk: &str, who: &str) -> Result<Leases> {
         let taken = try_join_all(hosts.iter().map(|host| acquire(host, desk, who))).await;
         let leases = Leases::of(hosts, desk);
@@ -83,7 +83,7 @@ impl Leases {
         self
     }
 
-    /// Returns when a lease is lost: never where there are none.
+    /// Returns when a lease is lost; never if there are none.
     pub fn watch(&self) -> impl Future<Output = Lost> + Send + 'static {
         let mut lost = self.lost.clone();
         async move {
@@ -94,7 +94,8 @@ impl Leases {
         }
     }
 
-    /// Gives them back; a host that is away keeps its lease until it ends, and one that somebody else took is not touched.
+    /// Gives the leases back. A host that is away keeps its lease until it ends, and a lease that somebody else took is not
+    /// touched.
     pub async fn release(self) {
         if let Some(renewal) = &self.renewal {
             renewal.abort();
@@ -103,7 +104,8 @@ impl Leases {
     }
 }
 
-/// Renews the lease of a host until it is lost. One that is away for less than the term is still the run's when it is back.
+/// Renews the lease of a host until it is lost. If the host is away for less than the term, the lease is still valid when it is
+/// back.
 async fn hold(host: &SshNode, desk: &str, who: &str) -> Lost {
     let (mut tried, mut renewed, mut pause) = (SystemTime::now(), SystemTime::now(), RENEWAL);
     loop {
@@ -113,7 +115,7 @@ async fn hold(host: &SshNode, desk: &str, who: &str) -> Lost {
         }
         tried = SystemTime::now();
         let holder = match acquire(host, desk, who).await {
-            // one that ended meanwhile may have been somebody else's since
+            // if it had ended in the meantime, somebody else may have held it since
             Ok(None) if since(renewed) >= TERM => None,
             Ok(None) => {
                 (renewed, pause) = (SystemTime::now(), RENEWAL);
@@ -130,7 +132,7 @@ async fn hold(host: &SshNode, desk: &str, who: &str) -> Lost {
     }
 }
 
-/// How long ago it was; nothing where the clock was set back.
+/// Time since then; zero if the clock was set back.
 fn since(time: SystemTime) -> Duration {
     time.elapsed().unwrap_or_default()
 }

@@ -1,6 +1,7 @@
-# What on a host is the cluster's, told by what it is and not by where it lies: clean-up removes it, a stock shows whether it is
-# there. $subnet is the pod subnet, $peers are the addresses of the cluster's nodes; without them every way into the pod subnet
-# counts as a node's. (Routes of ours are of origin 104, see routes.sh.) Files and folders stand in places.rs. Functions only; nothing is changed here.
+# What on a host belongs to the cluster, recognised by what it is and not by where it is: the clean-up removes it, and a stock
+# shows whether it is there. $subnet is the pod subnet, $peers are the addresses of the cluster's nodes; without them every
+# gateway into the pod subnet counts as a node. (Our routes have origin 104, see routes.sh.) Files and folders are in places.rs.
+# Functions only; nothing is changed here.
 
 # Routes to pods, to other nodes' pods, and the refusals for addresses without a pod.
 own_routes() {
@@ -15,12 +16,12 @@ own_routes() {
   done
 }
 
-# Ends of pods' interfaces on the host: the plugin `ptp` makes up their names of eight digits, and gives them no master.
+# The host ends of pods' interfaces: the plugin `ptp` generates their names of eight digits, and gives them no master.
 own_links() {
   ip -o link show type veth 2>/dev/null | grep -v ' master ' | sed -nE 's/^[0-9]+: (veth[0-9a-f]{8})@.*/\1/p'
 }
 
-# Network namespaces of pods: they have an address of the pod subnet, or none yet. Others' (podman's) have another one.
+# Network namespaces of pods: they have an address in the pod subnet, or none yet. Those of others (podman) have another one.
 own_netns() {
   ip netns list 2>/dev/null | awk '/^cni-/ {print $1}' | while read -r name; do
     any=$(ip -n "$name" -4 -o address show scope global 2>/dev/null)
@@ -28,8 +29,8 @@ own_netns() {
   done
 }
 
-# What the kubelet and the container runtime mount, as the kernel writes it: blanks as \040. Where / is not shared the kubelet
-# mounts its folder upon itself (k8s.io/mount-utils MakeRShared); another file system there is its owner's.
+# Mounts made by the kubelet and the container runtime, in the kernel's spelling: blanks as \040. Where / is not shared, the
+# kubelet mounts its folder onto itself (k8s.io/mount-utils MakeRShared); another file system there belongs to the host's owner.
 own_mounts() {
   awk '{print $5}' /proc/self/mountinfo |
     grep -E '^/(var/lib/kubelet/(pods|plugins)/|var/lib/containerd/(io\.containerd\.|tmpmounts/)|run/containerd/io\.containerd\.)'
@@ -37,8 +38,9 @@ own_mounts() {
     awk '$5 == "/var/lib/kubelet" {print $5}' /proc/self/mountinfo
 }
 
-# Chains and rules of $1 (iptables or ip6tables), table $2: Kubernetes' chains, Hearth's rules, and those of the plugin `portmap`
-# for our network. Its common chains are ours as long as no other network has a chain of its own; $had_portmap: they were there before.
+# Chains and rules of $1 (iptables or ip6tables), table $2: Kubernetes' chains, Hearth's rules, and those of the plugin
+# `portmap` for our network. Its common chains are ours as long as no other network has a chain of its own; $had_portmap: they
+# were there before.
 own_rules() {
   "$1-save" -t "$2" 2>/dev/null | awk -v had="$had_portmap" '
     /^:/ { chain[substr($1, 2)] = 1; next }
@@ -56,27 +58,27 @@ own_rules() {
     }'
 }
 
-# Tables that came with iptables' rules and hold none any more.
+# Tables that were made for iptables' rules and contain none any more.
 own_nft_tables() {
   nft list tables 2>/dev/null | while read -r _ family name; do
     case $name in
       kube-proxy) echo "$family $name" ;;
       nat | filter | mangle)
-        # one that cannot be listed now is not taken for empty
+        # a table that cannot be listed now does not count as empty
         rules=$(nft list table "$family" "$name" 2>/dev/null) && [ -n "$rules" ] || continue
         printf '%s\n' "$rules" | grep -qvE '^(table|	chain|		type|	}|}|# )|^$' || echo "$family $name" ;;
     esac
   done
 }
 
-# Programs of ours that run.
+# Programs of ours that are running.
 own_processes() {
   ls -l /proc/[0-9]*/exe 2>/dev/null | sed 's/.* -> //; s/ (deleted)$//' | while read -r program; do
     case " $PROGRAMS " in *" $program "*) echo "$program" ;; esac
   done | sort -u
 }
 
-# Folders that hold something, of those that the cluster fills.
+# The non-empty ones among the folders that the cluster fills.
 filled() {
   for path in $DATA; do
     [ -z "$(ls -A "$path" 2>/dev/null | grep -vx 'lost+found')" ] || echo "$path"

@@ -1,9 +1,9 @@
-//! Every place on a host that Hearth writes to, and every one that the Kubernetes it installs fills: the one list that preflight,
-//! the claim of a host, its stock and its clean-up share. The scripts get it as shell variables.
+//! Every place on a host that is written to, by Hearth or by the Kubernetes it installs: one list, shared by preflight, the
+//! claim of a host, its stock and its clean-up. Scripts get it as shell variables.
 
 use super::programs::PROGRAMS;
 
-/// Where a host keeps what Hearth knows of it: its cluster, its stock, saved files, the programs that were installed.
+/// Where Hearth keeps its records on a host: the cluster, the stock, saved files, the programs that were installed.
 pub const HOME: &str = "/var/lib/hearth";
 
 /// The container runtime's configuration.
@@ -17,7 +17,7 @@ pub const SYSCTL: &str = "/etc/sysctl.d/90-hearth.conf";
 /// Where crictl finds the container runtime.
 pub const CRICTL: &str = "/etc/crictl.yaml";
 
-/// Files that are written. What stood there before is saved by the claim, and put back by the clean-up.
+/// Files that Hearth writes. What was there before is saved by the claim, and restored by the clean-up.
 const FILES: &[&str] = &[
     CONTAINERD_CONFIG,
     CONTAINERD_UNIT,
@@ -33,8 +33,8 @@ const FILES: &[&str] = &[
     "/etc/systemd/networkd.conf.d/90-hearth.conf",
 ];
 
-/// Folders that the cluster fills. A host on which one of them holds something is refused, so that whatever is in them later is
-/// the cluster's.
+/// Folders that the cluster fills. A host on which one of them is not empty is refused, so that whatever is in them later
+/// belongs to the cluster.
 const DATA: &[&str] = &[
     "/etc/kubernetes",
     "/var/lib/kubelet",
@@ -49,10 +49,10 @@ const DATA: &[&str] = &[
     "/kind",
 ];
 
-/// What the cluster makes and a reboot takes away. One that was there before is left alone.
+/// What the cluster makes and a reboot removes. A folder that was there before is left alone.
 const VOLATILE: &[&str] = &["/run/containerd", "/run/cni-ipam-state", "/run/kubernetes", "/run/nri", "/run/hearth-names"];
 
-/// Folders that are made for files, the inner ones first. They go when they are empty and were not there before.
+/// Folders that are made for files, inner ones first. They are removed if they are empty and were not there before.
 const FOLDERS: &[&str] = &[
     "/etc/containerd",
     "/etc/cni/net.d",
@@ -66,8 +66,9 @@ const FOLDERS: &[&str] = &[
     "/etc/systemd/networkd.conf.d",
 ];
 
-/// Settings of the kernel with the value that Hearth, the kubelet (pkg/kubelet/cm `setupKernelTunables`) or kube-proxy
-/// (cmd/kube-proxy/app `setupConntrack`; pkg/proxy/iptables) gives them. One that has it at the end gets back what it had before.
+/// Kernel settings, with the value that Hearth, the kubelet (pkg/kubelet/cm `setupKernelTunables`) or kube-proxy
+/// (cmd/kube-proxy/app `setupConntrack`; pkg/proxy/iptables) sets. A setting that still has this value at the end gets back the
+/// one from before.
 const SETTINGS: &[&str] = &[
     "net.ipv4.ip_forward=1",
     "fs.inotify.max_user_instances=1024",
@@ -82,7 +83,7 @@ const SETTINGS: &[&str] = &[
     "net.netfilter.nf_conntrack_tcp_timeout_close_wait=3600",
 ];
 
-/// The list as shell variables: `$FILES`, `$PROGRAMS`, `$DATA`, `$VOLATILE`, `$FOLDERS`, `$SETTINGS`; no name has a blank.
+/// The list as shell variables: `$FILES`, `$PROGRAMS`, `$DATA`, `$VOLATILE`, `$FOLDERS`, `$SETTINGS`; no name contains a blank.
 pub(super) fn shell() -> String {
     let programs: Vec<String> = PROGRAMS.iter().map(|program| program.path()).collect();
     let programs: Vec<&str> = programs.iter().map(String::as_str).collect();
@@ -98,7 +99,7 @@ pub(super) fn shell() -> String {
     lists.into_iter().map(variable).collect()
 }
 
-/// True when a setting has the value that the cluster gives it; `state` is what a stock says of it, `= 1`.
+/// True when a setting has the value that the cluster sets; `state` is its state in a stock, such as `= 1`.
 pub(super) fn is_ours(name: &str, state: &str) -> bool {
     let value = state.trim_start_matches("= ");
     SETTINGS.iter().any(|setting| setting.split_once('=') == Some((name, value)))

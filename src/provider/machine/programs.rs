@@ -1,16 +1,16 @@
-//! The programs of a host, and the record of what was installed: with it `up` sees that a host has what it needs, from whichever
-//! machine it is run, and clean-up knows a program of ours from one that somebody put in its place.
+//! The programs of a host, and the record of what was installed: from it `up` sees that a host has what it needs, whichever
+//! machine it runs on, and the clean-up distinguishes our programs from ones that somebody put in their place.
 
 use super::HOME;
 use crate::profile::Role;
 use crate::provider::{Command, Node, NodeError, SHA256};
 
-/// A program that is installed.
+/// A program that gets installed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Program {
     /// Its name in a bundle's `bin/`.
     pub name: &'static str,
-    /// Where it goes.
+    /// The folder it is installed in.
     pub folder: &'static str,
     /// Which nodes need it.
     pub on: On,
@@ -23,7 +23,7 @@ pub enum On {
     Every,
     /// On control planes, before they start.
     ControlPlane,
-    /// On control planes, by people: nothing waits for it.
+    /// On control planes, for people to use: nothing waits for it.
     Later,
 }
 
@@ -31,7 +31,7 @@ const fn program(name: &'static str, folder: &'static str, on: On) -> Program {
     Program { name, folder, on }
 }
 
-/// Every program, in the order of their need.
+/// Every program, in the order they are needed.
 pub const PROGRAMS: [Program; 12] = [
     program("containerd", "/usr/local/bin", On::Every),
     program("containerd-shim-runc-v2", "/usr/local/bin", On::Every),
@@ -53,7 +53,7 @@ impl Program {
         format!("{}/{}", self.folder, self.name)
     }
 
-    /// True when a node gets it, sooner or later.
+    /// True when a node gets it, at the start or later.
     pub fn is_for(&self, role: Role) -> bool {
         self.on == On::Every || role == Role::ControlPlane
     }
@@ -64,28 +64,28 @@ impl Program {
     }
 }
 
-/// A program as it was installed.
+/// A program, as recorded when it was installed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Installed {
-    /// Its bytes.
+    /// Digest of its bytes.
     pub sha256: String,
-    /// Where it is.
+    /// Its path.
     pub path: String,
-    /// The release it stands for: two machines that install the same release count as one.
+    /// The release it belongs to: two machines that install the same release record the same.
     pub release: String,
 }
 
-/// What a host has, and what it was given.
+/// What a host has, and what was installed on it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Present {
-    /// Path and sha256 of the programs that are there now.
+    /// Path and sha256 of the programs that exist now.
     pub has: Vec<(String, String)>,
-    /// What was installed, as recorded.
+    /// What was installed, according to the record.
     pub given: Vec<Installed>,
 }
 
 impl Present {
-    /// Reads checksums (`digest  path`, or `digest *path`), an empty line, and the record.
+    /// Parses checksums (`digest  path`, or `digest *path`), an empty line, and the record.
     fn parse(text: &str) -> Present {
         let (has, given) = text.split_once("\n\n").unwrap_or((text, ""));
         let sum = |line: &str| {
@@ -99,12 +99,12 @@ impl Present {
         Present { has: has.lines().filter_map(sum).collect(), given: given.lines().filter_map(installed).collect() }
     }
 
-    /// The sha256 of what is at a path now.
+    /// The sha256 of the file that is at a path now.
     pub fn sha256(&self, path: &str) -> Option<&str> {
         self.has.iter().find(|(at, _)| at == path).map(|(_, digest)| digest.as_str())
     }
 
-    /// True when what is at `path` is, byte for byte, what was once installed there for `release`.
+    /// True when the file at `path` is, byte for byte, what was installed there for `release`.
     pub fn is(&self, path: &str, release: &str) -> bool {
         self.sha256(path).is_some_and(|digest| {
             self.given.iter().any(|given| given.path == path && given.release == release && given.sha256 == digest)
@@ -112,15 +112,15 @@ impl Present {
     }
 }
 
-/// Looks at those of `paths` that exist, and at the record.
+/// Looks at the existing ones among `paths`, and at the record.
 pub async fn present(node: &impl Node, paths: &[String]) -> Result<Present, NodeError> {
     let look = format!("{SHA256}sha256 {} 2>/dev/null || true; echo; cat {HOME}/programs 2>/dev/null || true", paths.join(" "));
     let output = node.run(Command::shell(look)).await?;
     Ok(Present::parse(&String::from_utf8_lossy(&output.stdout)))
 }
 
-/// Records a program that is about to be installed: first the record, then the change. Lines are only added, so that what was
-/// there before is known as ours until it is replaced.
+/// Records a program that is about to be installed: first the record, then the change. Lines are only added, so that the
+/// program that was there before is known as ours until it is replaced.
 pub async fn record(node: &impl Node, installed: &Installed) -> Result<(), NodeError> {
     let Installed { sha256, path, release } = installed;
     let script = format!("umask 077; printf '%s %s %s\\n' \"$@\" >>{HOME}/programs");
@@ -147,7 +147,7 @@ mod tests {
         assert!(!present.is("/usr/local/bin/ctr", "v3"), "another version");
         assert!(!present.is("/usr/local/sbin/runc", "v1"), "damaged, or somebody's own");
         assert!(!present.is("/usr/local/bin/kubelet", "v1"), "absent");
-        // a record of an older Hearth names paths only
+        // the record of an older Hearth has paths only
         assert_eq!(Present::parse("\n\n/usr/local/bin/ctr\n").given, []);
         assert_eq!(Present::parse("11  /usr/local/bin/ctr\n\n").has.len(), 1);
     }

@@ -25,7 +25,7 @@ use crate::provider::{Choose, Command, Holder, Holdings, Machine, Network, Node,
 pub struct Machines {
     profile: Profile,
     nodes: Nodes,
-    /// Those of the profile, then those that it no longer names.
+    /// The hosts of the profile, then those that it no longer names.
     all: Vec<Host>,
     hosts: SshProvider,
     facts: Arc<OnceCell<Vec<Facts>>>,
@@ -36,11 +36,11 @@ pub struct Machines {
 /// The port on which API servers listen.
 const API_PORT: u16 = 6443;
 
-/// What hosts are like, and which could not be asked, with the reason.
+/// Facts about hosts, and the names of those that could not be asked, with the reason.
 pub type Looks = (Vec<Facts>, Vec<(String, BoxError)>);
 
 impl Machines {
-    /// Those of a profile, and of `former` that it no longer names: they are to leave. Nobody is connected to yet;
+    /// The hosts of a profile, and those of `former` that it no longer names: they are to leave. Does not connect yet;
     /// `known_hosts` is where `hostKeys: tofu` keeps keys.
     pub fn new(profile: &Profile, hosts: &SshHosts, former: &[Host], known_hosts: PathBuf) -> Self {
         let nodes = profile.nodes();
@@ -55,7 +55,7 @@ impl Machines {
         }
     }
 
-    /// What hosts say of themselves, and which could not be asked.
+    /// Gathers facts about all hosts; one that cannot be reached does not keep others from being looked at.
     pub async fn look(&self) -> Looks {
         let (mut nodes, mut unreached) = (Vec::new(), Vec::new());
         let names = self.nodes.names();
@@ -74,13 +74,13 @@ impl Machines {
             }
         }
         if unreached.is_empty() {
-            // a look before this one would have left the same
+            // an earlier look found the same
             let _looked = self.facts.set(facts.clone());
         }
         (facts, unreached)
     }
 
-    /// What the hosts say of themselves, in the profile's order; asked once.
+    /// Facts about the hosts, in the profile's order; gathered once.
     pub async fn facts(&self) -> Result<&[Facts]> {
         let facts = self.facts.get_or_try_init(|| async {
             let nodes = self.nodes(self.nodes.as_slice()).await?;
@@ -89,7 +89,7 @@ impl Machines {
         facts.await.map(Vec::as_slice)
     }
 
-    /// Hosts that the profile no longer names and that still belong to the cluster, or do not answer: who belongs is forgotten only
+    /// Hosts that the profile no longer names and that still belong to the cluster, or do not answer: a host is forgotten only
     /// once it was released.
     pub async fn leaving(&self) -> Vec<Host> {
         let leaving = self.all.iter().filter(|host| !self.nodes.contains(&host.name));
@@ -107,12 +107,12 @@ impl Machines {
         self.kept.lock().await.clone()
     }
 
-    /// What one host says of itself.
+    /// Facts about one host.
     pub async fn facts_of(&self, node: &str) -> Result<Facts> {
         Ok(self.facts().await?.iter().find(|facts| facts.node == node).cloned().unwrap_or_default())
     }
 
-    /// The control plane, which must be reached.
+    /// The control plane; an error if it cannot be reached.
     async fn control_plane(&self) -> Result<SshNode> {
         self.node(&self.nodes.first_control_plane().name).await
     }
@@ -135,14 +135,14 @@ impl Machines {
     }
 }
 
-/// The first control plane's address. A valid profile's control plane is one of its hosts.
+/// The first control plane's address. In a valid profile, it is one of the hosts.
 fn control_plane(profile: &Profile, hosts: &SshHosts) -> SocketAddrV4 {
     let nodes = profile.nodes();
     let first = hosts.hosts.iter().find(|host| host.name == nodes.first_control_plane().name);
     SocketAddrV4::new(first.map_or(Ipv4Addr::UNSPECIFIED, |host| host.address), API_PORT)
 }
 
-/// Nothing resolves hosts' names for sure.
+/// An address: nothing is certain to resolve hosts' names.
 pub fn endpoint(profile: &Profile, hosts: &SshHosts) -> Choice<String> {
     Choice::new(control_plane(profile, hosts).to_string(), "the control plane's own address")
 }
@@ -159,7 +159,7 @@ impl Provider for Machines {
         self.nodes(self.nodes.as_slice()).await.map(drop)
     }
 
-    /// A machine that cannot be reached may well belong to the cluster: it is among them, not running.
+    /// A machine that cannot be reached may well belong to the cluster: it is listed, as not running.
     async fn existing(&self) -> Result<Vec<NodeView>> {
         let looks = self.hosts.wanted().into_iter().map(|(name, role)| self.view(name, role));
         Ok(join_all(looks).await.into_iter().flatten().collect())
@@ -198,7 +198,7 @@ impl Provider for Machines {
         })
     }
 
-    /// The hosts' network, with every address that a host or its table of neighbours knows.
+    /// The hosts' network, with every address known to a host or its neighbour table.
     async fn network(&self) -> Result<Option<Network>> {
         let facts = self.facts().await?;
         let Some(subnet) = facts.first().and_then(Facts::network) else { return Ok(None) };
@@ -261,8 +261,8 @@ impl Provider for Machines {
         try_join_all(nodes.iter().map(|node| images::copy(node, &image, store, progress))).await.map(drop)
     }
 
-    /// Those of every host that is worked on, also of one that is to leave. Hosts that are away keep nobody from working on the
-    /// others.
+    /// The leases of every host that is worked on, also of one that is to leave. Hosts that are away do not keep others from
+    /// being worked on.
     async fn take_leases(&self, desk: &str, who: &str) -> Result<Leases> {
         let all = self.hosts.wanted();
         let hosts = join_all(all.iter().map(|(name, _)| self.hosts.node(name))).await;
@@ -300,7 +300,7 @@ impl Provider for Machines {
         Ok(Holdings::default())
     }
 
-    /// Each host is looked at when it is released.
+    /// Each host was checked when it was released.
     async fn leftovers(&self, _: &Holdings) -> Result<Vec<String>> {
         Ok(Vec::new())
     }

@@ -1,6 +1,6 @@
-//! The stock of a host: what it has of that which a cluster could leave traces in, as a set of named items. One is taken with the
-//! claim, one after the clean-up; what is in the second alone, or changed, is left over. Whatever else became different on the host
-//! meanwhile is its owner's, and not looked at.
+//! The stock of a host: everything on it in which a cluster could leave traces, as a set of named items. It is taken with the
+//! claim, and again after the clean-up; what is only in the second, or changed, is left over. Anything else that changed on the
+//! host in the meantime is its owner's business, and not looked at.
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
@@ -11,9 +11,9 @@ use super::{OWN, places, read, script};
 use crate::provider::{Node, NodeError, SHA256};
 
 pub(super) const SCRIPT: &str = include_str!("stock.sh");
-/// The stock that was taken before the first change.
+/// The file with the stock that was taken before the first change.
 const KEPT: &str = "/var/lib/hearth/stock";
-/// The last line of a stock that is whole.
+/// The last line of a complete stock.
 const END: &str = "end";
 
 /// A host's stock: kind and name of each item, with its state where it has one.
@@ -21,7 +21,7 @@ const END: &str = "end";
 pub struct Stock(BTreeMap<(String, String), String>);
 
 impl Stock {
-    /// Reads what the script printed; none if that was cut. Files and settings have a state behind their name.
+    /// Parses what the script printed; none if it is truncated. For files and settings, their state follows the name.
     pub fn parse(text: &str) -> Option<Stock> {
         let item = |line: &str| {
             let (kind, item) = line.split_once('\t')?;
@@ -35,7 +35,7 @@ impl Stock {
         whole.then(|| Stock(text.lines().filter_map(item).collect()))
     }
 
-    /// What is not as it was `before`, one line each. `kept` are the notes of a clean-up: what it left on purpose begins one.
+    /// What differs from `before`, one line each. `kept` are the notes of a clean-up: each starts with what it left on purpose.
     pub fn differences(&self, before: &Stock, kept: &[String]) -> Vec<String> {
         let mut lines = Vec::new();
         let on_purpose =
@@ -44,14 +44,14 @@ impl Stock {
             match before.0.get(&(kind.clone(), name.clone())) {
                 None => lines.push(format!("{kind} {name} is left")),
                 Some(was) if was != state && kind == "file" => lines.push(format!("{kind} {name} has changed")),
-                // one that has not the cluster's value any more was set by somebody else
+                // a setting that no longer has the cluster's value was changed by somebody else
                 Some(was) if was != state && places::is_ours(name, state) => {
                     lines.push(format!("{kind} {name} was `{was}` and is `{state}`"));
                 }
                 Some(_) => {}
             }
         }
-        // folders come and go with what others do in them; a file of ours is theirs to have back
+        // folders come and go as others use them; a file of theirs has to be there again
         let gone = before.0.keys().filter(|key| key.0 == "file" && !self.0.contains_key(*key));
         lines.extend(gone.map(|(kind, name)| format!("{kind} {name} is gone")));
         lines
@@ -66,7 +66,7 @@ pub async fn take(node: &impl Node, pod_subnet: Ipv4Net, peers: &[Ipv4Addr]) -> 
     Ok(Stock::parse(&String::from_utf8_lossy(&output.stdout)))
 }
 
-/// The stock that was kept; none if it is lost, or was cut.
+/// The stock taken with the claim; none if it is lost or truncated.
 pub async fn kept(node: &impl Node) -> Result<Option<Stock>, NodeError> {
     Ok(Stock::parse(&read(node, KEPT).await?))
 }

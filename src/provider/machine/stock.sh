@@ -1,5 +1,5 @@
-# What a host has that Hearth could leave traces in, one item a line: kind, a tab, the item. What others do elsewhere is not
-# looked at. It ends with a line of its own, so that one that was cut is known. Changes nothing.
+# Everything on a host in which Hearth could leave traces, one item a line: kind, a tab, the item. What others do elsewhere is
+# not looked at. It ends with a line of its own, so that a truncated stock is recognised. Changes nothing.
 item() { sed "s|^|$1	|"; }
 
 stock() {

@@ -1,4 +1,4 @@
-//! What the library says when it cannot go on: "again", a refusal of one channel, or the end of the connection.
+//! Classifies the library's errors: "again", a refusal on one channel, or the end of the connection.
 
 use std::io;
 
@@ -7,11 +7,11 @@ use ssh2::{BlockDirections, ErrorCode, Session};
 /// libssh2.h: `LIBSSH2_ERROR_EAGAIN`.
 const AGAIN: i32 = -37;
 
-/// An error that may only say "again".
+/// An error that may only mean "again".
 pub(super) trait MaybeAgain {
     /// True if the operation has to be repeated later.
     fn is_again(&self) -> bool;
-    /// What it says otherwise.
+    /// Its text if it is a real error.
     fn text(self) -> String;
 }
 
@@ -35,12 +35,12 @@ impl MaybeAgain for io::Error {
     }
 }
 
-/// libssh2.h: the errors of one channel, from `CHANNEL_OUTOFORDER` to `CHANNEL_EOF_SENT`; the connection stands.
+/// libssh2.h: errors of a single channel, from `CHANNEL_OUTOFORDER` to `CHANNEL_EOF_SENT`; the connection still works.
 pub(super) fn is_refusal(error: &ssh2::Error) -> bool {
     matches!(error.code(), ErrorCode::Session(-27..=-20))
 }
 
-/// True if an operation left something half sent.
+/// True if an operation left a packet half sent.
 pub(super) fn is_outbound(session: &Session) -> bool {
     matches!(session.block_directions(), BlockDirections::Outbound | BlockDirections::Both)
 }

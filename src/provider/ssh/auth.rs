@@ -11,10 +11,10 @@ use super::error::SshError;
 use super::secret::Secret;
 use super::session::Target;
 
-/// libssh2.h: `LIBSSH2_ERROR_AUTHENTICATION_FAILED` and `_PUBLICKEY_UNVERIFIED`, a host's "no".
+/// libssh2.h: `LIBSSH2_ERROR_AUTHENTICATION_FAILED` and `_PUBLICKEY_UNVERIFIED`, with which a host refuses.
 const REFUSED: [i32; 2] = [-18, -19];
 
-/// Logs in. The host's key has been verified before.
+/// Logs in. The host's key has already been verified.
 pub(super) fn login(session: &Session, target: &Target) -> Result<(), SshError> {
     if let Some(path) = &target.identity {
         return identity(session, target, path);
@@ -58,8 +58,8 @@ fn identity(session: &Session, target: &Target, path: &Path) -> Result<(), SshEr
     })
 }
 
-/// True for a key that a passphrase protects: OpenSSH's own format names its cipher after a magic word
-/// (PROTOCOL.key), PEM says so in words.
+/// True for a key that is protected by a passphrase: OpenSSH's own format names its cipher after a magic word (PROTOCOL.key),
+/// PEM states it in words.
 fn is_encrypted(text: &str) -> bool {
     let Some(body) = text.trim().strip_prefix("-----BEGIN OPENSSH PRIVATE KEY-----") else {
         return text.contains("ENCRYPTED");
@@ -92,7 +92,7 @@ fn agent(session: &Session, target: &Target, path: &Path) -> Result<bool, SshErr
     Err(SshError::AgentRefused { at: target.at.clone(), user: target.user.clone(), keys: keys.len() })
 }
 
-/// Answers every question with the password: hosts ask for it under various names.
+/// Answers every question with the password: hosts ask for it in various words.
 struct Answer<'a>(&'a Secret);
 
 impl KeyboardInteractivePrompt for Answer<'_> {

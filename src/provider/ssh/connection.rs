@@ -1,5 +1,5 @@
-//! One connection per host, shared by everything that talks to it. A thread owns the session, because libssh2 sessions
-//! cannot be used from two places at once; [`Loop`] is what it does.
+//! One connection per host, shared by everything that uses it. A thread owns the session, because libssh2 sessions cannot be
+//! used from two places at once; [`Loop`] is what the thread runs.
 
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
@@ -25,23 +25,23 @@ impl Waker {
             .map_err(|errno| SshError::Local { action: "making an eventfd", source: errno.into() })
     }
 
-    /// A counter that is full is as good as a wake-up.
+    /// if the counter is full, the thread wakes up anyway
     pub(super) fn wake(&self) {
         let _full = rustix::io::write(&*self.0, &1_u64.to_ne_bytes());
     }
 
-    /// To be polled for input.
+    /// The descriptor to poll for input.
     pub(super) fn fd(&self) -> &OwnedFd {
         &self.0
     }
 
-    /// It has been noticed.
+    /// Resets it after a wake-up.
     pub(super) fn clear(&self) {
         let _empty = rustix::io::read(&*self.0, &mut [0_u8; 8]);
     }
 }
 
-/// A connection that stands. When the last one is dropped, the thread says goodbye.
+/// An established connection. When the last clone is dropped, the thread disconnects.
 pub(super) struct Live {
     requests: mpsc::UnboundedSender<Request>,
     waker: Waker,
@@ -49,19 +49,19 @@ pub(super) struct Live {
 }
 
 impl Live {
-    /// True once the login user has become root on it, which is found out once.
+    /// True once it is known that the login user can become root; this is tried only once.
     pub(super) fn is_proven(&self) -> bool {
         self.proven.load(Ordering::Relaxed)
     }
 
-    /// The login user has become root.
+    /// Records that the login user can become root.
     pub(super) fn prove(&self) {
         self.proven.store(true, Ordering::Relaxed);
     }
 
-    /// Hands over a command; it fails through its reply.
+    /// Hands over a command; failures arrive through its reply.
     pub(super) fn submit(&self, request: Request) {
-        // a request that is not taken drops its reply, which tells the one who waits
+        // a request that is not accepted drops its reply, which the caller notices
         let _ended = self.requests.send(request);
         self.waker.wake();
     }
@@ -79,7 +79,7 @@ impl Drop for Live {
     }
 }
 
-/// The connection to one host; made on first use, and again after a loss.
+/// The connection to one host; made on first use, and made again after a loss.
 pub(super) struct Connection {
     pub(super) target: Target,
     pub(super) privilege: Privilege,
@@ -91,7 +91,7 @@ impl Connection {
         Connection { target, privilege, live: Mutex::new(None) }
     }
 
-    /// The standing connection, or a new one.
+    /// The existing connection, or a new one.
     pub(super) async fn live(&self) -> Result<Arc<Live>, SshError> {
         let mut slot = self.live.lock().await;
         if let Some(live) = slot.as_ref().filter(|live| !live.requests.is_closed()) {

@@ -1,4 +1,4 @@
-//! What goes wrong between here and a host, and what to do about it.
+//! What can go wrong between here and a host, and what to do about it.
 
 use std::fmt;
 use std::io;
@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use crate::error::{Explain, Family, chain};
 
-/// A host, as errors name it.
+/// A host, as it appears in errors.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct At {
     /// Node name, or `jump host`.
@@ -28,13 +28,13 @@ pub enum SshError {
     /// The profile has no such host.
     #[error("no host is named `{node}`")]
     Unknown { node: String, known: Vec<String> },
-    /// No TCP connection.
+    /// The host accepted no TCP connection.
     #[error("cannot connect to {at}")]
     Connect { at: At, source: io::Error },
     /// The two sides did not agree on a protocol, or the host hung up.
     #[error("{at} does not complete the SSH handshake")]
     Handshake { at: At, source: ssh2::Error },
-    /// The host's key is not the one that is known: nothing was sent to it.
+    /// The host's key differs from the known one: nothing was sent to it.
     #[error(
         "the host key of {at} is not the one that is known; this may be an attack, nothing was sent to the host\n  \
          expected  {}\n  offered   {offered}", expected.join("\n            ")
@@ -43,7 +43,7 @@ pub enum SshError {
     /// The host's key is marked as revoked: nothing was sent to it.
     #[error("the host key of {at} is marked as revoked in {}, line {line}; nothing was sent to the host\n  offered   {offered}", known_hosts.display())]
     HostKeyRevoked { at: At, offered: String, known_hosts: PathBuf, line: usize },
-    /// The user's known_hosts does not know the host.
+    /// The host is not in the user's known_hosts.
     #[error("the host key of {at} is not in {}\n  offered   {offered}", known_hosts.display())]
     HostKeyUnknown { at: At, known_hosts: PathBuf, offered: String, accept: String },
     /// A known_hosts file could not be read or written.
@@ -61,7 +61,7 @@ pub enum SshError {
     /// The passphrase does not open the identity file.
     #[error("the passphrase does not open identity file {}", path.display())]
     IdentityPassphrase { path: PathBuf },
-    /// The identity file holds no private key that can be used.
+    /// The identity file holds no usable private key.
     #[error("identity file {} holds no usable private key", path.display())]
     IdentityUnusable { path: PathBuf, source: ssh2::Error },
     /// The host refused the identity file.
@@ -70,7 +70,7 @@ pub enum SshError {
     /// The agent did not answer.
     #[error("the SSH agent at {} does not answer", path.display())]
     Agent { path: PathBuf, source: ssh2::Error },
-    /// The host refused every key of the agent.
+    /// The host refused every key that the agent has.
     #[error("{at} refuses all {keys} keys of the SSH agent for user {user}")]
     AgentRefused { at: At, user: String, keys: usize },
     /// The host refused the password.
@@ -88,7 +88,7 @@ pub enum SshError {
     /// The jump host did not connect to the host.
     #[error("the jump host does not connect to {at}")]
     Tunnel { at: At, source: ssh2::Error },
-    /// A connection that stood broke.
+    /// An established connection broke.
     #[error("the connection to {at} is lost: {reason}")]
     Lost { at: At, reason: String },
     /// The host has no session left for a command, or refused to start it.
@@ -100,7 +100,7 @@ pub enum SshError {
     /// The login user cannot become root.
     #[error("{user} cannot become root on {at}: {output}")]
     Sudo { at: At, user: String, output: String },
-    /// An argument cannot be passed to a shell.
+    /// An argument that cannot be passed to a shell.
     #[error("an argument holds a NUL byte")]
     Argument,
     /// The local side failed: no thread, no terminal.
@@ -159,7 +159,7 @@ impl Explain for SshError {
     }
 }
 
-/// `-p PORT USER@ADDRESS`, as ssh's programs take it.
+/// `-p PORT USER@ADDRESS`, as OpenSSH's programs take it.
 fn login(at: &At, user: &str) -> String {
     match at.address.rsplit_once(':') {
         Some((address, "22")) => format!("{user}@{address}"),
@@ -168,7 +168,7 @@ fn login(at: &At, user: &str) -> String {
     }
 }
 
-/// Several hosts failed, each for its own reason.
+/// Several hosts failed, each with its own error.
 #[derive(Debug)]
 pub struct SshErrors(pub Vec<SshError>);
 
@@ -188,7 +188,7 @@ impl Explain for SshErrors {
         Family::Ssh
     }
 
-    /// The hints of all, each once.
+    /// The distinct hints of all errors.
     fn hint(&self) -> Option<String> {
         let mut hints: Vec<String> = Vec::new();
         for hint in self.0.iter().filter_map(Explain::hint) {

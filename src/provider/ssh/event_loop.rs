@@ -1,4 +1,4 @@
-//! The thread that owns a session: a turn for every job, then `poll` for the host and for us.
+//! The thread that owns a session: gives every job a turn, then polls the host and our side.
 
 use std::collections::VecDeque;
 use std::io::Read;
@@ -15,34 +15,34 @@ use super::connection::Waker;
 use super::job::{Failure, Job, Request, Sink};
 use super::quote::{Line, Privilege, end_groups, privileged};
 
-/// Commands at once. OpenSSH's MaxSessions is 10; one is left for ending others, and one because the host counts a
-/// session for a moment longer than we do. A host that has less room says so, and gets less.
+/// Commands at once. OpenSSH's MaxSessions is 10; one is left for ending commands, and one because the host counts a session
+/// for a moment longer than we do. A host that allows fewer refuses, and then gets fewer.
 const CHANNELS: usize = 8;
 /// How often the host is asked for a sign of life.
 pub(super) const KEEPALIVE: Duration = Duration::from_secs(10);
-/// After this long without any it is given up.
+/// After this long without a sign of life, the host is given up.
 const SILENCE: Duration = Duration::from_secs(30);
-/// Bytes read at once.
+/// Size of a read, in bytes.
 const BUFFER: usize = 64 * 1024;
-/// The thread's side.
+/// The state of the thread.
 pub(super) struct Loop {
     session: Session,
     requests: mpsc::UnboundedReceiver<Request>,
     waker: Waker,
     queue: VecDeque<Request>,
-    /// Those that the host had no room for.
+    /// Jobs for which the host had no session left.
     parked: VecDeque<Job>,
     room: usize,
-    /// Process groups to end, and how commands may.
+    /// Process groups to end; and how commands become root.
     ending: Vec<u32>,
     privilege: Privilege,
-    /// A channel that is open ahead of the next command. The library reads only on behalf of a channel, and between
-    /// commands the host's questions want answers too.
+    /// A channel that is opened ahead of the next command. The library reads only on behalf of a channel, and the host's
+    /// requests have to be answered between commands too.
     spare: Option<Channel>,
     spare_refused: bool,
     active: Vec<Job>,
     buffer: Vec<u8>,
-    /// Turns since anything happened, see [`pause`].
+    /// Turns since the last progress, see [`pause`].
     quiet: u32,
     heard: Instant,
     asked: Instant,
@@ -72,7 +72,7 @@ impl Loop {
         }
     }
 
-    /// Until nobody needs the connection or it breaks; says why.
+    /// Runs until nobody needs the connection or it breaks; returns the reason.
     pub(super) fn run(mut self) -> String {
         let reason = match self.serve() {
             Ok(()) => "not needed any more".to_owned(),
@@ -88,7 +88,7 @@ impl Loop {
             job.fail(Failure::Lost(reason.clone()));
         }
         let _farewell = self.session.disconnect(None, "done", None);
-        // without this the library would wait for answers when its channels are dropped
+        // otherwise the library would wait for answers when its channels are dropped
         let _closed = rustix::net::shutdown(self.socket(), rustix::net::Shutdown::Both);
         reason
     }
@@ -104,7 +104,7 @@ impl Loop {
             let progress;
             (progress, outbound) = self.turn()?;
             self.quiet = if progress { 0 } else { self.quiet.saturating_add(1) };
-            // a question that is sent by half could not be repeated: it is asked when there is room for it
+            // a half-sent keepalive could not be repeated: it is sent only when there is room for it
             if !outbound && self.asked.elapsed() >= KEEPALIVE && is_writable(self.socket()) {
                 self.session.keepalive_send().map_err(MaybeAgain::text)?;
                 self.asked = Instant::now();
@@ -112,7 +112,7 @@ impl Loop {
         }
     }
 
-    /// Takes in new requests and starts those that have room; false if no more can come.
+    /// Accepts new requests and starts as many as there is room for; false if no more can come.
     fn admit(&mut self) -> bool {
         let open = loop {
             match self.requests.try_recv() {
@@ -125,7 +125,7 @@ impl Loop {
         self.parked.retain(|job| !job.is_abandoned());
         if self.active.len() <= CHANNELS && !self.ending.is_empty() {
             let ender = privileged(&self.privilege, &end_groups(&std::mem::take(&mut self.ending)));
-            // fixed words and numbers hold no NUL byte, so there always is a line
+            // fixed words and numbers contain no NUL byte, so there always is a line
             self.active.extend(ender.map(|line| Job::new(unattended(line), None)));
         }
         while self.active.len() < self.room {
@@ -136,7 +136,7 @@ impl Loop {
         open || !(self.queue.is_empty() && self.parked.is_empty() && self.ending.is_empty())
     }
 
-    /// A turn for every job; says whether anything moved, and whether something is half sent. Only one channel is
+    /// Gives every job a turn; returns whether there was progress, and whether a packet is half sent. Only one channel is
     /// opened at a time.
     fn turn(&mut self) -> Result<(bool, bool), String> {
         if self.active.is_empty() {
@@ -158,12 +158,12 @@ impl Loop {
             let job = self.active.remove(at);
             self.park(job);
         }
-        // an ender, or the spare channel, is next at once
+        // continue at once with an ender, or with the spare channel
         let next = self.active.is_empty() || !self.ending.is_empty() && self.active.len() <= CHANNELS;
         Ok((progress || next, outbound))
     }
 
-    /// A command that the host has no room for waits until another one ends, unless there is no other.
+    /// A command for which the host has no session left waits until another one ends, unless it is the only one.
     fn park(&mut self, mut job: Job) {
         let Some(error) = job.refused.take() else { return };
         if self.active.is_empty() {
@@ -174,7 +174,7 @@ impl Loop {
         }
     }
 
-    /// Between commands.
+    /// Keeps the spare channel open between commands.
     fn idle(&mut self) -> Result<(bool, bool), String> {
         let Some(channel) = &mut self.spare else { return self.open_spare() };
         match channel.read(&mut [0]) {
@@ -182,7 +182,7 @@ impl Loop {
             Err(error) => Err(error.text()),
             Ok(_) => {
                 if channel.eof() {
-                    // the host wants no idle channel
+                    // the host does not want an idle channel
                     let _closed = channel.close();
                     (self.spare, self.spare_refused) = (None, true);
                 }
@@ -205,11 +205,11 @@ impl Loop {
     }
 
     fn socket(&self) -> BorrowedFd<'_> {
-        // the session owns the socket and is borrowed as long as this is
+        // the session owns the socket, and is borrowed for as long as this is
         unsafe { BorrowedFd::borrow_raw(self.session.as_raw_fd()) }
     }
 
-    /// Waits for the host, for us, or for time.
+    /// Waits for the host, for our side, or for a timer.
     fn wait(&mut self, outbound: bool) -> Result<(), String> {
         let limit = if self.active.iter().any(Job::is_waiting) {
             Duration::from_millis(200)
@@ -218,7 +218,7 @@ impl Loop {
             question.min(end).max(Duration::from_millis(50))
         };
         let limit = limit.min(pause(self.quiet));
-        // without a channel nothing is read: then only the end of the connection counts
+        // without a channel nothing is read: then only a closed connection matters
         let deaf = self.active.is_empty() && self.spare_refused;
         let mut events = if deaf { PollFlags::RDHUP } else { PollFlags::IN };
         events.set(PollFlags::OUT, outbound);
@@ -248,9 +248,9 @@ impl Loop {
     }
 }
 
-/// How long to wait at most after so many turns without progress. Whatever operation reads from the socket also takes
-/// in packets for others, whose turn may be over; the socket then says nothing more. So another turn follows at once,
-/// and further ones at growing distance.
+/// How long to wait at most after this many turns without progress. Any operation that reads from the socket also accepts
+/// packets for other jobs, whose turn may be over; the socket then shows no more input. So the next turn follows at once, and
+/// further ones at growing intervals.
 fn pause(quiet: u32) -> Duration {
     match quiet {
         0 | 1 => Duration::ZERO,
@@ -258,29 +258,28 @@ fn pause(quiet: u32) -> Duration {
     }
 }
 
-/// A command whose outcome nobody waits for.
+/// A command whose result nobody waits for.
 fn unattended(line: Line) -> Request {
     let (command, input) = (Some(line.command), input_of(line.preamble));
     Request { command, input, sink: Sink::Collect, terminal: None, ends: false, reply: None }
 }
 
-/// Standard input that is known as a whole.
+/// Standard input that is known in full.
 pub(super) fn input_of(bytes: Option<Vec<u8>>) -> mpsc::Receiver<Bytes> {
     let (sender, receiver) = mpsc::channel(1);
     if let Some(bytes) = bytes {
-        // an empty channel has room for one
+        // a new channel has room for one message
         let _sent = sender.try_send(Bytes::from(bytes));
     }
     receiver
 }
 
-/// True if the kernel takes a small packet as a whole.
+/// True if the kernel would accept a small packet in full.
 pub(super) fn is_writable(socket: BorrowedFd<'_>) -> bool {
     let mut fds = [PollFd::from_borrowed_fd(socket, PollFlags::OUT)];
     poll(&mut fds, Some(&timespec(Duration::ZERO))).is_ok() && fds[0].revents().contains(PollFlags::OUT)
 }
 
-/// A duration as the kernel takes it.
 pub(super) fn timespec(duration: Duration) -> Timespec {
     Timespec { tv_sec: duration.as_secs() as i64, tv_nsec: i64::from(duration.subsec_nanos()) }
 }

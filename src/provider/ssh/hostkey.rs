@@ -1,4 +1,4 @@
-//! Host keys: who answers is known before anything is sent to them. Formats are OpenSSH's (sshd(8), SSH_KNOWN_HOSTS).
+//! Host keys: a host is identified before anything is sent to it. Formats are OpenSSH's (sshd(8), SSH_KNOWN_HOSTS).
 
 use std::io::{self, Write};
 use std::net::Ipv4Addr;
@@ -13,7 +13,7 @@ use ssh2::{CheckResult, KnownHostFileKind, KnownHosts, MethodType, Session};
 use super::error::{At, SshError};
 use crate::file::{self, Readers};
 
-/// Signature methods, best first; of one host's keys the first that it has is used.
+/// Signature methods, best first; the first one that a host has a key for is used.
 const METHODS: [&str; 6] =
     ["ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521", "rsa-sha2-512", "rsa-sha2-256"];
 
@@ -23,42 +23,42 @@ const GLOBAL: &str = "/etc/ssh/ssh_known_hosts";
 /// How one host's key is verified.
 #[derive(Debug, Clone)]
 pub(super) enum Policy {
-    /// By the fingerprint of the profile, which stands at `field`.
+    /// By the fingerprint in the profile, at the path `field`.
     Pinned { fingerprint: String, field: String },
-    /// By the user's known_hosts, which is not written.
+    /// By the user's known_hosts, which is only read.
     Strict(PathBuf),
-    /// By our known_hosts, which takes the key of a host it does not know.
+    /// By our own known_hosts, to which the key of an unknown host is added.
     Tofu(TofuFile),
 }
 
-/// Our own known_hosts; the lock keeps hosts that are met at the same time from losing each other's line.
+/// Our own known_hosts; the lock keeps hosts that are added at the same time from losing each other's line.
 #[derive(Debug, Clone)]
 pub(super) struct TofuFile {
     pub path: PathBuf,
     pub lock: Arc<Mutex<()>>,
 }
 
-/// Asks for those types of key first that the host is known by. Before the handshake.
+/// Prefers those types of key by which the host is known. To be called before the handshake.
 pub(super) fn prefer(session: &Session, policy: &Policy, host: Ipv4Addr, port: u16) -> Result<(), SshError> {
     let known = match policy {
         Policy::Pinned { .. } => Vec::new(),
         Policy::Strict(path) | Policy::Tofu(TofuFile { path, .. }) => known_keys(session, path, &known_name(host, port))?,
     };
     let types: Vec<String> = known.iter().map(|key| key_type(key)).collect();
-    // one that the library does not have is left out by it; none at all cannot be
+    // the library skips methods that it does not support; it supports at least one
     let _kept = session.method_pref(MethodType::HostKey, &order(&types));
     Ok(())
 }
 
-/// All methods, those for the known types first.
+/// All methods, those for the known types of key first.
 fn order(known: &[String]) -> String {
     let of = |method: &str| if method.starts_with("rsa-") { "ssh-rsa".to_owned() } else { method.to_owned() };
     let (first, rest): (Vec<&str>, Vec<&str>) = METHODS.iter().partition(|method| known.contains(&of(method)));
     [first, rest].concat().join(",")
 }
 
-/// Verifies the key that the host proved to have. After the handshake, before logging in. A key that the user's own
-/// known_hosts or the machine's marks as revoked is refused whatever the policy.
+/// Verifies the key that the host proved to have, after the handshake and before the login. A key that is marked as revoked in
+/// the user's own known_hosts or the machine's is refused under any policy.
 pub(super) fn verify(
     session: &Session,
     policy: &Policy,
@@ -67,7 +67,7 @@ pub(super) fn verify(
     host: Ipv4Addr,
     port: u16,
 ) -> Result<(), SshError> {
-    // a handshake without a host key does not succeed
+    // a handshake without a host key fails
     let key = session.host_key().map(|(key, _)| key.to_vec()).unwrap_or_default();
     let offered = format!("{} {}", key_type(&key), fingerprint(&key));
     for path in [users, Path::new(GLOBAL)] {
@@ -113,18 +113,18 @@ fn fingerprint(key: &[u8]) -> String {
     format!("SHA256:{}", STANDARD_NO_PAD.encode(Sha256::digest(key)))
 }
 
-/// The type that a key begins with: a length in four bytes, then its name (RFC 4253, 6.6).
+/// The type of a key, with which it starts: a length in four bytes, then the name (RFC 4253, 6.6).
 fn key_type(key: &[u8]) -> String {
     let length = key.first_chunk().map_or(0, |bytes| u32::from_be_bytes(*bytes) as usize);
     String::from_utf8_lossy(key.get(4..4 + length).unwrap_or_default()).into_owned()
 }
 
-/// The name a host has in known_hosts: the port is part of it unless it is 22.
+/// The name of a host in known_hosts: it includes the port unless that is 22.
 fn known_name(host: Ipv4Addr, port: u16) -> String {
     if port == 22 { host.to_string() } else { format!("[{host}]:{port}") }
 }
 
-/// A name with brackets is a pattern to a shell.
+/// Quotes a name with brackets, which a shell would take for a pattern.
 fn quoted(name: &str) -> String {
     if name.starts_with('[') { format!("'{name}'") } else { name.to_owned() }
 }
@@ -146,7 +146,7 @@ fn check(session: &Session, path: &Path, name: &str, key: &[u8]) -> Result<Known
     })
 }
 
-/// The keys a host is known by. Names can be hashed, so each key is asked about instead of read out.
+/// The keys by which a host is known. Names may be hashed, so each line is tested instead of read.
 fn known_keys(session: &Session, path: &Path, name: &str) -> Result<Vec<Vec<u8>>, SshError> {
     let hosts = read(session, path)?;
     let library = |source: ssh2::Error| SshError::KnownHosts { path: path.to_owned(), source: source.into() };
@@ -157,8 +157,7 @@ fn known_keys(session: &Session, path: &Path, name: &str) -> Result<Vec<Vec<u8>>
     Ok(keys)
 }
 
-/// The line that marks a key as revoked, counted from 1. For whichever host it is: a key that is known to others is no
-/// proof of anybody.
+/// The line that marks a key as revoked, counted from 1. It counts for any host: a key that others have identifies nobody.
 fn revoked(path: &Path, key: &[u8]) -> Result<Option<usize>, SshError> {
     let key = STANDARD.encode(key);
     let text = text(path)?;
@@ -169,7 +168,7 @@ fn revoked(path: &Path, key: &[u8]) -> Result<Option<usize>, SshError> {
     Ok(text.lines().position(marks).map(|index| index + 1))
 }
 
-/// A known_hosts file's text; empty if there is none.
+/// A known_hosts file's text; empty if the file does not exist.
 fn text(path: &Path) -> Result<String, SshError> {
     match std::fs::read(path) {
         Ok(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
@@ -178,8 +177,8 @@ fn text(path: &Path) -> Result<String, SshError> {
     }
 }
 
-/// A known_hosts file, line by line: one that the library does not understand hides no other. Lines with a marker
-/// (`@cert-authority`, `@revoked`) hold no key that a host is known by.
+/// Reads a known_hosts file line by line, so that one line the library cannot parse does not hide the others. Lines with a
+/// marker (`@cert-authority`, `@revoked`) are skipped: they hold no key of a host.
 fn read(session: &Session, path: &Path) -> Result<KnownHosts, SshError> {
     let unusable = |source: ssh2::Error| SshError::KnownHosts { path: path.to_owned(), source: source.into() };
     let text = text(path)?;
@@ -190,7 +189,7 @@ fn read(session: &Session, path: &Path) -> Result<KnownHosts, SshError> {
     Ok(hosts)
 }
 
-/// Adds a line, for the owner's eyes; whoever reads meanwhile sees the old file or the new one.
+/// Adds a line to a file that only its owner can read; other readers see the old file or the new one.
 fn append(path: &Path, line: &str) -> io::Result<()> {
     let mut text = match std::fs::read(path) {
         Ok(bytes) => bytes,

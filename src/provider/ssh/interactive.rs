@@ -1,4 +1,4 @@
-//! A person at a host: a shell or one command, with a terminal if there is one here.
+//! Interactive use of a host: a shell or one command, with a terminal if there is one here.
 
 use std::io::{self, IsTerminal, Write};
 use std::os::fd::OwnedFd;
@@ -17,11 +17,11 @@ use super::node::SshNode;
 use super::quote::plain;
 
 impl SshNode {
-    /// Runs the login shell, or a command, as the login user, with this process's input and output; says its exit
-    /// status. With a terminal here, it has one there that follows the window's size; without, its streams are pipes.
+    /// Runs the login shell, or a command, as the login user, with this process's input and output; returns its exit status. If
+    /// there is a terminal here, it gets one there that follows the window's size; else its streams are pipes.
     ///
     /// # Errors
-    /// A connection that cannot be made or breaks, or a terminal that cannot be set up. The terminal is as before in any case.
+    /// The connection cannot be made or breaks, or the terminal cannot be set up. The terminal is restored in any case.
     pub async fn interactive(&self, argv: Option<Vec<String>>) -> Result<i32, SshError> {
         let local = |action| move |source: io::Error| SshError::Local { action, source };
         let command = argv.map(|argv| plain(&argv)).transpose()?;
@@ -66,7 +66,7 @@ impl SshNode {
     }
 }
 
-/// Output goes on as it came; a reader that has gone is no reason to stop.
+/// Passes output on as it arrives; a reader that has gone away is no reason to stop.
 fn write_out(is_error: bool, bytes: &[u8]) {
     let _reader_gone = if is_error {
         io::stderr().lock().write_all(bytes)
@@ -81,7 +81,7 @@ fn window() -> Size {
     size.map_or((80, 24), |size| (size.ws_col.into(), size.ws_row.into()))
 }
 
-/// A terminal that passes every key on, until dropped.
+/// A terminal in raw mode, until this is dropped.
 struct Raw(Termios);
 
 impl Raw {
@@ -115,7 +115,7 @@ impl Drop for Stop {
     }
 }
 
-/// A thread, because standard input may be a file, which no event loop takes.
+/// Reads in a thread, because standard input may be a file, which no event loop accepts.
 fn read_input(typed: mpsc::Sender<Bytes>, waker: Waker, stop: &Stop) -> io::Result<()> {
     let stop = Arc::clone(&stop.0);
     let read = move || {
@@ -126,7 +126,7 @@ fn read_input(typed: mpsc::Sender<Bytes>, waker: Waker, stop: &Stop) -> io::Resu
             if poll(&mut fds, None).is_err() || !fds[1].revents().is_empty() {
                 break;
             }
-            // not through std's buffer, which `poll` does not see into
+            // not through std's buffer, whose content `poll` does not see
             match rustix::io::read(&input, &mut buffer) {
                 Ok(0) | Err(_) => break,
                 Ok(count) => {

@@ -1,8 +1,8 @@
-//! One remote command on its channel, as a state machine that never waits.
+//! One remote command on its channel, as a state machine that never blocks.
 //!
-//! libssh2's rule for sessions that do not block: an operation that says "again" while data is going out owns the
-//! packet that is half sent, and nothing else can be sent until that very operation is repeated. So a cancelled job
-//! first repeats what it has begun, and only then closes its channel.
+//! libssh2's rule for non-blocking sessions: an operation that returns "again" while data is going out owns the half-sent
+//! packet, and nothing else can be sent until that very operation is repeated. So a cancelled job first repeats the operation
+//! it has begun, and only then closes its channel.
 
 use std::io::{Read, Write};
 use std::time::{Duration, Instant};
@@ -16,46 +16,46 @@ use super::quote::{drop_greeting, take_group};
 use super::signal::signal_number;
 use crate::provider::Output;
 
-/// Reads of a stream and writes per turn: one job must not starve the others.
+/// Reads of a stream and writes per turn, so that one job does not starve the others.
 const OPERATIONS: usize = 32;
-/// How long a cancelled command has to tell its process group and to end; a busy host needs seconds for the first.
+/// How long a cancelled command may take to report its process group and to end; on a busy host the first takes seconds.
 const END_WAIT: Duration = Duration::from_secs(10);
 
-/// What a terminal is told: columns and rows.
+/// Size of a terminal: columns and rows.
 pub(super) type Size = (u32, u32);
 
 /// Where output goes.
 pub(super) enum Sink {
-    /// Into the reply, from the command's own beginning on.
+    /// Into the reply, from the start of the command's own output.
     Collect,
-    /// To a reader as it comes; true marks standard error.
+    /// To a reader as it arrives; true marks standard error.
     Forward(mpsc::Sender<(bool, Bytes)>),
 }
 
 /// A command to run.
 pub(super) struct Request {
-    /// For the login shell; none is the shell itself.
+    /// A command line for the login shell; without one, the shell itself.
     pub command: Option<String>,
     /// Its standard input; it ends when the sender is dropped.
     pub input: mpsc::Receiver<Bytes>,
     /// Where output goes.
     pub sink: Sink,
-    /// With a terminal of this type, and changes of its size.
+    /// A terminal of this type, and the changes of its size.
     pub terminal: Option<(String, tokio::sync::watch::Receiver<Size>)>,
-    /// Its processes are ended when nobody waits any more.
+    /// Whether its processes are ended once nobody waits for the result.
     pub ends: bool,
-    /// Where the outcome goes. Dropping the other side cancels the command; with none it runs to its end.
+    /// Where the result goes. Dropping the receiver cancels the command; without one it runs to its end.
     pub reply: Option<oneshot::Sender<Result<Output, Failure>>>,
 }
 
-/// A command has no outcome.
+/// Why a command has no result.
 #[derive(Debug)]
 pub(super) enum Failure {
     /// The connection broke.
     Lost(String),
     /// The host did not start it.
     Refused(ssh2::Error),
-    /// The login shell ended without running it; what it printed.
+    /// The login shell ended without running it; with what it printed.
     NotRun(String),
 }
 
@@ -63,13 +63,13 @@ enum Phase {
     Opening,
     Starting,
     Running,
-    /// Nobody waits; its processes are being ended.
+    /// Nobody waits any more; its processes are being ended.
     Cancelled(Instant),
     Closing,
     Done,
 }
 
-/// A request on its way.
+/// A request being carried out.
 pub(super) struct Job {
     reply: Option<oneshot::Sender<Result<Output, Failure>>>,
     command: Option<String>,
@@ -83,26 +83,26 @@ pub(super) struct Job {
     chunk: Bytes,
     input_ended: bool,
     eof_sent: bool,
-    /// Begun and to be repeated: a write, reads of both streams.
+    /// Operations that were begun and have to be repeated: a write, reads of both streams.
     stuck_write: bool,
     stuck_read: [bool; 2],
     group: Option<u32>,
-    /// The command's own output has begun; nothing is marked where output is passed on as it comes.
+    /// True once the command's own output has begun; there is no mark if output is passed on as it arrives.
     begun: bool,
     output: Output,
-    /// The process group that is to be ended, once it is known.
+    /// The process group to be ended, once it is known.
     pub after: Option<u32>,
-    /// True if this turn left something half sent.
+    /// True if this turn left a packet half sent.
     pub outbound: bool,
-    /// The host has no room for another session; opening can be tried again later.
+    /// The host has no session left; opening a channel can be tried again later.
     pub refused: Option<ssh2::Error>,
 }
 
-/// What a turn did; an error is the connection's.
+/// Whether a turn made progress; an error is the connection's.
 type Turn = Result<bool, String>;
 
 impl Job {
-    /// A job on `channel`, or on one that it opens.
+    /// A job that uses `channel`, or opens one.
     pub(super) fn new(request: Request, channel: Option<Channel>) -> Self {
         let Request { command, input, sink, terminal, ends, reply } = request;
         Job {
@@ -139,17 +139,17 @@ impl Job {
         matches!(self.phase, Phase::Done)
     }
 
-    /// True if nobody waits for the outcome.
+    /// True if nobody waits for the result.
     pub(super) fn is_abandoned(&self) -> bool {
         self.reply.as_ref().is_some_and(oneshot::Sender::is_closed)
     }
 
-    /// True if time alone moves it on.
+    /// True if only time can move it on.
     pub(super) fn is_waiting(&self) -> bool {
         matches!(self.phase, Phase::Cancelled(_))
     }
 
-    /// Ends it without an outcome.
+    /// Ends it with a failure.
     pub(super) fn fail(&mut self, failure: Failure) {
         if let Some(reply) = self.reply.take() {
             let _nobody_waits = reply.send(Err(failure));
@@ -157,7 +157,7 @@ impl Job {
         self.phase = Phase::Done;
     }
 
-    /// Does what can be done without waiting. An error is the connection's: nothing works any more.
+    /// Does what can be done without blocking. An error is the connection's: nothing works any more.
     pub(super) fn turn(&mut self, session: &Session, buffer: &mut [u8]) -> Turn {
         self.outbound = false;
         let mut progress = false;
@@ -222,10 +222,10 @@ impl Job {
             && size.has_changed().unwrap_or(false)
         {
             let (columns, rows) = *size.borrow_and_update();
-            // a size that is not told now is told with the next change
+            // a size that cannot be sent now is sent with the next change
             let _told = channel.request_pty_size(columns, rows, None, None);
         }
-        // end of output is not the end of the program; the host closes the channel after its status
+        // the end of output is not the end of the program; the host closes the channel after it has sent the status
         if channel.eof() {
             match channel.wait_close() {
                 Ok(()) => {
@@ -254,7 +254,7 @@ impl Job {
         self.phase = Phase::Closing;
     }
 
-    /// Both streams; true if anything came.
+    /// Reads both streams; true if anything arrived.
     fn read(&mut self, session: &Session, buffer: &mut [u8]) -> Turn {
         let mut progress = false;
         for stream in 0..2 {
@@ -330,7 +330,7 @@ impl Job {
         Ok(progress)
     }
 
-    /// Repeats what was begun; true when nothing is left half done.
+    /// Repeats what was begun; true once nothing is left half done.
     fn settle(&mut self, session: &Session, buffer: &mut [u8]) -> Turn {
         if self.stuck_read.contains(&true) {
             self.sink = Sink::Collect;
@@ -346,8 +346,8 @@ impl Job {
         Ok(!self.stuck_write && !self.stuck_read.contains(&true))
     }
 
-    /// Has the command's processes ended, and waits for that: only then does the host count the session as over. What
-    /// does not end in time is left by closing the channel.
+    /// Has the command's processes ended and waits for that, because only then does the host free the session. If they do not
+    /// end in time, the channel is closed.
     fn cancelled(&mut self, session: &Session, buffer: &mut [u8], since: Instant) -> Turn {
         self.sink = Sink::Collect;
         self.read(session, buffer)?;
@@ -385,7 +385,7 @@ impl Job {
         Ok(true)
     }
 
-    /// "Again" is no error; true if something is half sent.
+    /// "Again" is not an error; true if a packet is half sent.
     fn again(&mut self, session: &Session, error: impl MaybeAgain) -> Turn {
         if !error.is_again() {
             return Err(error.text());
@@ -395,7 +395,7 @@ impl Job {
         Ok(outbound)
     }
 
-    /// A host that refuses to start a program still talks to us.
+    /// A host that refuses to start a program still answers: this is not the end of the connection.
     fn again_or_refused(&mut self, session: &Session, error: ssh2::Error) -> Turn {
         if !is_refusal(&error) {
             return self.again(session, error).map(|_| false);

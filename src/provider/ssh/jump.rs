@@ -1,4 +1,4 @@
-//! A host behind another: the jump host connects to it (`direct-tcpip`), and the second session runs over that.
+//! A host behind another: the jump host connects to it (`direct-tcpip`), and a second session runs over that connection.
 
 use std::io::{self, Read, Write};
 use std::os::fd::{AsRawFd, BorrowedFd};
@@ -13,12 +13,12 @@ use super::error::SshError;
 use super::event_loop::{KEEPALIVE, is_writable, timespec};
 use super::session::Target;
 
-/// How long a write that has no room is left alone.
+/// Pause before a blocked write is tried again.
 const BLOCKED: Duration = Duration::from_millis(2);
-/// Bytes that are moved at once; as much as a channel's packet holds.
+/// Bytes moved at once: as much as a packet of a channel holds.
 const CHUNK: usize = 32 * 1024;
 
-/// The near end of a connection from the jump host to `target`. A thread moves the bytes for as long as both ends are open.
+/// The near end of a connection from the jump host to `target`. A thread moves the bytes while both ends are open.
 pub(super) fn tunnel(session: Session, target: &Target) -> Result<UnixStream, SshError> {
     let channel = session
         .channel_direct_tcpip(&target.host.to_string(), target.port, None)
@@ -31,18 +31,18 @@ pub(super) fn tunnel(session: Session, target: &Target) -> Result<UnixStream, Ss
     std::thread::Builder::new()
         .name(format!("jump {}", target.at.node))
         .spawn(move || {
-            // however it ends, dropping `far` tells the session above
+            // however it ends, dropping `far` shows that to the session above
             let mut channel = channel;
             let _ended = bridge(&session, &mut channel, far);
             let _farewell = session.disconnect(None, "done", None);
-            // without this the library would wait for answers when the channel is dropped
+            // otherwise the library would wait for answers when the channel is dropped
             let _closed = rustix::net::shutdown(socket(&session), rustix::net::Shutdown::Both);
         })
         .map_err(local)?;
     Ok(near)
 }
 
-/// What arrives on a channel; the library also says "nothing" when there is nothing yet.
+/// Reads from a channel; the library returns "nothing" also if there is nothing yet.
 struct Incoming<'a>(&'a mut Channel);
 
 impl Read for Incoming<'_> {
@@ -54,7 +54,7 @@ impl Read for Incoming<'_> {
     }
 }
 
-/// One direction: what was read and not yet written.
+/// One direction, with the bytes that were read but not yet written.
 struct Pipe {
     buffer: Vec<u8>,
     start: usize,
@@ -71,7 +71,7 @@ impl Pipe {
         self.start == self.end
     }
 
-    /// Moves what can be moved without waiting; true if anything was.
+    /// Moves what can be moved without blocking; true if anything was.
     fn pump(&mut self, from: &mut impl Read, to: &mut impl Write) -> io::Result<bool> {
         let mut moved = false;
         if self.is_empty() && !self.closed {
@@ -95,7 +95,7 @@ impl Pipe {
 }
 
 fn socket(session: &Session) -> BorrowedFd<'_> {
-    // the session owns the socket and is borrowed as long as this is
+    // the session owns the socket, and is borrowed for as long as this is
     unsafe { BorrowedFd::borrow_raw(session.as_raw_fd()) }
 }
 
@@ -121,7 +121,7 @@ fn bridge(session: &Session, channel: &mut Channel, mut far: UnixStream) -> io::
         local.set(PollFlags::OUT, !back.is_empty());
         let remote = if outbound { PollFlags::IN | PollFlags::OUT } else { PollFlags::IN };
         let mut fds = [PollFd::from_borrowed_fd(socket, remote), PollFd::new(&far, local)];
-        // what waits for the other side's window may have been told so in what was read just now
+        // the other side may have just enlarged its window, so a blocked write is retried soon
         let limit = if out.is_empty() { KEEPALIVE } else { BLOCKED };
         let _ready = poll(&mut fds, Some(&timespec(limit)));
     }

@@ -1,8 +1,8 @@
 //! Nodes as machines over SSH, by libssh2: one connection per host, shared by all commands, and reused.
 //!
-//! `session` connects, verifies (`hostkey`) and logs in (`auth`), through another host if there is one (`jump`).
-//! `connection` then gives the session to a thread (`event_loop`), which runs each command as a `job`. [`SshNode`] is the side that steps
-//! see; `upload` and `interactive` are the two things it does beyond a [`Node`](crate::provider::Node).
+//! `session` connects, verifies (`hostkey`) and logs in (`auth`), through another host if there is one (`jump`). `connection`
+//! then gives the session to a thread (`event_loop`), which runs each command as a `job`. Steps use [`SshNode`]; `upload` and
+//! `interactive` are its two functions beyond a [`Node`](crate::provider::Node).
 
 mod again;
 mod auth;
@@ -39,9 +39,9 @@ use hostkey::{Policy, TofuFile};
 use quote::Privilege;
 use session::Target;
 
-/// Uploads at once over all hosts: more would only share the same line.
+/// Uploads at once over all hosts: more would only share the same bandwidth.
 const UPLOADS: usize = 3;
-/// Hosts that are connected to at once; sshd's MaxStartups begins to refuse at ten, which counts for a jump host.
+/// Connections made at once; sshd's MaxStartups begins to refuse at ten, which matters for a jump host.
 const CONNECTS: usize = 8;
 
 /// The machines of one cluster.
@@ -57,7 +57,7 @@ impl SshProvider {
         Self::with_environment(hosts, known_hosts, &Environment::of_process())
     }
 
-    /// The same with secrets and places other than those of this process.
+    /// The same, with secrets and paths other than this process's.
     pub fn with_environment(hosts: &SshHosts, known_hosts: PathBuf, environment: &Environment) -> Self {
         let tofu = TofuFile { path: known_hosts, lock: Arc::new(Mutex::new(())) };
         let policy = |key: Option<&String>, field: String| match hosts.host_keys {
@@ -105,12 +105,12 @@ impl SshProvider {
         SshProvider { nodes, connects: Arc::new(Semaphore::new(CONNECTS)) }
     }
 
-    /// The nodes that the profile asks for, in its order.
+    /// Names and roles of all hosts, in the profile's order.
     pub fn wanted(&self) -> Vec<(String, Role)> {
         self.nodes.iter().map(|node| (node.name.clone(), node.role)).collect()
     }
 
-    /// The addresses of all nodes.
+    /// The addresses of all hosts.
     pub fn addresses(&self) -> Vec<std::net::Ipv4Addr> {
         self.nodes.iter().map(Node::address).collect()
     }
@@ -118,7 +118,7 @@ impl SshProvider {
     /// One node, connected to and able to become root.
     ///
     /// # Errors
-    /// Everything that can go wrong before the first command, [`SshError`].
+    /// [`SshError`], for everything that can go wrong before the first command.
     pub async fn node(&self, name: &str) -> Result<SshNode, SshError> {
         let unknown =
             || SshError::Unknown { node: name.to_owned(), known: self.nodes.iter().map(|node| node.name.clone()).collect() };
@@ -129,7 +129,7 @@ impl SshProvider {
     /// Several nodes, connected to in parallel, in the order of their names.
     ///
     /// # Errors
-    /// Those of every node that failed.
+    /// The errors of all nodes that failed.
     pub async fn nodes<'a>(&self, names: impl IntoIterator<Item = &'a str>) -> Result<Vec<SshNode>, SshErrors> {
         let (mut nodes, mut errors) = (Vec::new(), Vec::new());
         for outcome in join_all(names.into_iter().map(|name| self.node(name))).await {

@@ -1,4 +1,4 @@
-//! A host as a [`Node`]: commands by the login shell, files by one tar stream.
+//! A host as a [`Node`]: commands through the login shell, files as one tar stream.
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use crate::provider::{Command, FileSpec, Node, NodeError, Output};
 /// How long unpacking files may take.
 const UNPACK: Duration = Duration::from_secs(120);
 
-/// A node that is reached over SSH. Clones share the connection.
+/// A node reached over SSH. Clones share the connection.
 #[derive(Clone)]
 pub struct SshNode {
     pub(super) name: String,
@@ -29,7 +29,7 @@ pub struct SshNode {
     pub(super) uploads: Arc<Semaphore>,
 }
 
-/// The thread looks at a command again when the one who waits for it goes away.
+/// Wakes the thread when the caller goes away, so that it looks at the command again.
 struct WakeOnDrop(Waker);
 
 impl Drop for WakeOnDrop {
@@ -39,7 +39,7 @@ impl Drop for WakeOnDrop {
 }
 
 impl SshNode {
-    /// Runs a program as root whose standard input is what arrives on `input`, to its end. It has no time limit: it
+    /// Runs a program as root to its end, with whatever arrives on `input` as its standard input. There is no time limit: it
     /// ends with its input, or when the connection breaks.
     pub async fn feed(&self, argv: &[&str], mut input: mpsc::Receiver<Bytes>) -> Result<Output, NodeError> {
         let argv: Vec<String> = argv.iter().map(|word| (*word).to_owned()).collect();
@@ -54,7 +54,7 @@ impl SshNode {
                     waker.wake();
                 }
                 while let Some(chunk) = input.recv().await {
-                    // the program may end early: its output tells why, so the rest is only drained
+                    // the program may end early: its output explains why, so the rest is only drained
                     let _ended = sender.send(chunk).await;
                     waker.wake();
                 }
@@ -69,7 +69,7 @@ impl SshNode {
 
     /// Submits a command as root and waits for its end.
     async fn reply(&self, live: Arc<Live>, command: String, input: mpsc::Receiver<Bytes>) -> Result<Output, SshError> {
-        // declared before `outcome`: dropped after it, so that the thread sees that nobody waits
+        // declared before `outcome`, so dropped after it: the thread then sees that nobody waits
         let _wake = WakeOnDrop(live.waker());
         let (reply, outcome) = oneshot::channel();
         live.submit(Request {
@@ -83,7 +83,7 @@ impl SshNode {
         self.outcome(outcome.await)
     }
 
-    /// What became of a request.
+    /// The outcome of a request.
     pub(super) fn outcome(
         &self,
         outcome: Result<Result<Output, Failure>, oneshot::error::RecvError>,

@@ -1,43 +1,44 @@
-//! Command lines for the remote login shell: sshd takes one string, and gives it to `$SHELL -c`.
+//! Command lines for the remote login shell: sshd takes one string, and passes it to `$SHELL -c`.
 
 use super::error::SshError;
 use super::secret::Secret;
 
-/// Starts the line by which a command gives its process group, on standard error.
+/// Prefix of the line on standard error with which a command reports its process group.
 const GROUP: &str = "hearth-group:";
-/// The line that ends what a login shell prints by itself, on standard output: a greeting in `.bashrc` is read by bash for
-/// every command of sshd's. (bash(1), INVOCATION: "Bash attempts to determine when it is being run with its standard input
-/// connected to a network connection".)
+/// The line on standard output that separates a command's output from what the login shell prints: bash reads `.bashrc`, which
+/// may print a greeting, for every command of sshd. (bash(1), INVOCATION: "Bash attempts to determine when it is being run with
+/// its standard input connected to a network connection".)
 const BEGIN: &str = "hearth-output:\n";
-/// Both marks are searched for up to here: a greeting is shorter.
+/// Both marks are searched for up to this many bytes: greetings are shorter.
 const GREETING: usize = 64 * 1024;
-/// Where programs are looked for. sudo's `secure_path` lacks /usr/local/bin on Red Hat's family, and sshd's own default on some.
+/// Where programs are searched for. sudo's `secure_path` lacks /usr/local/bin on Red Hat's family, as does sshd's own default
+/// on some systems.
 const PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-/// The line that ends what `sudo -S` may read of standard input.
+/// The line that ends what `sudo -S` may read from standard input.
 const END: &str = "hearth-end-of-password";
 
-/// How commands become root's.
+/// How commands become root.
 #[derive(Debug, Clone)]
 pub(super) enum Privilege {
     /// The login user is root.
     Root,
-    /// `sudo -n`: no password is asked.
+    /// `sudo -n`: no password is asked for.
     Sudo,
     /// `sudo -S`: the password goes ahead of the command's own standard input.
     Password(Secret),
 }
 
-/// A command line, and what has to be sent ahead of its standard input.
+/// A command line, and what has to be sent before its standard input.
 pub(super) struct Line {
     pub command: String,
     pub preamble: Option<Vec<u8>>,
 }
 
-/// The command line that runs `argv` as root, its arguments as they are. It marks first where its own output begins, and gives
-/// its process group.
+/// The command line that runs `argv` as root, its arguments passed unchanged. It first prints the mark that starts its own
+/// output, and its process group.
 ///
-/// With a password, a shell drops everything up to a mark: whether sudo read the password (it does not when the
-/// user's rights ask for none), the command never sees it.
+/// With a password, a shell drops everything up to a mark: whether or not sudo read the password (it does not if the user's
+/// rights require none), the command never sees it.
 pub(super) fn privileged(privilege: &Privilege, argv: &[String]) -> Result<Line, SshError> {
     let announce = format!("{PATH}:$PATH; export PATH; echo {}; echo {GROUP}$$ >&2; exec \"$@\"", BEGIN.trim_end());
     let skip = format!("while IFS= read -r line; do [ \"$line\" != {END} ] || exec \"$@\"; done");
@@ -62,7 +63,7 @@ pub(super) fn plain<S: AsRef<str>>(argv: &[S]) -> Result<String, SshError> {
     shlex::try_join(argv.iter().map(AsRef::as_ref)).map_err(|_| SshError::Argument)
 }
 
-/// Ends process groups: politely, then after two seconds for good.
+/// The command that ends process groups: politely, and after two seconds by force.
 pub(super) fn end_groups(groups: &[u32]) -> [String; 3] {
     let groups = groups.iter().map(u32::to_string).collect::<Vec<_>>().join(" ");
     // `kill -s NAME -- -GROUP` is the one form that every shell understands
@@ -73,10 +74,10 @@ pub(super) fn end_groups(groups: &[u32]) -> [String; 3] {
     ["sh".to_owned(), "-c".to_owned(), script]
 }
 
-/// Takes the line with the process group out of standard error, once it is there as a whole, and what a login shell printed
-/// ahead of it.
+/// Removes the line with the process group from standard error, once it is complete, and anything the login shell printed
+/// before it.
 pub(super) fn take_group(stderr: &mut Vec<u8>) -> Option<u32> {
-    // a shell that traces (`set -x`) prints the command line first, where no number follows the word
+    // a shell that traces (`set -x`) prints the command line first, in which no number follows the word
     let starts =
         stderr[..stderr.len().min(GREETING)].windows(GROUP.len()).enumerate().filter(|(_, window)| *window == GROUP.as_bytes());
     let (end, group) = starts.map(|(start, _)| start + GROUP.len()).find_map(|digits| {
@@ -87,7 +88,7 @@ pub(super) fn take_group(stderr: &mut Vec<u8>) -> Option<u32> {
     Some(group)
 }
 
-/// Drops what a login shell printed ahead of the command's own standard output; false while the mark is not there yet.
+/// Drops what the login shell printed before the command's own standard output; false while the mark is not there yet.
 pub(super) fn drop_greeting(stdout: &mut Vec<u8>) -> bool {
     let start = stdout[..stdout.len().min(GREETING)].windows(BEGIN.len()).position(|window| window == BEGIN.as_bytes());
     let Some(start) = start else { return false };
@@ -103,7 +104,7 @@ mod tests {
         words.iter().map(|word| (*word).to_owned()).collect()
     }
 
-    /// What a real shell makes of a command line.
+    /// Runs a command line in a real shell.
     fn by_shell(command: &str) -> Vec<u8> {
         let output = std::process::Command::new("sh").args(["-c", command]).output().expect("a shell");
         assert!(output.status.success(), "{output:?}");

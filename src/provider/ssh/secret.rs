@@ -1,4 +1,4 @@
-//! What the user's environment gives: secrets that appear in no log, no command line and no debug text.
+//! Settings from the user's environment, with secrets that appear in no log, no command line and no debug text.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ impl Secret {
         Secret(text.into())
     }
 
-    /// The secret itself, for the one who sends it.
+    /// The secret itself, for sending it.
     pub(super) fn reveal(&self) -> &str {
         &self.0
     }
@@ -25,23 +25,23 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// What is taken from the process's environment, once.
+/// What is read from the process's environment, once.
 #[derive(Debug, Clone, Default)]
 pub struct Environment {
-    /// `HOME`: `~` of the identity file, and the place of the user's known_hosts.
+    /// `HOME`: for `~` in the identity file, and for the user's known_hosts.
     pub home: Option<PathBuf>,
-    /// `SSH_AUTH_SOCK`: where the agent listens.
+    /// `SSH_AUTH_SOCK`: the agent's socket.
     pub agent: Option<PathBuf>,
-    /// `HEARTH_SSH_PASSPHRASE`: of an encrypted identity file.
+    /// `HEARTH_SSH_PASSPHRASE`: for an encrypted identity file.
     pub passphrase: Option<Secret>,
-    /// `HEARTH_SSH_PASSWORD`: of the login user.
+    /// `HEARTH_SSH_PASSWORD`: the login user's password.
     pub password: Option<Secret>,
-    /// `HEARTH_SUDO_PASSWORD`: what sudo asks the login user for.
+    /// `HEARTH_SUDO_PASSWORD`: the password that sudo asks the login user for.
     pub sudo_password: Option<Secret>,
 }
 
 impl Environment {
-    /// That of this process. A variable that is set but empty counts as not set.
+    /// The environment of this process. A variable that is set but empty counts as not set.
     pub fn of_process() -> Self {
         let path = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
         let secret = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty()).map(Secret);

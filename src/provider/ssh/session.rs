@@ -1,4 +1,4 @@
-//! From an address to a session that is logged in. Everything here blocks, up to [`TIMEOUT`] per exchange.
+//! From an address to a session that is logged in. Everything here blocks, for up to [`TIMEOUT`] per exchange.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::os::fd::{AsFd, AsRawFd};
@@ -12,11 +12,11 @@ use super::hostkey::{self, Policy};
 use super::secret::Environment;
 use super::{auth, jump};
 
-/// How long a connection may take, and each answer on it until login.
+/// How long connecting may take, and each answer until the login.
 pub(super) const TIMEOUT: Duration = Duration::from_secs(10);
 /// How long data may stay unacknowledged before the kernel gives up, in milliseconds.
 const UNACKNOWLEDGED: u32 = 20_000;
-/// AES-GCM first: one pass in hardware. Measured on loopback it carries twice what the library's default (ChaCha20) does.
+/// AES-GCM first: one pass in hardware. Measured on loopback, it is twice as fast as the library's default (ChaCha20).
 const CIPHERS: &str = "aes128-gcm@openssh.com,aes256-gcm@openssh.com,aes128-ctr,aes256-ctr,chacha20-poly1305@openssh.com";
 
 /// One host, and how to log in to it.
@@ -68,13 +68,13 @@ fn over<S: AsFd + AsRawFd + 'static>(target: &Target, stream: S) -> Result<Sessi
 #[cfg(test)]
 mod tests {
     unsafe extern "C" {
-        /// The thread that asks, or 0 in a library that was built without threads (crypto/threads_none.c).
+        /// The calling thread, or 0 in a library that was built without threads (crypto/threads_none.c).
         fn CRYPTO_THREAD_get_current_id() -> usize;
     }
 
     #[test]
     fn the_library_below_has_locks() {
-        // takes nothing and only reads
+        // takes no argument and only reads
         assert_ne!(unsafe { CRYPTO_THREAD_get_current_id() }, 0, "OpenSSL lacks threads: see .cargo/config.toml");
     }
 }

@@ -1,6 +1,6 @@
-//! Signals by name, as SSH reports the end of a program by one.
+//! Signals by name, which is how SSH reports a program that was killed by one.
 
-/// Number of a signal by its name in SSH (RFC 4254, 6.10), and of those that OpenSSH names with a suffix.
+/// Number of a signal by its name in SSH (RFC 4254, 6.10), including the names that OpenSSH adds with a suffix.
 pub(super) fn signal_number(name: &str) -> i64 {
     let names = [
         ("HUP", 1),

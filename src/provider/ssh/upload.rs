@@ -1,4 +1,4 @@
-//! Large files: streamed, verified on the host, resumed after a loss, skipped where they are already.
+//! Large files: streamed, verified on the host, resumed after an interruption, skipped if already there.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -14,14 +14,15 @@ use crate::artifact::hex;
 use crate::error::Family;
 use crate::provider::{Command, Node, NodeError, Output, SHA256};
 
-/// Bytes that are read and handed over at once: eight packets of SSH.
+/// Bytes read and handed over at once: eight SSH packets.
 const CHUNK: usize = 256 * 1024;
-/// How long the host may take to hash what it has.
+/// How long the host may take to hash the bytes it has.
 const HASH: Duration = Duration::from_secs(600);
-/// Exit status of the script below: what arrived has another checksum.
+/// Exit status of the script below if the checksum of the received file differs.
 const MISMATCH: i64 = 65;
 
-/// Says what the host has: `same`, or the size and checksum of what an earlier upload left. Arguments: target, mode, checksum.
+/// Prints what the host has: `same`, or the size and checksum of the part left by an earlier upload. Arguments: target, mode,
+/// checksum.
 const PROBE: &str = r#"
 if [ -f "$1" ] && [ "$(stat -c %a "$1")" = "$2" ] && [ "$(sha256 < "$1" | cut -c1-64)" = "$3" ]; then echo same
 else
@@ -30,7 +31,7 @@ else
 fi
 "#;
 
-/// Takes the rest and puts the file into place, if the whole is right. Arguments: target, mode, checksum, offset, size.
+/// Receives the rest and moves the file into place if its checksum matches. Arguments: target, mode, checksum, offset, size.
 const RECEIVE: &str = r#"
 umask 022; mkdir -p "${1%/*}"; umask 077; part="${1%/*}/.${1##*/}.hearth-part"
 if [ "$4" = 0 ]; then : > "$part"; fi
@@ -41,16 +42,16 @@ if [ "$(sha256 < "$part" | cut -c1-64)" != "$3" ]; then rm -f "$part"; exit 65; 
 chmod "$2" "$part"; mv -f "$part" "$1"
 "#;
 
-/// What an upload did.
+/// The result of an upload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Uploaded {
-    /// The host had it already.
+    /// The host already had the file.
     Skipped,
-    /// So many bytes were sent, after those that an earlier attempt had left.
+    /// Bytes were sent, after the part left by an earlier attempt.
     Sent {
         /// Bytes sent now.
         bytes: u64,
-        /// Bytes that were there.
+        /// Bytes that were there already.
         resumed: u64,
     },
 }
@@ -68,7 +69,7 @@ enum UploadError {
     Checksum { path: String, sha256: String },
 }
 
-/// What a host has of a file.
+/// What a host has of a file so far.
 #[derive(Debug, PartialEq, Eq)]
 enum Present {
     Same,
@@ -76,7 +77,7 @@ enum Present {
     Nothing,
 }
 
-/// Reads the answer of [`PROBE`]; what is not understood counts as nothing.
+/// Parses the answer of [`PROBE`]; anything unexpected counts as nothing.
 fn present(answer: &str) -> Present {
     let words: Vec<&str> = answer.split_whitespace().collect();
     match words.as_slice() {
@@ -88,7 +89,7 @@ fn present(answer: &str) -> Present {
     }
 }
 
-/// Where to go on: after the part if it is the file's beginning, else from the start.
+/// Where to resume: after the part if the file starts with it, else from the start.
 fn offset(present: &Present, source: &Path, length: u64) -> io::Result<u64> {
     let Present::Part { size, sha256 } = present else { return Ok(0) };
     if *size > length {
@@ -108,12 +109,12 @@ fn offset(present: &Present, source: &Path, length: u64) -> io::Result<u64> {
 }
 
 impl SshNode {
-    /// Brings a local file to `target` (absolute) with `mode` and root as owner, unless it is there already; `progress`
-    /// is told how many of its bytes are sent. An attempt that broke off leaves `.<target>.hearth-part`, and the next one
-    /// goes on there. At most three run at once over all hosts.
+    /// Brings a local file to `target` (absolute) with `mode` and owner root, unless it is there already; `progress` gets the
+    /// number of bytes sent. An interrupted attempt leaves `.<target>.hearth-part`, and the next one resumes there. At most
+    /// three run at once over all hosts.
     ///
     /// # Errors
-    /// [`NodeError::Transport`] also for a local file that cannot be read and for a checksum that differs.
+    /// [`NodeError::Transport`], also if the local file cannot be read or the checksum differs.
     pub async fn upload(
         &self,
         source: &Path,
@@ -159,14 +160,14 @@ impl SshNode {
         }
     }
 
-    /// Runs a program as root whose standard input is a local file, among the three uploads that run at once.
+    /// Runs a program as root with a local file as its standard input; counts as one of the three uploads that run at once.
     ///
     /// # Errors
     /// As [`SshNode::upload`], and [`NodeError::Failed`] for a program that fails.
     pub async fn feed_file(&self, source: &Path, argv: &[&str]) -> Result<(), NodeError> {
         let _turn = self.uploads.acquire().await;
         let (read, output) = self.stream(source, 0, argv, &|_| {}).await?;
-        // told first: a program that gets half a file fails too, and does not know why
+        // reported first: a program that gets half a file fails too, and cannot know why
         read.map_err(|error| {
             let path = source.display().to_string();
             let (node, action) = (self.name.clone(), format!("sending {path}"));
@@ -180,7 +181,7 @@ impl SshNode {
         self.expect_success(argv, output).map(drop)
     }
 
-    /// A local file from `from` on as a program's standard input: how many bytes could be read, and what the program said.
+    /// Streams a local file from `from` on into a program; returns how many bytes could be read, and the program's output.
     async fn stream(
         &self,
         source: &Path,
@@ -210,7 +211,7 @@ impl SshNode {
     }
 }
 
-/// Reads a file from `offset` to its end, chunk by chunk, until nobody takes them.
+/// Reads a file from `offset` to its end, chunk by chunk, until nobody receives them.
 fn read_chunks(source: &Path, offset: u64, chunks: &mpsc::Sender<Bytes>) -> io::Result<()> {
     let mut file = File::open(source)?;
     io::Seek::seek(&mut file, io::SeekFrom::Start(offset))?;

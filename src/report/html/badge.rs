@@ -1,4 +1,4 @@
-//! Verdicts and results of checks: a word, an icon and a colour, never the colour alone.
+//! Verdicts and results of checks: a word, an icon and a colour, never a colour alone.
 
 use maud::{Markup, html};
 
@@ -17,24 +17,24 @@ fn look(verdict: Verdict) -> (&'static str, &'static str, bool) {
     }
 }
 
-/// In a row of the summary.
+/// The badge in a row of the summary.
 pub fn small(verdict: Verdict) -> Markup {
     let (class, icon, _) = look(verdict);
     html! { span class={ "v " (class) } { (self::icon(icon)) (verdict.name()) } }
 }
 
-/// At the head of a result.
+/// The badge at the head of a result.
 pub fn big(verdict: Verdict) -> Markup {
     let (class, icon, open) = look(verdict);
     html! { span class={ "v big " (class) @if open { " open" } } { (self::icon(icon)) (verdict.name()) } }
 }
 
-/// A small verdict in words of its own, such as `Not judged`.
+/// A small badge with a text of its own, such as `Not judged`.
 pub fn worded(class: &str, icon: &str, words: &str) -> Markup {
     html! { span class={ "v " (class) } { (self::icon(icon)) (words) } }
 }
 
-/// The result of a check or expectation. What is unknown did not hold.
+/// The result of a check or expectation. Unknown counts as not held.
 pub fn held(held: Option<bool>, yes: &str, no: &str) -> Markup {
     match held {
         Some(true) => html! { span.ok-c { (icon("ok")) (yes) } },

@@ -27,7 +27,7 @@ fn environment(report: &Report) -> Markup {
     };
     let profile = place.profile.as_ref().map(|profile| format!(", profile {profile}")).unwrap_or_default();
     let cpu = place.cpu.as_ref().map(|cpu| format!(" ({cpu})")).unwrap_or_default();
-    // a comparison of two addresses knows of no cluster
+    // a comparison of two addresses knows nothing about a cluster
     let kubernetes = match &place.kubernetes {
         None if report.scenarios.is_empty() => String::new(),
         version => format!("{}{nodes}", version.clone().unwrap_or_else(unknown)),
@@ -91,7 +91,7 @@ fn reproduce(report: &Report) -> Markup {
 
 fn files(report: &Report) -> Markup {
     let mut table = Table::new("Files with the raw numbers", vec![words("File"), words("What"), numbers("Size")]);
-    // the size of the JSON follows from the report itself, as the page does
+    // like the page, the size of the JSON follows from the report itself
     let json = serde_json::to_string_pretty(report).map_or(0, |text| text.len() as u64 + 1);
     table.row(vec![html! { span.mono { "report.json" } }, text("everything on this page, with a schema"), text(file_size(json))]);
     for file in &report.files {

@@ -1,4 +1,4 @@
-//! A comparison's part of the page: the verdict, what was declared, and how it is known.
+//! A comparison's part of the page: the verdict, what was declared, and the evidence.
 
 use maud::{Markup, html};
 
@@ -17,7 +17,7 @@ use crate::report::sentence::of as part_of;
 /// The part.
 pub fn section(page: &Page, line: &Line, of: &Comparison, alone: bool) -> Markup {
     let reason = line.sentence.strip_prefix("No verdict: ").unwrap_or(&line.sentence);
-    // what was sent, and the checks themselves, count all the same
+    // what was sent, and the checks themselves, are valid in any case
     let (sound, page) = (page, &Page { void: (line.verdict == Verdict::Invalid).then_some(reason), ..*page });
     let id = |name: &str| format!("{}-{name}", line.id);
     html! {
@@ -86,7 +86,7 @@ fn keys(line: &Line, of: &Comparison) -> Vec<Key> {
 
 fn checks(of: &Comparison) -> Vec<Check> {
     let limits = &of.declaration.content.validity;
-    // of the checks with an upper end, how much of it was used
+    // for checks with an upper limit, how much of it was used
     let share = |check: &CheckRecord| match check.id.as_str() {
         "void-windows" if of.void.of > 0 => Some(of.void.windows as f64 / of.void.of as f64 / limits.void_share),
         "failures" => {
@@ -99,14 +99,14 @@ fn checks(of: &Comparison) -> Vec<Check> {
         name: super::super::sentence::capital(&check.title).replace('`', ""),
         measured: typeset(&check.measured),
         limit: typeset(&check.limit),
-        // a limit of nothing, of which nothing was used, has no share
+        // if the limit is zero and nothing was used, there is no share
         share: share(check).filter(|share| share.is_finite()),
         held: check.holds,
     };
     of.checks.iter().map(check).collect()
 }
 
-/// The primary metric's interval against the margin, small; none where nothing counts.
+/// The primary metric's interval with the margin, as a small picture; none if nothing counts.
 pub fn picture(of: &Comparison) -> Option<Markup> {
     const WIDTH: f64 = 190.0;
     let primary = of.metrics.first().filter(|metric| metric.verdict.is_some())?;

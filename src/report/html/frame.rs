@@ -1,4 +1,4 @@
-//! What surrounds the results: the head with its policy, symbols, masthead, contents, foot and script.
+//! Everything around the results: head with policy, symbols, masthead, contents, footer and script.
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -12,12 +12,12 @@ const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = include_str!("script.js");
 const SYMBOLS: &str = include_str!("symbols.svg");
 
-/// Title, policy and style.
+/// Title, content security policy and style.
 pub fn head(report: &Report) -> Markup {
     let mut verdicts: Vec<String> = report.summary.results.iter().map(|line| line.verdict.name().to_lowercase()).collect();
     verdicts.dedup();
     let verdicts = if verdicts.is_empty() { "no result".to_owned() } else { verdicts.join(", ") };
-    // styles stand in attributes too, where a figure's geometry is; the one script is named by its digest
+    // style attributes are needed for the geometry of figures; the only script is identified by its digest
     let policy = format!(
         "default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{}'; img-src data:; base-uri 'none'; form-action 'none'",
         BASE64_STANDARD.encode(Sha256::digest(script_text()))
@@ -36,7 +36,7 @@ pub fn head(report: &Report) -> Markup {
     }
 }
 
-/// Run and page number in the margins of a print; the name is the only text from outside in the style.
+/// Run and page number in the margins when printed; the run's name is the only text in the style that comes from outside.
 fn margin_boxes(report: &Report) -> String {
     let run: String = report.run.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').collect();
     format!(
@@ -45,12 +45,12 @@ fn margin_boxes(report: &Report) -> String {
     )
 }
 
-/// Icons and marks that the page refers to.
+/// Icons and marks used on the page.
 pub fn symbols() -> Markup {
     PreEscaped(SYMBOLS.trim().to_owned())
 }
 
-/// Name, run, time, profile; the switch of colours appears with the script.
+/// Name, run, time, profile; the switch for colours appears only with the script.
 pub fn masthead(report: &Report) -> Markup {
     html! {
         header.mast {
@@ -91,7 +91,7 @@ pub fn contents(results: &[Line], alone: bool) -> Markup {
     }
 }
 
-/// Who wrote it.
+/// The version that wrote the page.
 pub fn footer(report: &Report) -> Markup {
     html! {
         footer.end {
@@ -100,7 +100,7 @@ pub fn footer(report: &Report) -> Markup {
     }
 }
 
-/// The page is whole without it: colours, scrubbers, copying, and where one is.
+/// The script. The page is complete without it: it adds colours, scrubbers, copying, and the current place in the contents.
 pub fn script() -> Markup {
     html! { script { (PreEscaped(script_text())) } }
 }

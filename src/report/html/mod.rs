@@ -1,4 +1,4 @@
-//! The page: one file that holds all it shows and asks the network for nothing. The same report leads to the same bytes.
+//! The page: one file that contains all it shows and loads nothing from the network. The same report gives the same bytes.
 
 mod badge;
 mod closing;
@@ -17,25 +17,25 @@ use maud::{DOCTYPE, Markup, html};
 
 use super::model::{Kind, Line, Report};
 
-/// What every figure of a part of the page has to know.
+/// What every figure in a part of the page needs.
 #[derive(Debug, Clone, Copy)]
 struct Page<'a> {
-    /// Put on every figure when its numbers were not measured.
+    /// Put on every figure if its numbers were not measured.
     stamp: Option<&'a str>,
-    /// Why the result does not count, if so: its figures are hatched and have no good or bad.
+    /// Why the result does not count, if so: its figures are hatched and have no colours for good or bad.
     void: Option<&'a str>,
 }
 
-/// Which heading a result's sentence is.
+/// The level of the heading that contains a result's sentence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Heading {
-    /// The page's own, for a result that is alone.
+    /// The page's own heading, if there is only one result.
     First,
-    /// That of a part.
+    /// The heading of a part.
     Second,
 }
 
-/// A key number: what it is, the number, its unit or whole, and up to two lines below.
+/// A key number: its label, the number, its unit or total, and up to two lines below.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Key {
     name: String,
@@ -89,8 +89,8 @@ fn part(page: &Page, report: &Report, line: &Line, alone: bool) -> Markup {
     }
 }
 
-/// The head of a result: badge, sentence, what follows it, key numbers.
-/// `besides` is what nobody asked for, with the words that introduce it.
+/// The head of a result: badge, sentence, further sentences, key numbers. `besides` is what no expectation covers, with the
+/// words that introduce it.
 fn header(line: &Line, heading: Heading, more: &[String], besides: Option<(&str, &str)>, keys: &[Key]) -> Markup {
     let kind = match line.kind {
         Kind::Comparison => "Comparison",
@@ -125,7 +125,7 @@ fn header(line: &Line, heading: Heading, more: &[String], besides: Option<(&str,
     }
 }
 
-/// Text whose parts in backticks are code.
+/// A text in which the parts in backticks become code.
 fn code_spans(text: &str) -> Markup {
     html! {
         @for (at, part) in text.split('`').enumerate() {

@@ -1,13 +1,13 @@
-//! Text from the cluster stays text: markup is escaped where it is written; what would act on the text around it, such as
-//! marks that turn the direction of writing, is made visible here, once for the whole report.
+//! Text from the cluster stays text: markup is escaped where it is written; characters that would affect the text around them,
+//! such as marks that change the direction of writing, are made visible here, once for the whole report.
 
 use serde_json::Value;
 
 use crate::report::model::Report;
 
-/// The same report with every text made plain.
+/// The same report with every text made safe.
 pub fn text_only(report: &Report) -> Report {
-    // a report can be written as JSON and read back: it is a file's format
+    // a report can be written as JSON and read back: that is its file format
     let value = serde_json::to_value(report).map(plain);
     value.and_then(serde_json::from_value).unwrap_or_else(|_| report.clone())
 }
@@ -21,7 +21,7 @@ fn plain(value: Value) -> Value {
     }
 }
 
-/// Characters that cannot be seen but change what is, as their code points; lines and tabs stay.
+/// Replaces invisible characters that affect the text by their code points; newlines and tabs stay.
 fn visible(text: String) -> String {
     let acts = |c: char| {
         matches!(c, '\u{200e}' | '\u{200f}' | '\u{061c}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')

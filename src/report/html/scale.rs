@@ -1,21 +1,21 @@
-//! Scales: where a value stands in a plot, and which values get a label.
+//! Scales: the place of a value in a plot, and which values get a label.
 
 use crate::report::number::{fixed, plain, signed};
 
 /// A labelled value on an axis.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Tick {
-    /// The value.
+    /// The labelled value.
     pub value: f64,
     /// Its place, in the units of the scale's range.
     pub at: f64,
-    /// As written.
+    /// The text of the label.
     pub label: String,
-    /// Only where there is room: left out on narrow pages.
+    /// True if it is left out on narrow pages.
     pub minor: bool,
 }
 
-/// Even steps.
+/// A linear scale.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Linear {
     domain: (f64, f64),
@@ -30,7 +30,7 @@ impl Linear {
         Linear { domain, range }
     }
 
-    /// A domain that ends at round values around `domain`, with about `steps` of them.
+    /// Extends `domain` to round values, in about `steps` steps.
     pub fn rounded(domain: (f64, f64), range: (f64, f64), steps: usize) -> Linear {
         let whole = Linear::new(domain, range);
         let step = whole.step(steps);
@@ -38,7 +38,7 @@ impl Linear {
         Linear { domain: ((from / step + 1e-9).floor() * step, (to / step - 1e-9).ceil() * step), range }
     }
 
-    /// Where a value stands.
+    /// The place of a value.
     pub fn at(&self, value: f64) -> f64 {
         let ((from, to), (start, end)) = (self.domain, self.range);
         start + (value - from) / (to - from) * (end - start)
@@ -53,7 +53,7 @@ impl Linear {
     pub fn ticks(&self, steps: usize, write: fn(f64, usize) -> String) -> Vec<Tick> {
         let step = self.step(steps);
         let decimals = (-(step * 1.000_1).log10().floor()).clamp(0.0, 4.0) as usize;
-        // 2.5 steps have one digit more than their power of ten shows
+        // steps of 2.5 need one digit more than their power of ten shows
         let decimals = decimals + usize::from((step * 10f64.powi(decimals as i32)).fract() > 0.01);
         let first = (self.domain.0 / step - 1e-9).ceil() as i64;
         let last = (self.domain.1 / step + 1e-9).floor() as i64;
@@ -82,7 +82,7 @@ pub fn without_sign(value: f64, decimals: usize) -> String {
     fixed(value, decimals)
 }
 
-/// Even factors.
+/// A logarithmic scale.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Log {
     domain: (f64, f64),
@@ -102,14 +102,14 @@ impl Log {
         self.domain
     }
 
-    /// Where a value stands; those outside of the domain stand at its ends.
+    /// The place of a value; values outside of the domain are placed at its ends.
     pub fn at(&self, value: f64) -> f64 {
         let ((from, to), (start, end)) = (self.domain, self.range);
         let value = value.clamp(from, to);
         start + (value / from).ln() / (to / from).ln() * (end - start)
     }
 
-    /// Round values: 1, 2, 5 and their tenfolds; more between them where the domain is small.
+    /// Round values: 1, 2, 5 times powers of ten; more between them if the domain is small.
     pub fn ticks(&self) -> Vec<Tick> {
         let decades = (self.domain.1 / self.domain.0).log10();
         let digits: &[(f64, bool)] = if decades > 3.2 {

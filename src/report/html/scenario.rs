@@ -1,4 +1,4 @@
-//! A scenario's part of the page: what came of it, and how that is known.
+//! A scenario's part of the page: the verdict, and the evidence.
 
 use maud::{Markup, PreEscaped, html};
 
@@ -16,21 +16,21 @@ use crate::scenario::record::{AssertionRecord, TrialRecord};
 
 /// The claim or its control.
 pub struct Side<'a> {
-    /// In a column's heading.
+    /// Its name in the heading of a column.
     pub name: &'static str,
-    /// Above its own heading.
+    /// The tag above its own heading.
     pub tag: &'static str,
     /// Its own heading.
     pub heading: String,
-    /// Begins captions; unique on the page.
+    /// Prefix of captions; unique on the page.
     pub caption: String,
-    /// What was seen.
+    /// The record of the trial.
     pub trial: &'a TrialRecord,
-    /// What was done to the system.
+    /// The faults that were injected.
     pub faults: Vec<Fault>,
 }
 
-/// Both sides, the claim first; empty when nothing was measured.
+/// Both sides, the claim first; empty if nothing was measured.
 fn sides(run: &RunRecord) -> Vec<Side<'_>> {
     let caption = |side: &str| format!("{}, {side}", run.scenario);
     let claim = run.trial.as_ref().map(|trial| Side {
@@ -49,14 +49,14 @@ fn sides(run: &RunRecord) -> Vec<Side<'_>> {
         faults: seen::faults(&control.trial),
         trial: &control.trial,
     });
-    // a control without its claim is not drawn: there is nothing to hold it against
+    // a control without its claim is not drawn: there is nothing to compare it with
     match claim {
         Some(claim) => std::iter::once(claim).chain(control).collect(),
         None => Vec::new(),
     }
 }
 
-/// The part, with its heading unless the page's own says the same.
+/// The part, with its heading unless the heading of the page is the same.
 pub fn section(page: &Page, line: &Line, run: &RunRecord, alone: bool) -> Markup {
     let page = &Page { void: (line.verdict == Verdict::Invalid).then(|| reason(line)), ..*page };
     let sides = sides(run);
@@ -70,12 +70,12 @@ pub fn section(page: &Page, line: &Line, run: &RunRecord, alone: bool) -> Markup
     }
 }
 
-/// Why it does not count, without the words that begin the sentence.
+/// Why it does not count, without the words that introduce the reason.
 fn reason(line: &Line) -> &str {
     line.sentence.strip_prefix("No verdict: ").unwrap_or(&line.sentence)
 }
 
-/// The heading: badge, sentence, what follows it, key numbers.
+/// The head: badge, sentence, further sentences, key numbers.
 pub fn head(line: &Line, run: &RunRecord, heading: Heading) -> Markup {
     let sides = sides(run);
     let mut more = line.more.clone();
@@ -116,7 +116,7 @@ fn figures(page: &Page, line: &Line, run: &RunRecord, sides: &[Side]) -> Markup 
     }
 }
 
-/// What no expectation asked about.
+/// What no expectation covers.
 fn besides(sides: &[Side]) -> Option<String> {
     let slow = |side: &Side| {
         let slow = &side.trial.timeline.as_ref()?.slow;
@@ -138,7 +138,7 @@ fn besides(sides: &[Side]) -> Option<String> {
     (!seen.is_empty()).then(|| format!("{}.", seen.join("; ")))
 }
 
-/// Up to four key numbers: those that a scenario of its kind has.
+/// Up to four key numbers, depending on the kind of scenario.
 fn keys(sides: &[Side]) -> Vec<Key> {
     let Some(claim) = sides.first() else { return Vec::new() };
     let trial = claim.trial;
@@ -188,7 +188,7 @@ fn attempts(trial: &TrialRecord) -> Vec<String> {
     parts.map(|(word, number)| format!("{} at the {word} attempt", count(number))).collect()
 }
 
-/// The first requests that failed, as evidence.
+/// The first failed requests, as evidence.
 fn failures(claim: &Side) -> Markup {
     let failures = &claim.trial.failures;
     if failures.is_empty() {
@@ -209,7 +209,7 @@ fn failures(claim: &Side) -> Markup {
     table.folded("the first failed requests")
 }
 
-/// Marks and rows of a small picture: faults of the claim above those of the control, a cross where requests were lost.
+/// A small picture: faults of the claim above those of the control, with a cross where requests were lost.
 pub fn picture(run: &RunRecord) -> Option<Markup> {
     let sides = sides(run);
     let last = sides.iter().flat_map(|side| &side.trial.parts).map(|part| part.to_ms).fold(0.0, f64::max);

@@ -13,7 +13,7 @@
   buttons.forEach(function (b) { b.onclick = function () { colours(b.value); }; });
   colours('auto');
 
-  // scrubbers: the slider, or the pointer over the plot, chooses what is read out
+  // scrubbers: the slider, or the pointer over the plot, selects what is read out
   d.querySelectorAll('.scrub').forEach(function (scrub) {
     var stops = JSON.parse(scrub.dataset.steps);
     var slider = scrub.querySelector('input'), out = scrub.querySelector('output');

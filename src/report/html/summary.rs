@@ -1,4 +1,4 @@
-//! The top of the page: what it all comes to, and one line for each result, worst first.
+//! The top of the page: the headline, and one line for each result, worst first.
 
 use maud::{Markup, html};
 
@@ -7,7 +7,7 @@ use crate::report::model::{Kind, Line, Report};
 use crate::report::number::count;
 use crate::report::sentence::plural;
 
-/// Above this many results, those that hold fold together.
+/// If there are more results than this, successful ones are folded away.
 const UNFOLDED: usize = 6;
 
 /// The part.

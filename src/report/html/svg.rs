@@ -1,11 +1,11 @@
-//! Drawing for all widths at once: x in percent of the plot, y in pixels, text never scaled. Paths that need both axes lie
-//! in a nested layer that is stretched to the plot, with strokes that are not.
+//! Drawings for all widths: x in percent of the plot, y in pixels, text never scaled. Paths that need both axes are in a nested
+//! layer that is stretched to the plot, without stretching its strokes.
 
 use std::fmt::{self, Display, Write};
 
 use maud::{Markup, PreEscaped, Render};
 
-/// Units across a stretched layer.
+/// Width of a stretched layer in its own units.
 pub const ACROSS: f64 = 1000.0;
 
 /// A place on the x axis.
@@ -32,28 +32,28 @@ impl From<f64> for X {
     }
 }
 
-/// Where a text stands at its place.
+/// How a text is aligned to its place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Anchor {
-    /// Begins there.
+    /// It begins there.
     Start,
-    /// Its middle is there.
+    /// It is centred there.
     Middle,
-    /// Ends there.
+    /// It ends there.
     End,
 }
 
-/// A drawing in the making.
+/// A drawing under construction.
 #[derive(Debug, Default)]
 pub struct Svg(String);
 
-/// What a finished drawing is called.
+/// The texts that describe a finished drawing.
 pub struct Caption<'a> {
-    /// Unique on the page; begins the ids of title and description.
+    /// Unique on the page; prefix of the ids of title and description.
     pub id: &'a str,
-    /// What it is.
+    /// Its title.
     pub title: &'a str,
-    /// What it shows, for those who do not see it.
+    /// What it shows, for readers who cannot see it.
     pub description: &'a str,
 }
 
@@ -61,16 +61,16 @@ pub struct Caption<'a> {
 pub struct Frame {
     /// Height in pixels.
     pub height: f64,
-    /// Room for labels at the left, in pixels.
+    /// Room for labels on the left, in pixels.
     pub left: u32,
-    /// Room at the right, in pixels.
+    /// Room on the right, in pixels.
     pub right: u32,
-    /// `w` or `n-only` for a drawing of wide or narrow pages alone.
+    /// `w` or `n-only` for a drawing that only wide or narrow pages show.
     pub class: &'static str,
 }
 
 impl Svg {
-    /// An empty one.
+    /// An empty drawing.
     pub fn new() -> Svg {
         Svg::default()
     }
@@ -88,7 +88,7 @@ impl Svg {
         self.write(format_args!(r#"<rect class="{class}" x="{x}" width="{width}" y="{y}" height="{height}"/>"#));
     }
 
-    /// A rectangle in pixels, inside of [`Svg::at`].
+    /// A rectangle in pixels, inside [`Svg::at`].
     pub fn boxed(&mut self, class: &str, (x, width): (f64, f64), (y, height): (f64, f64), radius: f64) {
         let [x, width, y, height, radius] = [x, width, y, height, radius].map(short);
         self.write(format_args!(r#"<rect class="{class}" x="{x}" width="{width}" y="{y}" height="{height}" rx="{radius}"/>"#));
@@ -100,7 +100,7 @@ impl Svg {
         self.write(format_args!(r#"<circle class="{class}" cx="{x}" cy="{y}" r="{radius}"/>"#));
     }
 
-    /// A mark of the page's own: `dm` a diamond, `fx` a cross.
+    /// One of the page's marks: `dm` is a diamond, `fx` a cross.
     pub fn mark(&mut self, mark: &str, x: impl Into<X>, y: f64) {
         let (x, y) = (x.into(), short(y));
         self.write(format_args!(r##"<use href="#{mark}" x="{x}" y="{y}"/>"##));
@@ -117,7 +117,8 @@ impl Svg {
         self.write(format_args!(r#"<text class="{class}" x="{x}" y="{y}"{anchor}>{text}</text>"#));
     }
 
-    /// A group whose own coordinates are pixels around this place; `class` is `w` or `n-only` for wide or narrow pages alone.
+    /// A group with its own coordinates in pixels around this place; `class` is `w` or `n-only` if only wide or narrow pages
+    /// show it.
     pub fn at(&mut self, class: &str, x: f64, y: f64, draw: impl FnOnce(&mut Svg)) {
         let (x, y) = (X::Of(x), short(y));
         let class = if class.is_empty() { String::new() } else { format!(r#" class="{class}""#) };
@@ -126,12 +127,12 @@ impl Svg {
         self.0.push_str("</svg>");
     }
 
-    /// Begins a group with a class, until [`Svg::close`].
+    /// Opens a group with a class, until [`Svg::close`].
     pub fn open(&mut self, class: &str) {
         self.write(format_args!(r#"<g class="{class}">"#));
     }
 
-    /// Ends the group.
+    /// Closes the group.
     pub fn close(&mut self) {
         self.0.push_str("</g>");
     }
@@ -146,14 +147,14 @@ impl Svg {
         self.0.push_str("</svg>");
     }
 
-    /// A path; nothing when `data` is empty.
+    /// A path; nothing if `data` is empty.
     pub fn path(&mut self, class: &str, data: &str) {
         if !data.is_empty() {
             self.write(format_args!(r#"<path class="{class}" d="{data}"/>"#));
         }
     }
 
-    /// The drawing, named and described.
+    /// The finished drawing, with title and description.
     pub fn figure(self, caption: &Caption, frame: &Frame) -> Markup {
         let Caption { id, title, description } = caption;
         let (title, description) = (title.render().0, description.render().0);
@@ -164,12 +165,12 @@ impl Svg {
         ))
     }
 
-    /// A small drawing inside of a table's cell, which says the same in words.
+    /// A small drawing in a table cell, where the same is also written in words.
     pub fn cell(self) -> Markup {
         PreEscaped(format!(r#"<svg aria-hidden="true">{}</svg>"#, self.0))
     }
 
-    /// A small drawing of fixed size with a label; hidden from those who cannot see it without one.
+    /// A small drawing of fixed size; without a label it is hidden from screen readers.
     pub fn icon(self, (width, height): (u32, u32), label: Option<&str>) -> Markup {
         let label = label.map_or_else(
             || r#"aria-hidden="true""#.to_owned(),
@@ -193,7 +194,7 @@ pub fn polyline(points: impl IntoIterator<Item = (f64, f64)>) -> String {
     data
 }
 
-/// What lies between two lines, for [`Svg::path`].
+/// The area between two lines, for [`Svg::path`].
 pub fn area(upper: &[(f64, f64)], lower: &[(f64, f64)]) -> String {
     if upper.is_empty() { String::new() } else { polyline(upper.iter().chain(lower.iter().rev()).copied()) + "Z" }
 }
@@ -204,12 +205,12 @@ pub fn cell(x: f64, width: f64, y: f64, height: f64) -> String {
     format!("M{x} {y}h{width}v{height}h-{width}z")
 }
 
-/// At most two decimals, none that are not needed.
+/// At most two decimals, without trailing zeros.
 fn short(value: f64) -> String {
     trimmed(format!("{value:.2}"))
 }
 
-/// At most one decimal: enough inside of a path.
+/// At most one decimal: enough inside a path.
 fn tenth(value: f64) -> String {
     trimmed(format!("{value:.1}"))
 }

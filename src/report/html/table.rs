@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-/// A column's heading.
+/// The heading and look of a column.
 #[derive(Debug, Clone)]
 pub struct Column {
     name: String,
@@ -11,18 +11,18 @@ pub struct Column {
 }
 
 impl Column {
-    /// Left out on narrow pages.
+    /// The column, left out on narrow pages.
     pub fn wide(self) -> Column {
         Column { wide: true, ..self }
     }
 }
 
-/// Words, from the left.
+/// A column of words, aligned left.
 pub fn words(name: impl Into<String>) -> Column {
     Column { name: name.into(), right: false, wide: false }
 }
 
-/// Numbers, from the right.
+/// A column of numbers, aligned right.
 pub fn numbers(name: impl Into<String>) -> Column {
     Column { name: name.into(), right: true, wide: false }
 }
@@ -37,35 +37,35 @@ pub struct Table {
 }
 
 impl Table {
-    /// An empty one. The caption also names it to those who do not see it; it is unique on the page.
+    /// An empty table. The caption is also its name for screen readers; it is unique on the page.
     pub fn new(caption: impl Into<String>, columns: Vec<Column>) -> Table {
         Table { caption: caption.into(), columns, rows: Vec::new(), sum: false }
     }
 
-    /// One more row.
+    /// Adds a row.
     pub fn row(&mut self, cells: Vec<Markup>) {
         self.rows.push(cells);
     }
 
-    /// The last row is a sum.
+    /// Marks the last row as a sum.
     pub fn with_sum(mut self) -> Table {
         self.sum = true;
         self
     }
 
-    /// How many rows there are.
+    /// The number of rows.
     pub fn len(&self) -> usize {
         self.rows.len()
     }
 
-    /// Behind a figure: folded away, in a region that scrolls.
+    /// The table behind a figure: folded away, in a region that scrolls.
     pub fn folded(self, summary: &str) -> Markup {
         html! {
             details.data { summary { "Table: " (summary) } (self.scrolling(true)) }
         }
     }
 
-    /// As it is; scrolls sideways where it does not fit.
+    /// The table as it is; scrolls sideways if it is too wide.
     pub fn scrolling(self, captioned: bool) -> Markup {
         html! {
             div.scroll tabindex="0" role="region" aria-label=(self.caption) {
@@ -89,8 +89,8 @@ impl Table {
         }
     }
 
-    /// A figure of its own: on narrow pages each row becomes lines of label and value. Roles are named because the
-    /// style sheet then takes them away.
+    /// A table as a figure of its own: on narrow pages each row becomes lines of label and value. Roles are given explicitly
+    /// because the style sheet then removes the implicit ones.
     pub fn cards(self, class: &str) -> Markup {
         html! {
             div.scroll {

@@ -1,4 +1,4 @@
-//! What could have made a scenario's measurement worthless, held against its limits as the runner does.
+//! Checks of whether a scenario's measurement counts, with the same limits as in the runner.
 
 use super::figure::checks::Check;
 use super::scenario::Side;

@@ -7,7 +7,7 @@ use super::super::bound::{Bound, Finding, Measured};
 use super::{Measure, Seen};
 use crate::quantity::Requests;
 
-/// What the number of failed requests may be.
+/// The bound for the number of failed requests.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct Failed(Bound<Requests>);

@@ -1,4 +1,4 @@
-//! `latency`: a quantile in a part of the run.
+//! `latency`: a quantile during a part of the run.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -9,7 +9,7 @@ use super::{Measure, Seen};
 use crate::load::Distribution;
 use crate::quantity::{Share, Span};
 
-/// A latency quantile in a part of the run, and its bound.
+/// A latency quantile during a part of the run, and its bound.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Latency {
@@ -18,7 +18,7 @@ pub struct Latency {
     /// Which part of the run.
     #[serde(default)]
     pub during: Part,
-    /// What it may be.
+    /// The bound for it.
     pub is: Bound<Span>,
 }
 

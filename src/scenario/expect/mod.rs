@@ -1,5 +1,5 @@
-//! Expectations: what is measured of a trial, and what it may be. An expectation is one file: what is written of it, and
-//! how it is measured. To add one, write its file and its line below.
+//! Expectations: what is measured in a trial, and its bound. Each expectation is one file with its format and its measurement.
+//! To add one, write its file and its line below.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -11,26 +11,26 @@ use super::record::WindowRecord;
 use super::schema::Spec;
 use crate::load::Ledger;
 
-/// All that was seen in a trial.
+/// Everything observed in a trial.
 pub(super) struct Seen<'a> {
-    /// The requests.
+    /// All requests.
     pub ledger: &'a Ledger,
     /// When the parts began.
     pub marks: &'a Marks,
-    /// Every second of the load, with those that the generator spoiled.
+    /// Every second of the load, including the ones that the generator spoilt.
     pub windows: &'a [WindowRecord],
     /// What was read besides the client's own view.
     pub observed: &'a Observed,
-    /// As slow as a failed request counts, in microseconds.
+    /// The latency that failed requests count as, in microseconds.
     pub timeout: u32,
 }
 
-/// What every expectation can do.
+/// The interface of every expectation.
 pub(super) trait Measure {
-    /// Looks for its number in what was seen, and holds it against its bound.
+    /// Measures its number in what was seen, and compares it with its bound.
     fn measure(&self, seen: &Seen<'_>) -> Measured;
 
-    /// What is wrong with it that a schema cannot say: the path below it, and the sentence.
+    /// Problems that a schema cannot express: the path below it, and a sentence.
     fn problems(&self, _spec: &Spec) -> Vec<(&'static str, String)> {
         Vec::new()
     }
@@ -48,7 +48,7 @@ macro_rules! expectations {
         }
 
         impl Expectation {
-            /// Its name in files.
+            /// The expectation's name in files.
             pub fn name(&self) -> &'static str {
                 match self { $(Expectation::$variant(_) => $name,)+ }
             }
@@ -72,12 +72,12 @@ expectations! {
 }
 
 impl Expectation {
-    /// Held against what was seen.
+    /// Measures it in what was seen, and compares with the bound.
     pub(super) fn measure(&self, seen: &Seen<'_>) -> Measured {
         self.inner().measure(seen)
     }
 
-    /// What is wrong with it that a schema cannot say: the path below the assertion's `expect`, and the sentence.
+    /// Problems that a schema cannot express: the path below the assertion's `expect`, and a sentence.
     pub(super) fn problems(&self, spec: &Spec) -> Vec<(String, String)> {
         let below = |(path, message)| (format!("{}.{path}", self.name()), message);
         self.inner().problems(spec).into_iter().map(below).collect()

@@ -13,11 +13,11 @@ use crate::quantity::Requests;
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Proxies {
-    /// Which.
+    /// The counter.
     pub counter: Counter,
     /// Summed over the pods of this group of `observe.proxies`; default: of all groups.
     pub of: Option<String>,
-    /// What it may be.
+    /// The bound for its growth.
     pub is: Bound<Requests>,
 }
 

@@ -7,7 +7,7 @@ use super::super::bound::{Bound, Finding, Measured};
 use super::{Measure, Seen};
 use crate::quantity::Span;
 
-/// What the time may be.
+/// The bound for that time.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct Recovery(Bound<Span>);

@@ -1,7 +1,7 @@
-//! Faults: what goes wrong while the load runs. A fault is one file: what is written of it, what it needs, how it comes
-//! and goes, and what shows that it bit. To add one, write its file and its line below.
-//!
-//! A fault makes every lasting change through the undo journal, which takes it back when the fault is over, when the run
+//! Faults: what goes wrong while the load runs. Each fault is one file with its format, its requirements, how it is injected
+//! and healed, and what shows that it bit. To add one, write its file and its line below.
+//! A fault makes every lasting change through the undo journal, so that it is undone when the fault is over, when the run ends
+//! for whatever reason, and also after the run was killed.
 //! ends for whatever reason, and after the run was killed.
 
 use std::time::{Duration, Instant};
@@ -19,39 +19,39 @@ use super::undo::Changes;
 use crate::event::Event;
 use crate::load::{Entry, Ledger};
 
-/// How often things are looked at while waiting; times of recoveries are as exact as this.
+/// Interval between two looks during a wait, and so the precision of recovery times.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// The fact that says how many retries the observed proxies sent because of a fault.
+/// Name of the fact with the number of retries that the observed proxies sent because of a fault.
 const RETRIES: &str = "retries";
 
-/// What a fault works with.
+/// What a fault has to work with.
 pub(super) struct Stage<'a> {
-    /// The run's.
+    /// The context of the run.
     pub context: &'a Context,
-    /// Where lasting changes are noted first.
+    /// Where lasting changes are recorded first.
     pub changes: &'a mut Changes,
-    /// What has happened so far; what happens is added at once, so that it is known whatever comes next.
+    /// The faults so far; each is added at once, so that it is known whatever happens next.
     pub records: &'a mut Vec<FaultRecord>,
-    /// Proxies whose retries show that a fault bit.
+    /// Proxies whose retries show whether a fault bit.
     pub proxies: &'a [ProxyGroup],
     /// When the load began.
     pub clock: Instant,
-    /// Which moment of the timeline this is.
+    /// The index of this moment in the timeline.
     pub moment: usize,
-    /// How many changes stood before the fault.
+    /// The number of changes that stood before the fault.
     pub standing: usize,
-    /// Retries that the observed proxies had sent when they were last looked at.
+    /// The number of retries that the observed proxies had sent at the last look.
     pub counted: Option<u64>,
 }
 
 impl Stage<'_> {
-    /// Milliseconds of the load's time.
+    /// Milliseconds since the load began.
     pub fn now_ms(&self) -> f64 {
         self.clock.elapsed().as_secs_f64() * 1e3
     }
 
-    /// A fault hits `target`: the `number`-th of so many. Its record is the last one from here on.
+    /// Records that a fault hits `target`, as the `number`-th of `of`. Until the next call, [`Stage::record`] is its record.
     pub fn begin(&mut self, fault: &'static str, target: String, words: FaultWords, (number, of): (u32, u32)) {
         self.context.events.emit(Event::FaultInjected { fault: fault.to_owned(), target: target.clone(), number, of });
         let at_ms = self.now_ms();
@@ -59,7 +59,7 @@ impl Stage<'_> {
         self.records.push(record);
     }
 
-    /// The record of the fault that was begun last.
+    /// The record of the latest fault.
     pub fn record(&mut self) -> &mut FaultRecord {
         if self.records.is_empty() {
             self.records.push(FaultRecord::default());
@@ -68,13 +68,13 @@ impl Stage<'_> {
         &mut self.records[last]
     }
 
-    /// The fault that was begun last is in full effect, or over.
+    /// Records that the latest fault is in full effect, or over.
     pub fn done(&mut self) {
         let now = self.now_ms();
         self.record().done_ms = Some(now);
     }
 
-    /// What the fault that was begun last took away is back.
+    /// Records that what the latest fault took away is back.
     pub fn recovered(&mut self) {
         let now = self.now_ms();
         let record = self.record();
@@ -83,13 +83,13 @@ impl Stage<'_> {
         self.context.events.emit(Event::FaultRecovered { fault, after_ms });
     }
 
-    /// Looks how many retries the observed proxies have sent; none is known unless each of them keeps count.
+    /// Reads how many retries the observed proxies have sent; unknown unless all of them count retries.
     pub async fn count_retries(&mut self) {
         let now = snapshot(&self.context.client, self.proxies).await;
         self.counted = now.ok().and_then(|now| now.retries());
     }
 
-    /// Looks again; what was sent since belongs to the fault that was begun last.
+    /// Reads again; retries sent since belong to the latest fault.
     pub async fn retried(&mut self) {
         let then = self.counted;
         self.count_retries().await;
@@ -100,7 +100,7 @@ impl Stage<'_> {
     /// Waits until a number is large enough.
     ///
     /// # Errors
-    /// It was not within `limit`, or could not be had at the end.
+    /// The number was not reached within `limit`, or could not be read at the end.
     pub async fn wait_for<F: Future<Output = Result<usize, ScenarioError>>>(
         &self,
         what: &str,
@@ -122,21 +122,21 @@ impl Stage<'_> {
     }
 }
 
-/// What every fault can do.
+/// The interface of every fault.
 pub(super) trait Inject {
-    /// What it needs and `context` does not have, one sentence each; then the scenario is skipped.
+    /// Requirements that `context` does not meet, one sentence each; if there are any, the scenario is skipped.
     ///
     /// # Errors
-    /// The cluster cannot be asked.
+    /// The cluster does not answer.
     fn lacks(&self, context: &Context) -> impl Future<Output = Result<Vec<String>, ScenarioError>> + Send;
 
-    /// Lets it come; each time it hits something there is a record of it.
+    /// Injects the fault; each time it hits something, a record is added.
     ///
     /// # Errors
-    /// It could not come, or what it took away did not come back in time.
+    /// It could not be injected, or what it took away did not come back in time.
     fn inject(&self, stage: &mut Stage<'_>) -> impl Future<Output = Result<(), ScenarioError>> + Send;
 
-    /// Ends it where it does not end by itself: what it changed goes back.
+    /// Ends a fault that does not end by itself: undoes its changes.
     ///
     /// # Errors
     /// It could not be ended, or what it took away did not come back in time.
@@ -144,17 +144,17 @@ pub(super) trait Inject {
         async { stage.changes.take_back_to(stage.standing).await }
     }
 
-    /// Adds what the requests have to say of a record of its own, and whether it bit.
+    /// Adds to the fault's record what the requests show, and whether it bit.
     fn evidence(&self, record: &mut FaultRecord, ledger: &Ledger) {
         traffic(record, ledger);
     }
 
-    /// Namespace and label selector of the pods it is about, if it is about pods; reports name their images.
+    /// Namespace and label selector of the pods it hits, if it hits pods; reports name their images.
     fn pods(&self) -> Option<(&str, &str)> {
         None
     }
 
-    /// What is wrong with it that a schema cannot say: the path below it, and the sentence.
+    /// Problems that a schema cannot express: the path below it, and a sentence.
     fn problems(&self) -> Vec<(&'static str, String)> {
         Vec::new()
     }
@@ -172,7 +172,7 @@ macro_rules! faults {
         }
 
         impl Fault {
-            /// Its name in files and records.
+            /// The fault's name in files and records.
             pub fn name(&self) -> &'static str {
                 match self { $(Fault::$variant(_) => $name,)+ }
             }
@@ -197,7 +197,7 @@ macro_rules! faults {
                 match self { $(Fault::$variant(one) => one.pods(),)+ }
             }
 
-            /// What is wrong with it that a schema cannot say: the path below the moment's `fault`, and the sentence.
+            /// Problems that a schema cannot express: the path below the moment's `fault`, and a sentence.
             pub(super) fn problems(&self) -> Vec<(String, String)> {
                 let problems = match self { $(Fault::$variant(one) => one.problems(),)+ };
                 problems.into_iter().map(|(path, message)| (format!("{}.{path}", self.name()), message)).collect()
@@ -213,8 +213,8 @@ faults! {
     "nodePause" => NodePause in node_pause,
 }
 
-/// Requests that a fault met on their way, those of them that failed, and whether it bit: a proxy had to retry, or a
-/// request was lost. Without counters, when there was any request to bite.
+/// Counts the requests that a fault met on their way and how many of them failed, and decides whether it bit: a proxy had to
+/// retry, or a request was lost. Without counters, it bit if there was any request to hit.
 fn traffic(record: &mut FaultRecord, ledger: &Ledger) {
     let begun = (record.at_ms * 1e3) as u32;
     let done = record.done_ms.map_or(begun, |done| (done * 1e3) as u32);
@@ -264,7 +264,7 @@ mod tests {
         assert_eq!(bit(Some(1), vec![met]), found(true, 1, 0));
         assert_eq!(bit(None, vec![met]), found(true, 1, 0));
         assert_eq!(bit(None, vec![entry(21_000, 30_000, Outcome::Ok)]), found(false, 0, 0));
-        // sent while it came, and lost
+        // sent while the fault came, and lost
         assert_eq!(bit(Some(0), vec![entry(15_000, 30_000, Outcome::ResetAfterWrite)]), found(true, 0, 1));
     }
 }

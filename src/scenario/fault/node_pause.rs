@@ -1,6 +1,6 @@
-//! `nodePause`: a worker stands still. Kubelet, container runtime and pods stop; the kernel still takes packets, so that
-//! connections neither break nor answer. It is what a hung disk or a starved machine looks like, and harder on the others
-//! than a node that dies: nothing is refused, all of it has to be given up by a timeout.
+//! `nodePause`: a worker is paused. Kubelet, container runtime and pods stop; the kernel still accepts packets, so that
+//! connections neither break nor answer. A hung disk or a starved machine looks like this, and it is harder on the other nodes
+//! than a node that dies: nothing is refused, everything has to be given up by a timeout.
 
 use std::time::{Duration, Instant};
 
@@ -23,42 +23,42 @@ use super::{Inject, LOOK, Stage, traffic};
 use crate::load::Ledger;
 use crate::quantity::Span;
 
-/// A worker stands still.
+/// A worker is paused.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct NodePause {
-    /// Which one.
+    /// The worker.
     pub node: Choice,
-    /// How long. A kubelet gives a sign of life every 10 s: from 12 s on it can be told that there was none. It goes on some
-    /// seconds later by itself should the run be killed.
+    /// For how long. A kubelet reports every 10 s: from 12 s on its absence can be noticed. Should the run be killed, the node
+    /// resumes by itself some seconds later.
     pub r#for: Span,
-    /// Longest wait for the kubelet's next sign of life after that.
+    /// Longest wait for the kubelet's next report after that.
     #[serde(default = "NodePause::back_within")]
     pub back_within: Span,
 }
 
-/// Which worker.
+/// How the worker is chosen.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub enum Choice {
-    /// The one of this name.
+    /// The worker with this name.
     Name(String),
     /// The first by name that runs some pods and does not run others.
     Worker(Worker),
 }
 
-/// A worker by what it runs when the fault comes.
+/// A worker chosen by what it runs when the fault comes.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Worker {
-    /// It has a ready pod of these.
+    /// It has a ready pod matching this.
     pub with: Pods,
-    /// It has none of any of these.
+    /// It has no pod matching any of these.
     #[serde(default)]
     pub without: Vec<Pods>,
 }
 
-/// Pods by label.
+/// Pods matched by label.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Pods {
@@ -68,19 +68,19 @@ pub struct Pods {
     pub selector: String,
 }
 
-/// Shorter than this, and a kubelet that is silent cannot be told from one that is not due (kubelet: a quarter of
+/// With a shorter pause, a silent kubelet cannot be distinguished from one that is not due (kubelet: a quarter of
 /// `nodeLeaseDurationSeconds`, which is 40).
 const SHORTEST: Duration = Duration::from_secs(12);
-/// After this long pods of a node that is not heard of are evicted: that is another fault.
+/// After this long, pods are evicted from a silent node: that is another fault.
 const LONGEST: Duration = Duration::from_secs(300);
-/// How much later than asked the node goes on by itself: time for the run to let it.
+/// How much later than requested the node resumes by itself: time for the run to do it.
 const GRACE: Duration = Duration::from_secs(5);
-/// Longest wait for pods to leave a node that they were told to leave.
+/// Longest wait for pods to leave a node that they are being removed from.
 const GONE_WITHIN: Duration = Duration::from_secs(60);
-/// Where kubelets give their signs of life.
+/// The namespace with the kubelets' heartbeats.
 const HEARTBEATS: &str = "kube-node-lease";
 
-/// The fact that says whether the kubelet gave any.
+/// The fact with the state of the kubelet.
 const KUBELET: &str = "kubelet";
 const SILENT: &str = "silent";
 
@@ -89,7 +89,7 @@ impl NodePause {
         Span::secs(60)
     }
 
-    /// Pods that were told to go may still be where they must not be: that passes.
+    /// Waits if needed: pods that are being removed may still run where they must not.
     async fn choose(&self, client: &Client) -> Result<String, ScenarioError> {
         let begun = Instant::now();
         loop {
@@ -130,13 +130,13 @@ impl Worker {
     }
 }
 
-/// The first that is among `with` and not among `without`.
+/// The first worker that is in `with` and not in `without`.
 fn fit(workers: Vec<String>, with: &[String], without: &[String]) -> Option<String> {
     workers.into_iter().find(|name| with.contains(name) && !without.contains(name))
 }
 
 impl Pods {
-    /// The nodes that they are on.
+    /// The nodes on which the pods run.
     async fn nodes(&self, client: &Client, ready: bool) -> Result<Vec<String>, ScenarioError> {
         let all = pods(client, &self.namespace, &self.selector).await?;
         let there = all.into_iter().filter(|pod| !ready || is_ready(pod));
@@ -144,7 +144,7 @@ impl Pods {
     }
 }
 
-/// Nodes that are no control planes, by name.
+/// The names of nodes that are not control planes.
 async fn workers(client: &Client) -> Result<Vec<String>, ScenarioError> {
     let selector = ListParams::default().labels("!node-role.kubernetes.io/control-plane");
     let nodes = Api::<Node>::all(client.clone()).list(&selector).await.map_err(ScenarioError::kube("list nodes"))?;
@@ -153,10 +153,10 @@ async fn workers(client: &Client) -> Result<Vec<String>, ScenarioError> {
     Ok(names)
 }
 
-/// The kubelet's last sign of life.
+/// The time of the kubelet's last heartbeat.
 async fn heartbeat(client: &Client, node: &str) -> Result<Option<MicroTime>, ScenarioError> {
     let lease = Api::<Lease>::namespaced(client.clone(), HEARTBEATS).get(node).await;
-    let lease = lease.map_err(ScenarioError::kube(format!("read when node {node} was heard of")))?;
+    let lease = lease.map_err(ScenarioError::kube(format!("read the last report of node {node}")))?;
     Ok(lease.spec.and_then(|spec| spec.renew_time))
 }
 
@@ -171,7 +171,7 @@ impl Inject for NodePause {
             Choice::Name(name) if !workers.contains(name) => lacks.push(format!("there is no worker {name}")),
             Choice::Name(_) => {}
             Choice::Worker(worker) => {
-                // what it must not have has to be somewhere
+                // what it must not run has to run somewhere else
                 let needed = 1 + usize::from(!worker.without.is_empty());
                 if workers.len() < needed {
                     lacks.push(format!("its fault needs {needed} workers, and there are {}", workers.len()));
@@ -190,7 +190,7 @@ impl Inject for NodePause {
         stage.changes.open(Undo::Standstill { node: node.clone() }, Duration::ZERO, Some(lease)).await?;
         stage.begin("nodePause", node.clone(), words(), (1, 1));
         let paused = nodes.pause(&node, lease).await;
-        paused.map_err(|source| ScenarioError::Node { action: format!("let node {node} stand still"), source })?;
+        paused.map_err(|source| ScenarioError::Node { action: format!("pause node {node}"), source })?;
         let before = heartbeat(&context.client, &node).await;
         sleep(self.r#for.0).await;
         let after = heartbeat(&context.client, &node).await;
@@ -215,7 +215,7 @@ impl Inject for NodePause {
         Ok(())
     }
 
-    /// It bit when the node is known to have stood still, and requests felt it.
+    /// It bit if the node is known to have been silent, and requests were affected.
     fn evidence(&self, record: &mut FaultRecord, ledger: &Ledger) {
         traffic(record, ledger);
         record.bit &= record.facts.get(KUBELET) == Some(Fact::from(SILENT));
@@ -230,7 +230,7 @@ impl Inject for NodePause {
 
     fn problems(&self) -> Vec<(&'static str, String)> {
         let wrong = match self.r#for.0 {
-            short if short < SHORTEST => format!("in less than {SHORTEST:?} it cannot be seen that a node stands still"),
+            short if short < SHORTEST => format!("in less than {SHORTEST:?} a paused node cannot be recognised"),
             long if long > LONGEST => format!("after {LONGEST:?} pods are moved to other nodes"),
             _ => return Vec::new(),
         };

@@ -35,7 +35,7 @@ pub struct PodKill {
     pub count: u32,
     /// Shortest time between two kills.
     pub every: Span,
-    /// The next kill waits until as many pods are ready as before the first one.
+    /// Wait before the next kill until as many pods are ready as before the first one.
     #[serde(default = "PodKill::one_after_the_other")]
     pub one_after_the_other: bool,
     /// Longest wait for that.
@@ -47,10 +47,10 @@ pub struct PodKill {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Death {
-    /// By the API alone. Even with no grace the kubelet asks nicely first and waits 2 s, which is
-    /// enough for a server that drains: requests in flight may well survive.
+    /// Through the API alone. Even without a grace period the kubelet first sends SIGTERM and waits 2 s, which is enough for a
+    /// server that drains: requests in flight may well survive.
     Delete,
-    /// As by a power cut: every process of the pod gets SIGKILL on its node, then the pod is deleted. Needs access to nodes.
+    /// As in a power cut: every process of the pod gets SIGKILL on its node, then the pod is deleted. Needs access to nodes.
     #[default]
     Sigkill,
 }
@@ -73,7 +73,7 @@ impl PodKill {
         Ok(all.into_iter().filter(is_ready).collect())
     }
 
-    /// The oldest one, so that a series of kills goes round.
+    /// The oldest pod, so that a series of kills goes round.
     fn victim(&self, ready: Vec<Pod>) -> Result<Pod, ScenarioError> {
         let what = format!("ready pod of {} in {}", self.selector, self.namespace);
         let none = || ScenarioError::NoTarget { what };
@@ -157,13 +157,13 @@ fn words(pod: &str) -> FaultWords {
     }
 }
 
-/// The workload's name in a pod's: without the replica set's and the pod's own part.
+/// The workload's name within a pod's name: without the parts of the replica set and of the pod itself.
 fn workload(pod: &str) -> &str {
     pod.rsplitn(3, '-').nth(2).unwrap_or(pod)
 }
 
-/// Kills every process of the pod with this uid at once. Both spellings of a uid in a cgroup's path are looked for:
-/// systemd's slices have `_` for `-`. A process that ended by itself in between is no failure.
+/// Kills every process of the pod with this uid at once. Searches for both spellings of a uid in a cgroup's path: systemd's
+/// slices have `_` for `-`. A process that ends by itself in between is no failure.
 fn sigkill_script(uid: &str) -> String {
     let other = uid.replace('-', "_");
     format!(
@@ -180,7 +180,7 @@ mod tests {
     #[test]
     fn the_script_finds_processes_by_both_spellings_of_the_uid_and_kills_them_at_once() {
         let mut child = std::process::Command::new("sleep").arg("60").spawn().expect("coreutils");
-        // stands in for /proc: the script only looks at names and content of files
+        // stands in for /proc: the script only looks at names and contents of files
         let scratch = tempfile::tempdir().expect("scratch");
         let folder = scratch.path().join(child.id().to_string());
         std::fs::create_dir(&folder).expect("scratch is writable");

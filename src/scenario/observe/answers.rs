@@ -1,4 +1,4 @@
-//! Headers in which servers say who answered, and at which attempt.
+//! Headers in which servers report who answered, and at which attempt.
 
 use std::collections::BTreeMap;
 
@@ -33,7 +33,7 @@ impl Answers {
         vec!["x-attempt".into(), "x-gateway-attempt".into()]
     }
 
-    /// Names of all headers that have to be kept of answers.
+    /// Names of all headers whose values have to be kept.
     pub fn captured(&self) -> Vec<String> {
         self.headers.iter().chain(&self.attempts).cloned().collect()
     }
@@ -43,7 +43,7 @@ impl Answers {
         self.attempts.iter().filter_map(|name| ledger.header(entry, name)?.parse().ok()).max().unwrap_or(0)
     }
 
-    /// How often each value was answered; none without any.
+    /// How often each value was seen; none if there was none.
     pub(super) fn record(&self, ledger: &Ledger) -> Option<ObservationRecord> {
         let mut rows = Vec::new();
         let mut notes = Vec::new();

@@ -1,5 +1,5 @@
-//! Observations: what is read besides the client's own view. An observation is one file: what is written of it, how it is
-//! read, and what reports show of it.
+//! Observations: what is read besides the client's own view. Each observation is one file with its format, how it is read, and
+//! what reports show of it.
 
 mod answers;
 mod proxies;
@@ -28,33 +28,33 @@ pub struct Observe {
     pub answers: Answers,
 }
 
-/// What was seen before the load.
+/// What was observed before the load.
 pub(super) struct Before {
     proxies: Snapshot,
 }
 
-/// What was seen of a trial.
+/// What was observed in a trial.
 #[derive(Debug, Default)]
 pub(super) struct Observed {
     /// Counters of proxies.
     pub proxies: Growth,
-    /// For reports.
+    /// The observations in the form for reports.
     pub records: Vec<ObservationRecord>,
 }
 
 impl Observe {
-    /// Looks before the load.
+    /// Reads what is observed before the load.
     ///
     /// # Errors
-    /// The API server cannot be asked.
+    /// The API server does not answer.
     pub(super) async fn before(&self, client: &Client) -> Result<Before, ScenarioError> {
         Ok(Before { proxies: snapshot(client, &self.proxies).await? })
     }
 
-    /// Looks after the load.
+    /// Reads what is observed after the load.
     ///
     /// # Errors
-    /// The API server cannot be asked.
+    /// The API server does not answer.
     pub(super) async fn after(&self, client: &Client, before: &Before, ledger: &Ledger) -> Result<Observed, ScenarioError> {
         let proxies = Growth::between(&before.proxies, &snapshot(client, &self.proxies).await?, &self.proxies);
         let mut records = Vec::new();

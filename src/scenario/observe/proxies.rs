@@ -1,7 +1,7 @@
 //! Envoy's counters, read from the pods themselves: port 15090 through the API server's pod proxy.
 //!
-//! istio-proxy keeps only those that the mesh's `proxyStatsMatcher` includes. A counter counts for an assertion only when
-//! the same proxy was read before and after, or the proxy began after the load did; anything else is unknown, never 0.
+//! istio-proxy keeps only the counters that the mesh's `proxyStatsMatcher` includes. A counter is used for an assertion only if
+//! the same proxy was read before and after, or the proxy started after the load did; anything else is unknown, never 0.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -17,7 +17,7 @@ use super::super::facts::{Amount, Facts};
 use super::super::objects;
 use super::super::record::ObservationRecord;
 
-/// How long a proxy may take to answer: one whose node stands still takes for ever.
+/// How long a proxy may take to answer: one on a paused node never does.
 const READ_WITHIN: Duration = Duration::from_secs(5);
 
 /// Pods with an Envoy that serves its statistics on port 15090.
@@ -43,7 +43,7 @@ macro_rules! counters {
         impl Counter {
             const ALL: &[Counter] = &[$(Counter::$variant,)+];
 
-            /// Envoy's own name of it.
+            /// Envoy's own name for the counter.
             pub fn metric(self) -> &'static str {
                 match self { $(Counter::$variant => $metric,)+ }
             }
@@ -73,28 +73,28 @@ counters! {
 /// Values of one counter by upstream cluster.
 type Values = BTreeMap<Counter, BTreeMap<String, u64>>;
 
-/// One proxy at one time.
+/// One proxy at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Proxy {
-    /// Pod and restarts of its containers: when it changes, counters began anew.
+    /// Pod and restarts of its containers: if this changes, the counters started anew.
     incarnation: String,
-    /// When its pod was made, in seconds since 1970.
+    /// When its pod was created, in seconds since 1970.
     created: i64,
-    /// None when it could not be read, and why.
+    /// Its counters, or why they could not be read.
     values: Result<Values, String>,
 }
 
-/// All observed proxies at one time.
+/// All observed proxies at one moment.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(in super::super) struct Snapshot {
-    /// When it was begun, in seconds since 1970.
+    /// When reading started, in seconds since 1970.
     taken: i64,
-    /// By group and pod.
+    /// The proxies by group and pod.
     proxies: BTreeMap<(String, String), Proxy>,
 }
 
 impl Snapshot {
-    /// Retries sent so far, all proxies together; none unless each was read and keeps that counter.
+    /// Retries sent so far by all proxies together; none unless each was read and keeps that counter.
     pub fn retries(&self) -> Option<u64> {
         let of = |proxy: &Proxy| proxy.values.as_ref().ok()?.get(&Counter::Retry).map(|clusters| clusters.values().sum::<u64>());
         (!self.proxies.is_empty()).then(|| self.proxies.values().map(of).sum::<Option<u64>>()).flatten()
@@ -104,7 +104,7 @@ impl Snapshot {
 /// Reads the counters of all pods of the groups.
 ///
 /// # Errors
-/// When pods cannot be listed. A pod that does not answer is an unread one.
+/// Pods cannot be listed. A pod that does not answer only counts as unread.
 pub(in super::super) async fn snapshot(client: &Client, groups: &[ProxyGroup]) -> Result<Snapshot, ScenarioError> {
     let mut snapshot = Snapshot { taken: jiff::Timestamp::now().as_second(), proxies: BTreeMap::new() };
     for group in groups {
@@ -136,7 +136,7 @@ fn incarnation(pod: &Pod) -> String {
     format!("{}/{restarts}", pod.uid().unwrap_or_default())
 }
 
-/// Counters by cluster name, out of the Prometheus text format.
+/// Counters by cluster name, from the Prometheus text format.
 fn parse(text: &str) -> Values {
     let mut values = Values::new();
     for line in text.lines() {
@@ -175,7 +175,7 @@ pub(in super::super) struct Growth {
 }
 
 impl Growth {
-    /// What grew from one snapshot to the other, and what of it is not known.
+    /// The growth between two snapshots, and for which proxies it is unknown.
     pub fn between(before: &Snapshot, after: &Snapshot, groups: &[ProxyGroup]) -> Self {
         let mut growth = Growth { groups: groups.iter().map(|group| group.name.clone()).collect(), ..Growth::default() };
         for (key, proxy) in &after.proxies {
@@ -191,13 +191,13 @@ impl Growth {
     }
 
     fn add(&mut self, (group, pod): &(String, String), then: &Values, now: &Values) {
-        // every proxy of a group must keep a counter for its sum to be known
+        // the sum is known only if every proxy of the group keeps the counter
         let kept: BTreeSet<Counter> = now.keys().copied().collect();
         let all = self.kept.entry(group.clone()).or_insert_with(|| kept.clone());
         all.retain(|counter| kept.contains(counter));
         for (counter, clusters) in now {
             for (cluster, after) in clusters {
-                // a cluster that the proxy did not have before began at 0
+                // a cluster that the proxy did not have before started at 0
                 let before = then.get(counter).and_then(|clusters| clusters.get(cluster)).copied().unwrap_or(0);
                 if before > *after {
                     let why = format!("{} of {cluster} began anew", counter.metric());
@@ -210,10 +210,10 @@ impl Growth {
         }
     }
 
-    /// How much a counter grew in a group, or in all; otherwise why that is not known.
+    /// The growth of a counter in a group, or in all groups.
     ///
     /// # Errors
-    /// The reason, in words.
+    /// Why the growth is not known, in words.
     pub fn of(&self, counter: Counter, group: Option<&str>) -> Result<u64, String> {
         let asked = |name: &str| group.is_none_or(|group| group == name);
         if let Some((group, pod, why)) = self.unknown.iter().find(|(name, ..)| asked(name)) {
@@ -243,7 +243,7 @@ impl Growth {
         let total = |group: &str, counter: Counter| {
             let growth = match self.of(counter, Some(group)) {
                 Ok(growth) => Some(Amount::requests(growth)),
-                // what is not kept says nothing, what was not read does
+                // a counter that is not kept is left out, one that was not read is shown as unknown
                 Err(_) if self.kept.get(group).is_some_and(|kept| !kept.contains(&counter)) => return None,
                 Err(_) => None,
             };
@@ -253,7 +253,7 @@ impl Growth {
         self.groups.iter().flat_map(all).collect()
     }
 
-    /// For reports: every counter that ever counted anything.
+    /// The record for reports: every counter that ever counted anything.
     pub fn record(&self) -> ObservationRecord {
         let row = |row: &Row| {
             Facts::default()
@@ -275,7 +275,7 @@ impl Growth {
     }
 }
 
-/// The values that a proxy began with and has now; otherwise why its growth is not known.
+/// The first and the current values of a proxy, or why its growth is not known.
 fn began<'a>(before: &Snapshot, earlier: Option<&'a Proxy>, now: &'a Proxy) -> Result<(&'a Values, &'a Values), String> {
     static NOTHING: Values = BTreeMap::new();
     let values = now.values.as_ref().map_err(|why| format!("it could not be read after the load: {why}"))?;
@@ -285,7 +285,7 @@ fn began<'a>(before: &Snapshot, earlier: Option<&'a Proxy>, now: &'a Proxy) -> R
             Ok(then) => Ok((then, values)),
             Err(why) => Err(format!("it could not be read before the load: {why}")),
         },
-        // made after the load began: it counts from 0
+        // created after the load began: it counts from 0
         None if now.created > before.taken => Ok((&NOTHING, values)),
         None => Err("it was not there when the counters were read before the load".into()),
     }
@@ -336,7 +336,7 @@ envoy_cluster_upstream_rq_retry_limit_exceeded{region="a",cluster_name="b"} 1e0
             (at("u/0", Ok(5)), nothing.clone(), "gone"),
             (at("u/0", Ok(5)), at("u/0", Err("timeout")), "after the load: timeout"),
             (at("u/0", Err("timeout")), at("u/0", Ok(8)), "before the load: timeout"),
-            // it was there all the time, and was missed: its whole life is no growth
+            // it existed all the time, but was missed: its lifetime total is not its growth
             (nothing.clone(), at("u/0", Ok(8)), "not there"),
             (nothing.clone(), nothing.clone(), "no proxy"),
         ];

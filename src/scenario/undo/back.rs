@@ -1,4 +1,4 @@
-//! Taking a change back. Safe to repeat, and safe where somebody else was faster.
+//! Undoing a change. Safe to repeat, and safe if somebody else was faster.
 
 use kube::api::{DeleteParams, DynamicObject, PostParams};
 use kube::{Client, ResourceExt};
@@ -10,21 +10,21 @@ use super::super::objects::{self, MANAGER, RUN_LABEL};
 use super::super::schema::ObjectRef;
 use super::{Change, Field, Hands, Undo};
 
-/// What taking back came to.
+/// The result of undoing a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Back {
     /// Something was changed.
     Changed,
-    /// Nothing was left to take back.
+    /// Nothing was left to undo.
     Nothing,
-    /// Somebody else has changed it since, and that stays.
+    /// Somebody else has changed it since, and their change stays.
     Overtaken,
 }
 
-/// Takes a change back.
+/// Undoes a change.
 ///
 /// # Errors
-/// It could not be, or could not be seen to be.
+/// It could not be undone, or this could not be verified.
 pub(super) async fn take_back(hands: &Hands, change: &Change) -> Result<Back, ScenarioError> {
     let client = &hands.client;
     match &change.undo {
@@ -38,10 +38,10 @@ pub(super) async fn take_back(hands: &Hands, change: &Change) -> Result<Back, Sc
     }
 }
 
-/// Takes back what was done to a node; nothing for other changes.
+/// Undoes what was done to a node; does nothing for other changes.
 ///
 /// # Errors
-/// The node or its container cannot be had.
+/// The node or its container cannot be reached.
 pub(super) async fn wake(nodes: &dyn Nodes, undo: &Undo) -> Result<(), ScenarioError> {
     let result = match undo {
         Undo::OnNode { node, script } => nodes.run(node, script.clone()).await.map(drop),
@@ -78,7 +78,7 @@ async fn spec(
         let spec = now.data.get("spec").cloned().unwrap_or_default();
         ours.iter().all(|field| spec.pointer(&field.path) == field.before.as_ref())
     };
-    // the object is as it was; pods that take longer to follow are the cluster's own affair
+    // the object is as it was; if pods take longer to follow, that is up to the cluster
     let _soon = objects::wait_rolled_out(client, object).await;
     match now.as_ref().is_none_or(restored) {
         true => Ok(if overtaken == Back::Overtaken { overtaken } else { Back::Changed }),
@@ -86,7 +86,7 @@ async fn spec(
     }
 }
 
-/// Deletes an object that the run made; another one by that name stays.
+/// Deletes an object that the run created; another object with the same name stays.
 async fn delete(client: &Client, object: &ObjectRef, run: &str) -> Result<Back, ScenarioError> {
     let Some(found) = objects::get(client, object).await? else { return Ok(Back::Nothing) };
     if found.labels().get(RUN_LABEL).map(String::as_str) != Some(run) {
@@ -103,7 +103,7 @@ async fn delete(client: &Client, object: &ObjectRef, run: &str) -> Result<Back, 
     }
 }
 
-/// Makes an object again that the run deleted; one that is there by now stays.
+/// Creates an object again that the run deleted; one that exists by now stays.
 async fn create(client: &Client, object: &ObjectRef, was: &Value) -> Result<Back, ScenarioError> {
     if objects::get(client, object).await?.is_some() {
         return Ok(Back::Nothing);

@@ -1,9 +1,9 @@
-//! The journal in the cluster: a ConfigMap for each change.
+//! The journal in the cluster: one ConfigMap per change.
 //!
-//! Whoever takes such an entry back acts with an administrator's rights, so an entry must be our own. All of them stand in
-//! `kube-system`, where only administrators write: a tenant who may make ConfigMaps in a namespace of his own cannot have
-//! objects of others rewritten. Beyond that an entry counts only when it carries our label, has the name it says, and was
-//! written by our field manager.
+//! Undoing such an entry is done with an administrator's rights, so it must be certain that the entry is ours. All of them are
+//! in `kube-system`, where only administrators write: a tenant who may create ConfigMaps in their own namespace cannot cause
+//! other people's objects to be rewritten. Beyond that, an entry counts only if it carries our label, has the name that it
+//! contains, and was written by our field manager.
 
 use std::collections::BTreeMap;
 
@@ -16,20 +16,20 @@ use super::super::error::ScenarioError;
 use super::super::objects::MANAGER;
 use super::Change;
 
-/// Where entries stand.
+/// The namespace of all entries.
 const NAMESPACE: &str = "kube-system";
-/// Their label; its value is the run's name.
+/// The label of entries; its value is the run's name.
 const LABEL: &str = "hearth.dev/undo";
-/// Their only key.
+/// The only key in their data.
 const KEY: &str = "change";
-/// How their names begin.
+/// Prefix of their names.
 pub(super) const PREFIX: &str = "hearth-undo-";
 
 fn api(client: &Client) -> Api<ConfigMap> {
     Api::namespaced(client.clone(), NAMESPACE)
 }
 
-/// Writes a change into the cluster.
+/// Writes an entry for a change into the cluster.
 pub(super) async fn note(client: &Client, change: &Change) -> Result<(), ScenarioError> {
     let action = || ScenarioError::kube(format!("write undo entry {}", change.id));
     let text = serde_json::to_string(change).map_err(kube::Error::SerdeError).map_err(action())?;
@@ -47,7 +47,7 @@ pub(super) async fn note(client: &Client, change: &Change) -> Result<(), Scenari
     Ok(())
 }
 
-/// Strikes a change off; fine when it is not there.
+/// Removes the entry of a change; no error if it does not exist.
 pub(super) async fn erase(client: &Client, id: &str) -> Result<(), ScenarioError> {
     match api(client).delete(id, &DeleteParams::default()).await {
         Ok(_) => Ok(()),
@@ -56,14 +56,14 @@ pub(super) async fn erase(client: &Client, id: &str) -> Result<(), ScenarioError
     }
 }
 
-/// All changes that are noted in the cluster.
+/// All changes recorded in the cluster.
 pub(super) async fn noted(client: &Client) -> Result<Vec<Change>, ScenarioError> {
     let list = api(client).list(&ListParams::default().labels(LABEL)).await;
     let list = list.map_err(ScenarioError::kube("look for undo entries"))?;
     list.items.iter().filter(|map| is_ours(map)).map(read).filter_map(Result::transpose).collect()
 }
 
-/// True for a ConfigMap whose content our field manager wrote, and nobody after it.
+/// True for a ConfigMap whose content was written by our field manager, and changed by nobody since.
 fn is_ours(map: &ConfigMap) -> bool {
     let named = map.metadata.name.as_deref().is_some_and(|name| name.starts_with(PREFIX));
     let managers = map.metadata.managed_fields.iter().flatten();
@@ -75,10 +75,10 @@ fn is_ours(map: &ConfigMap) -> bool {
     named && only((writers.next().and_then(|entry| entry.manager.as_deref()), writers.count()))
 }
 
-/// The change in an entry of ours; none for one that does not say what its name and label say.
+/// The change in an entry of ours; none if its content does not match its name and label.
 ///
 /// # Errors
-/// It is ours and makes no sense: what it would take back is not known, which is not nothing.
+/// The entry is ours but cannot be read: what it would undo is unknown, which is not the same as nothing.
 fn read(map: &ConfigMap) -> Result<Option<Change>, ScenarioError> {
     let name = map.metadata.name.clone().unwrap_or_default();
     let text = map.data.as_ref().and_then(|data| data.get(KEY)).map(String::as_str).unwrap_or_default();

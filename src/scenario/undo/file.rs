@@ -1,4 +1,4 @@
-//! The journal on disk: a line before a change, one when what became of it is known, one when it is taken back.
+//! The journal on disk: a line before a change, another once its result is known, and one when it is undone.
 
 use std::path::Path;
 
@@ -14,7 +14,7 @@ use crate::journal::{Entry, Journal, standing as standing_lines};
 enum Line {
     /// About to change, or changed.
     Open(Box<Change>),
-    /// Taken back.
+    /// Undone.
     Closed(String),
 }
 
@@ -31,7 +31,7 @@ impl Entry for Line {
     }
 }
 
-/// The file, open for more.
+/// The file, open for appending.
 pub(super) struct File(Journal<Line>);
 
 impl File {
@@ -48,7 +48,7 @@ impl File {
     }
 }
 
-/// Changes that were made and not taken back, oldest first.
+/// Changes that were made and not undone, oldest first.
 pub(super) fn standing(path: &Path) -> Result<Vec<Change>, ScenarioError> {
     let open = standing_lines(Journal::<Line>::read(path)?).into_iter().filter_map(|line| match line {
         Line::Open(change) => Some(*change),

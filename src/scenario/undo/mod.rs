@@ -1,10 +1,9 @@
-//! The undo journal: how a change is taken back is on disk and in the cluster before the change is made.
+//! The undo journal: before a change is made, how to undo it is recorded on disk and in the cluster.
 //!
-//! On disk it is one file of JSON lines, synced ([`file`]); in the cluster a labelled ConfigMap, for when the disk is gone
-//! (a cancelled CI job; [`cluster`]). A run takes its changes back in reverse order whatever happens to it. What a killed
-//! run left is [healed](heal) first by the next `up`, `test` or `recover`; a change of a node carries a
-//! [lease](Change::lease) besides, which the node itself keeps. Taking back ([`back`]) is safe to repeat: it is a no-op
-//! where nothing is left to take back.
+//! On disk it is one file of JSON lines, synced ([`file`]); in the cluster a labelled ConfigMap, in case the disk is gone (a
+//! cancelled CI job; [`cluster`]). A run undoes its changes in reverse order, whatever happens to it. What a killed run left is
+//! [healed](heal) first by the next `up`, `test` or `recover`; a change of a node also has a [lease](Change::lease), which the
+//! node itself enforces. Undoing ([`back`]) is safe to repeat: it is a no-op if nothing is left to undo.
 
 mod back;
 mod cluster;
@@ -24,16 +23,16 @@ use super::error::ScenarioError;
 use super::nodes::Nodes;
 use super::schema::ObjectRef;
 
-/// What changes are made and taken back with.
+/// What changes are made and undone with.
 #[derive(Clone)]
 pub struct Hands {
     /// The cluster's API.
     pub client: Client,
-    /// Its nodes; none: changes of nodes can be neither made nor taken back.
+    /// Its nodes; without them, changes of nodes can be neither made nor undone.
     pub nodes: Option<Arc<dyn Nodes>>,
 }
 
-/// How to take one change back.
+/// How to undo one change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Undo {
@@ -41,28 +40,28 @@ pub enum Undo {
     Spec {
         /// What was changed.
         object: ObjectRef,
-        /// The very object.
+        /// The uid of the changed object: another one with its name is left alone.
         uid: String,
         /// The fields, in the order in which they were set.
         fields: Vec<Field>,
     },
-    /// An object that was made is deleted; one that was deleted is made again.
+    /// A created object is deleted, or a deleted one is created again.
     Object {
-        /// Which.
+        /// Which object.
         object: ObjectRef,
-        /// The whole object before; none when there was none.
+        /// The whole object before; none if it did not exist.
         was: Option<Box<Value>>,
     },
     /// A script runs on a node.
     OnNode {
-        /// Which.
+        /// Name of the node.
         node: String,
-        /// Must be safe to repeat.
+        /// The script, which must be safe to repeat.
         script: String,
     },
-    /// A node that stands still goes on.
+    /// A paused node is resumed.
     Standstill {
-        /// The node.
+        /// Name of the node.
         node: String,
     },
 }
@@ -72,7 +71,7 @@ pub enum Undo {
 pub struct Field {
     /// JSON pointer below `spec`.
     pub path: String,
-    /// Its value before; none when it was not there.
+    /// Its value before; none if it did not exist.
     pub before: Option<Value>,
 }
 
@@ -86,7 +85,7 @@ impl fmt::Display for Undo {
 }
 
 impl Undo {
-    /// What taking it back does, in words.
+    /// What undoing it does, in words.
     pub fn sentence(&self) -> String {
         match self {
             Undo::Spec { object, fields, .. } => {
@@ -100,7 +99,7 @@ impl Undo {
         }
     }
 
-    /// True for a change of a node.
+    /// True for a change made to a node.
     pub fn is_of_node(&self) -> bool {
         match self {
             Undo::OnNode { .. } | Undo::Standstill { .. } => true,
@@ -109,7 +108,7 @@ impl Undo {
     }
 }
 
-/// A change and how to take it back.
+/// A change and how to undo it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Change {
@@ -117,16 +116,16 @@ pub struct Change {
     pub id: String,
     /// The run that made it.
     pub run: String,
-    /// When.
+    /// When it was recorded.
     pub at: Timestamp,
-    /// How to take it back.
+    /// How to undo it.
     pub undo: Undo,
-    /// Time for the change back to reach the proxies, in milliseconds.
+    /// Time for the undone change to reach the proxies, in milliseconds.
     pub settle_ms: u64,
-    /// When the node takes a change back by itself, whatever has become of the run.
+    /// When the node undoes the change by itself, whatever has happened to the run.
     pub lease: Option<Timestamp>,
-    /// What the API server made of each field; none as long as that is not known. With it, a field that somebody else
-    /// has changed since is left alone; without it, every field goes back.
+    /// The value of each field as stored by the API server; none while that is not known. If it is known, a field that somebody
+    /// else has changed since is left alone; otherwise every field is reset.
     #[serde(default)]
     pub made: Option<Vec<Option<Value>>>,
 }
@@ -137,13 +136,14 @@ pub struct Changes {
     file: file::File,
     run: String,
     prefix: String,
-    /// Not taken back yet, oldest first.
+    /// Not undone yet, oldest first.
     open: Vec<Change>,
     count: u32,
 }
 
 impl Changes {
-    /// None yet. `path` is the file that all runs on the cluster share, `name` sets this trial apart from others of the run.
+    /// No changes yet. `path` is the file shared by all runs on the cluster; `name` distinguishes this trial from others of the
+    /// run.
     ///
     /// # Errors
     /// The file cannot be used.
@@ -152,7 +152,7 @@ impl Changes {
         Ok(Changes { hands, file: file::File::open(path)?, run: run.to_owned(), prefix, open: Vec::new(), count: 0 })
     }
 
-    /// Makes safe how a change will be taken back; the change itself comes after that. Its id.
+    /// Records how to undo a change, which may be made only after that. Returns the change's id.
     ///
     /// # Errors
     /// The file or the ConfigMap cannot be written: then the change must not be made.
@@ -174,7 +174,7 @@ impl Changes {
         Ok(change.id)
     }
 
-    /// What the API server made of the fields of a change.
+    /// Records the fields of a change as stored by the API server.
     ///
     /// # Errors
     /// The file cannot be written.
@@ -186,15 +186,15 @@ impl Changes {
         Ok(())
     }
 
-    /// How many changes stand now, for [`Changes::take_back_to`].
+    /// The number of changes that stand now, for [`Changes::take_back_to`].
     pub fn standing(&self) -> usize {
         self.open.len()
     }
 
-    /// Takes back, latest first, what was changed since there were so many.
+    /// Undoes the latest changes, newest first, until only `standing` of them are left.
     ///
     /// # Errors
-    /// The first change that could not be; it stays open.
+    /// The first change that could not be undone; it stays open.
     pub async fn take_back_to(&mut self, standing: usize) -> Result<(), ScenarioError> {
         while self.open.len() > standing
             && let Some(change) = self.open.last()
@@ -205,7 +205,7 @@ impl Changes {
         Ok(())
     }
 
-    /// Takes all changes back, latest first; each one's description, or why it could not be.
+    /// Undoes all changes, newest first; returns the description of each, with the error if it failed.
     pub async fn undo_all(&mut self) -> Vec<Result<String, (String, ScenarioError)>> {
         let mut results = Vec::new();
         while let Some(change) = self.open.pop() {
@@ -226,7 +226,7 @@ impl Changes {
     }
 }
 
-/// Takes a change back, waits for it to reach the proxies, and strikes it off; its description.
+/// Undoes a change, waits for that to reach the proxies, and removes its entries; returns its description.
 async fn close(hands: &Hands, file: &file::File, change: &Change) -> Result<String, ScenarioError> {
     let back = back::take_back(hands, change).await?;
     if back == back::Back::Changed {
@@ -238,8 +238,8 @@ async fn close(hands: &Hands, file: &file::File, change: &Change) -> Result<Stri
     Ok(format!("{}{overtaken}", change.undo))
 }
 
-/// Changes that were made and not taken back, as the file and the cluster have them; oldest first. While a run is under
-/// way its own are among them.
+/// Changes that were made and not undone, according to the file and the cluster; oldest first. While a run is in progress, its
+/// own changes are among them.
 ///
 /// # Errors
 /// The file or the cluster cannot be read.
@@ -254,11 +254,11 @@ pub async fn standing(client: &Client, path: &Path) -> Result<Vec<Change>, Scena
     Ok(all)
 }
 
-/// Takes back what killed runs have left; descriptions of the changes. Must not run beside another run on the same
-/// cluster: its changes would be taken for left ones.
+/// Undoes what killed runs have left; returns descriptions of the changes. Must not run at the same time as another run on the
+/// same cluster, whose changes would be taken for leftovers.
 ///
 /// # Errors
-/// The first change that could not be taken back, after all others were; it stays in the journal.
+/// The first change that could not be undone, after all others were; it stays in the journal.
 pub async fn heal(hands: &Hands, path: &Path) -> Result<Vec<String>, ScenarioError> {
     let changes = standing(&hands.client, path).await?;
     let mut healed = Vec::new();
@@ -276,7 +276,7 @@ pub async fn heal(hands: &Hands, path: &Path) -> Result<Vec<String>, ScenarioErr
     failed.map_or(Ok(healed), Err)
 }
 
-/// Changes that were made and not taken back, as the file alone has them; oldest first.
+/// Changes that were made and not undone, according to the file alone; oldest first.
 ///
 /// # Errors
 /// The file cannot be read.
@@ -284,11 +284,11 @@ pub fn noted(path: &Path) -> Result<Vec<Change>, ScenarioError> {
     file::standing(path)
 }
 
-/// Takes back what was done to nodes, as the file has it, without asking the API: nodes that stand still may be why it does
-/// not answer. The entries stay, for [`heal`].
+/// Undoes what was done to nodes, according to the file, without asking the API: paused nodes may be the reason why it does not
+/// answer. The entries stay, for [`heal`].
 ///
 /// # Errors
-/// The file cannot be read, or the first change that could not be taken back, after all others were.
+/// The file cannot be read, or the first change that could not be undone, after all others were.
 pub async fn wake_nodes(nodes: &dyn Nodes, path: &Path) -> Result<(), ScenarioError> {
     let mut woken = Ok(());
     for change in noted(path)?.iter().rev() {

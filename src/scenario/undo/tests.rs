@@ -53,7 +53,7 @@ async fn nodes_are_woken_by_the_file_alone_latest_change_first() {
     assert_eq!(file::standing(&path).expect("readable").len(), 2, "entries stay for heal");
 }
 
-/// Nodes of a provider, as `recover`, `up` and `test` wake them.
+/// Nodes of a provider, resumed as `recover`, `up` and `test` do.
 #[tokio::test]
 async fn a_node_is_woken_where_it_runs_and_one_that_is_gone_holds_nobody_up() {
     let scratch = tempfile::tempdir().expect("scratch");

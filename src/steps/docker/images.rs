@@ -1,4 +1,4 @@
-//! Images in the Docker engine, where node containers and their images come from.
+//! Images in the Docker engine, from which node containers and their images come.
 
 use serde::{Deserialize, Serialize};
 
@@ -31,7 +31,7 @@ impl Act for Images {
 
     async fn check(&self, session: &Session) -> Result<Check> {
         let docker = session.provider.docker()?;
-        // what nodes were made of need not be looked at again
+        // what existing nodes were made of need not be looked at again
         let containers = docker.own_containers().await?;
         if session.profile.nodes().iter().all(|node| containers.iter().any(|container| container.name == node.name)) {
             return Ok(Check::Satisfied);

@@ -38,7 +38,7 @@ impl Act for Network {
         let misfit = metallb
             .zip(session.provider.network().await?)
             .and_then(|(metallb, made)| address_pool::fits(metallb.pool, made.subnet, &made.used, &made.taken, made.own).err());
-        // preflight had no network to hold the profile's pool against: nothing is made before it is known to fit
+        // preflight had no network to check the profile's pool against: nothing more is made before it is known to fit
         if let Some(misfit) = misfit {
             docker.remove_network().await?;
             return Err(misfit.into());

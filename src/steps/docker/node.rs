@@ -9,10 +9,10 @@ use crate::profile::Role;
 use crate::progress::Progress;
 use crate::steps::{Act, Session, Stage, there};
 
-/// The node runs and takes commands.
+/// The node runs and accepts commands.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Node {
-    /// Its name.
+    /// The node's name.
     pub node: String,
     /// Its part in the cluster.
     pub role: Role,

@@ -11,9 +11,9 @@ use crate::steps::{Act, Session, Stage, there};
 /// The engine keeps the node image.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct NodeImage {
-    /// The node image it comes from.
+    /// The node image it is derived from.
     pub base: String,
-    /// What goes into it.
+    /// References of the images that go into it.
     pub images: Vec<String>,
 }
 
@@ -33,7 +33,7 @@ impl Act for NodeImage {
 
     async fn check(&self, session: &Session) -> Result<Check> {
         let docker = session.provider.docker()?;
-        // without its images in the engine there is nothing to derive it from
+        // unless its images are in the engine, there is nothing to derive it from
         let done = !docker.lacking(&self.images).await?.is_empty()
             || docker.has_image(&docker.derived_reference(&self.images).await?).await?;
         Ok(there(done))
@@ -53,7 +53,7 @@ impl Act for NodeImage {
         "Remove what a killed run left of building a node image".into()
     }
 
-    /// The image itself is a cache that later clusters use.
+    /// The image is a cache for later clusters, so it stays.
     async fn undo(&self, session: &Session, _: &Progress) -> Result<()> {
         Ok(session.provider.docker()?.remove_builders().await?)
     }

@@ -1,4 +1,4 @@
-//! The default storage class, which node images bring with them.
+//! The default storage class that node images bring with them.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -45,7 +45,7 @@ impl Act for Storage {
     goes_with_its_nodes!();
 }
 
-/// The objects of the storage class that nodes bring; none where they bring none.
+/// The objects of the storage class that nodes bring; none if they bring none.
 pub(in crate::steps) async fn objects(session: &Session) -> Result<Vec<Value>> {
     Ok(match session.profile.provider.brings_storage_class() {
         true => system::storage_objects(&session.control_plane().await?).await?,

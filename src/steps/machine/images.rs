@@ -1,4 +1,4 @@
-//! Images on hosts: out of the bundle, else a host pulls them itself.
+//! Images on hosts: from the bundle, else a host pulls them itself.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,10 +10,10 @@ use crate::provider::ssh::SshNode;
 use crate::provider::{Provider, runtime};
 use crate::steps::{Act, Session, Stage, goes_with_its_nodes, needs};
 
-/// A host has images, those that are needed first before others.
+/// A host has these images. They are copied in the order they are needed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct HostImages {
-    /// The host.
+    /// Name of the host.
     pub node: String,
     /// Image references.
     pub images: Vec<String>,

@@ -18,7 +18,7 @@ use crate::steps::{Act, Session, Stage, there};
 /// A host has its programs and its configuration, and its container runtime runs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Install {
-    /// The host.
+    /// Name of the host.
     pub node: String,
     /// Its part in the cluster.
     pub role: Role,
@@ -48,7 +48,7 @@ impl Act for Install {
     async fn apply(&self, session: &Session, progress: &Progress) -> Result<()> {
         let node = session.provider.machines()?.node(&self.node).await?;
         copy(session, &node, Program::starts, progress).await?;
-        // the runtime starts anew where it ran with another program or configuration
+        // the runtime restarts if it ran with another program or configuration
         Ok(install::configure(&node, files(session, &self.node).await?).await?)
     }
 
@@ -61,7 +61,7 @@ impl Act for Install {
     }
 }
 
-/// The files that make a host a node.
+/// The configuration files of a host.
 async fn files(session: &Session, node: &str) -> Result<Vec<FileSpec>> {
     let facts = session.provider.machines()?.facts_of(node).await?;
     let quirks = install::Quirks {
@@ -71,8 +71,8 @@ async fn files(session: &Session, node: &str) -> Result<Vec<FileSpec>> {
     Ok(install::files(&pins::pause(&session.profile.kubernetes.version), quirks))
 }
 
-/// Programs, of those that `wanted` takes, that a host lacks or has another version of. What was installed there for the same
-/// release counts, whoever did it and out of whatever bundle; nothing is downloaded to look.
+/// Programs, among those that `wanted` selects, that a host lacks or has in another version. A program that was installed for
+/// the same release counts, whoever installed it and from whichever bundle; nothing is downloaded to find out.
 pub(super) async fn missing(session: &Session, node: &SshNode, wanted: fn(&Program, Role) -> bool) -> Result<Vec<Program>> {
     let programs: Vec<Program> = PROGRAMS.into_iter().filter(|program| wanted(program, node.role())).collect();
     let paths: Vec<String> = programs.iter().map(Program::path).collect();
@@ -81,7 +81,7 @@ pub(super) async fn missing(session: &Session, node: &SshNode, wanted: fn(&Progr
     Ok(programs.into_iter().filter(|program| !is_right(program)).collect())
 }
 
-/// Brings programs to a host that lacks them.
+/// Copies programs to a host that lacks them.
 pub(super) async fn copy(
     session: &Session,
     node: &SshNode,
@@ -89,7 +89,7 @@ pub(super) async fn copy(
     progress: &Progress,
 ) -> Result<()> {
     let missing = missing(session, node, wanted).await?.into_iter().map(Ok);
-    // the host looks at one and puts it in place while another is on its way
+    // the host checks and installs one while another is being transferred
     let copies = stream::iter(missing).try_for_each_concurrent(2, |program| async move {
         let source = session.store.program(program.name, &session.profile.kubernetes.version, progress).await?;
         progress.say(format!("copying {}", program.name));
@@ -102,7 +102,7 @@ pub(super) async fn copy(
     copies.await
 }
 
-/// What names the version of a program that the profile asks for: the file that its project publishes.
+/// Identifies the version of a program that the profile asks for: the URL of its release.
 fn release_of(session: &Session, program: &Program) -> String {
     release(program.name, &session.profile.kubernetes.version).url
 }

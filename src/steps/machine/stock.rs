@@ -1,4 +1,4 @@
-//! A host becomes the cluster's before anything of it is changed; the clean-up is held against what it had then.
+//! A host is claimed for the cluster before anything on it is changed; the clean-up compares with what it had then.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,10 +8,10 @@ use crate::progress::Progress;
 use crate::provider::{Provider, machine};
 use crate::steps::{Act, Session, Stage, goes_with_its_nodes, there};
 
-/// The host's stock is kept on it, and it is marked as part of the cluster.
+/// The host's stock is recorded on it, and it is marked as part of the cluster.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Stock {
-    /// The host.
+    /// Name of the host.
     pub node: String,
 }
 

@@ -11,10 +11,10 @@ use crate::provider::Provider;
 use crate::provider::machine::programs::{On, Program};
 use crate::steps::{Act, Session, Stage, goes_with_its_nodes, there};
 
-/// The host has them.
+/// The host has the programs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Tools {
-    /// The host.
+    /// Name of the host.
     pub node: String,
 }
 

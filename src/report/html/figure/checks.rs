@@ -1,4 +1,4 @@
-//! Checks on the measurement itself: each could have taken the result's worth.
+//! Checks of the measurement itself: each could have made the result worthless.
 
 use maud::{Markup, html};
 
@@ -9,15 +9,15 @@ use crate::report::html::{Page, badge};
 /// One check.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Check {
-    /// What is looked at.
+    /// What is checked.
     pub name: String,
-    /// What was found, with its unit.
+    /// The measured value with its unit.
     pub measured: String,
-    /// What it may be.
+    /// The allowed values.
     pub limit: String,
-    /// How much of the limit was used, where it has an upper end.
+    /// How much of the limit was used, if it has an upper end.
     pub share: Option<f64>,
-    /// Whether it held; none if it could not be found out, which counts as not held.
+    /// Whether it held; none if that could not be found out, which counts as not held.
     pub held: Option<bool>,
 }
 
@@ -38,7 +38,7 @@ pub fn draw(page: &Page, id: &str, caption: &str, subject: &str, checks: &[Check
         table.row(vec![
             text(&check.name),
             text(&check.measured),
-            // a limit of a few words stays together
+            // a short limit stays on one line
             html! { span.nb[check.limit.chars().count() < 24] { (check.limit) } },
             bar(check),
             badge::held(check.held, "held", "not held"),

@@ -1,4 +1,4 @@
-//! The path with counters: what each proxy's own counters grew by, under its place on the way.
+//! The path with counters: the growth of each proxy's own counters, below its place on the path.
 
 use maud::{Markup, html};
 
@@ -13,14 +13,14 @@ use crate::report::sentence::{capital, plural};
 use crate::report::story::display_name;
 use crate::scenario::record::Method;
 
-/// A place on the way: its name, what it is, and for each side what is known of it there.
+/// A place on the path: its name, what it is, and what is known about each side there.
 struct Hop {
     name: String,
     note: String,
     sides: Vec<(Class, String)>,
 }
 
-/// How a text under a hop looks.
+/// The look of a text below a hop.
 #[derive(Clone, Copy)]
 enum Class {
     Good,
@@ -40,7 +40,7 @@ impl Class {
     }
 }
 
-/// The figure; left out where no proxy was observed.
+/// The figure; left out if no proxy was observed.
 pub fn draw(page: &Page, id: &str, sides: &[Side], method: &Method) -> Markup {
     let groups: Vec<Vec<Counted>> = sides.iter().map(|side| counted(side.trial)).collect();
     let notes: Vec<&String> = sides.iter().filter_map(|side| proxies(side.trial)).flat_map(|proxies| &proxies.notes).collect();
@@ -122,7 +122,7 @@ fn hops(sides: &[Side], groups: &[Vec<Counted>], method: &Method) -> Vec<Hop> {
     hops
 }
 
-/// The host in `GET http://172.18.255.200:80/path (host …)`.
+/// The address in `GET http://172.18.255.200:80/path (host …)`.
 fn address(target: &str) -> Option<String> {
     let rest = target.split_once("://")?.1;
     let end = rest.find(['/', ':', ' ']).unwrap_or(rest.len());
@@ -132,7 +132,7 @@ fn address(target: &str) -> Option<String> {
 fn wide(id: &str, hops: &[Hop], sides: &[Side]) -> Markup {
     let (first, last) = (16.5, 92.0);
     let step = (last - first) / (hops.len().saturating_sub(1).max(1)) as f64;
-    // five texts of 150 pixels fit side by side, six do not: they take two lines
+    // five texts of 150 pixels fit side by side; six do not, and take two lines
     let two_lines = hops.len() > 5;
     let row = if two_lines { 50.0 } else { 35.0 };
     let half = if hops.len() > 6 { 46.0 } else { 60.0 };
@@ -184,7 +184,7 @@ fn narrow(hops: &[Hop], sides: &[Side]) -> Markup {
     table.scrolling(false)
 }
 
-/// Every counter of every proxy that ever counted anything.
+/// All counters of all proxies that ever counted anything.
 fn behind(sides: &[Side]) -> Markup {
     let control = sides.get(1).map(|side| readings(side.trial));
     let mut columns = vec![words("Proxy and upstream"), words("Counter"), numbers("Before"), numbers("After"), numbers("Growth")];

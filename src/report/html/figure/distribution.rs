@@ -1,4 +1,4 @@
-//! The distribution of both arms: how many requests took how long, and below it the share that was slower.
+//! The distribution of both arms: how many requests took how long, and below it the share that took longer.
 
 use maud::{Markup, html};
 
@@ -12,17 +12,17 @@ use crate::report::html::svg::{ACROSS, Anchor, Caption, Frame, Svg, X, area, pol
 use crate::report::html::table::{Table, numbers, text};
 use crate::report::number::{count, decimals, fixed, signed};
 
-/// Height of the density, and both ends of the plot of shares below it, in pixels.
+/// Height of the density, and top and bottom of the plot of shares below it, in pixels.
 const DENSITY: f64 = 66.0;
 const TOP: f64 = 76.0;
 const BOTTOM: f64 = 308.0;
 /// Room for labels on both sides.
 const SIDES: (u32, u32) = (84, 6);
-/// What is joined across the arms, and what the table lists.
+/// Quantiles that are joined across the arms and listed in the table.
 const JOINED: [(f64, &str); 3] = [(0.5, "p50"), (0.9, "p90"), (0.99, "p99")];
 const LISTED: [(f64, &str); 5] = [(0.5, "p50"), (0.9, "p90"), (0.99, "p99"), (0.999, "p99.9"), (1.0, "max")];
 
-/// Scales, and the arms' latencies themselves.
+/// Scales, and the latencies of both arms.
 struct Plot<'a> {
     record: &'a Record,
     latency: Log,
@@ -63,7 +63,7 @@ pub fn draw(page: &Page, id: &str, of: &Comparison) -> Markup {
 }
 
 impl<'a> Plot<'a> {
-    /// None without a good answer.
+    /// None if there is no good answer.
     fn of(of: &Comparison, record: &'a Record) -> Option<Plot<'a>> {
         let (low, high) = (record.edges_ms.first()?, record.edges_ms.last()?);
         let arm = |index: usize| of.arms.get(index)?.hdr.as_deref().and_then(Distribution::from_base64);
@@ -85,11 +85,11 @@ impl<'a> Plot<'a> {
         self.record.a.counts.iter().sum::<u64>() + self.record.a.failed
     }
 
-    /// The quantile of one arm in milliseconds; none where it falls on failed requests, or is not known.
+    /// The quantile of one arm in milliseconds; none if it falls on failed requests, or is not known.
     fn quantile(&self, arm: usize, share: f64) -> Option<f64> {
         let times = self.arms[arm].as_ref().filter(|times| !times.is_empty())?;
         let good = 1.0 - self.sides()[arm].failed as f64 / times.len() as f64;
-        // the largest of all is that of the good ones
+        // the largest value is that of the good ones
         (share <= good || share == 1.0).then(|| times.quantile_ms(if share == 1.0 { good } else { share }))
     }
 
@@ -102,7 +102,7 @@ impl<'a> Plot<'a> {
         let (Some(half), Some(tenth), Some(tail)) = (change(0.5), change(0.9), change(0.99)) else {
             return "How long the requests took".to_owned();
         };
-        // less than a hundredth cannot be seen in the plot
+        // less than one percent cannot be seen in the plot
         let moves = |change: f64| if change.abs() < 0.01 { 0.0 } else { change.signum() };
         match [half, tenth, tail].map(moves) {
             [h, n, t] if h == n && n == t && h != 0.0 => {
@@ -140,7 +140,7 @@ impl<'a> Plot<'a> {
         }
     }
 
-    /// Densities above, curves with their bands below.
+    /// Draws densities above, and curves with their bands below.
     fn curves(&self, svg: &mut Svg) {
         let across = |ms: f64| self.latency.at(ms) * ACROSS / 100.0;
         let edges = &self.record.edges_ms;
@@ -168,7 +168,7 @@ impl<'a> Plot<'a> {
         });
     }
 
-    /// The arms' names beside the hills of their densities, where there is more room.
+    /// Writes the arms' names beside the peaks of their densities, on the side with more room.
     fn names(&self, svg: &mut Svg, names: [&str; 2]) {
         let edges = &self.record.edges_ms;
         let most = self.sides().iter().flat_map(|arm| &arm.counts).copied().max().unwrap_or(1) as f64;
@@ -182,7 +182,7 @@ impl<'a> Plot<'a> {
         }
     }
 
-    /// One quantile of both arms, joined and labelled; the same in words.
+    /// Draws one quantile of both arms, joined and labelled; returns the same in words.
     fn join(&self, svg: &mut Svg, (share, name): &(f64, &str)) -> Option<String> {
         let (a, b) = self.pair(*share)?;
         let ([xa, xb], y) = ([a, b].map(|ms| self.latency.at(ms)), self.share.at(1.0 - share));
@@ -223,7 +223,7 @@ impl<'a> Plot<'a> {
     }
 }
 
-/// Decimals that show three digits of the smaller one.
+/// Number of decimals that shows three digits of the smaller value.
 fn places(a: f64, b: f64) -> usize {
     let least = a.min(b);
     if least.is_finite() && least > 0.0 { decimals(least / 10.0).min(3) } else { 2 }

@@ -1,4 +1,4 @@
-//! Expectations: what was measured against its bound, and the same in the control.
+//! Expectations: the measured value and its bound, and the same in the control.
 
 use maud::{Markup, html};
 
@@ -68,7 +68,7 @@ fn measured(one: &AssertionRecord) -> String {
     one.measured.as_ref().map_or_else(|| "not measured".to_owned(), |measured| amount(measured.value, &measured.unit))
 }
 
-/// What the control measured, and whether that is as it must be.
+/// What the control measured, and whether that is as it should be.
 fn in_control(id: &str, control: &ControlRecord) -> [Markup; 2] {
     let Some(one) = control.trial.assertions.iter().find(|one| one.id == id) else {
         return [text("not measured"), text("")];

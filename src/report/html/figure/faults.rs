@@ -1,4 +1,4 @@
-//! Each fault: when it came, what it met, and how long it took to heal.
+//! Each fault: when it came, what it hit, and how long it took to heal.
 
 use maud::{Markup, html};
 
@@ -10,7 +10,7 @@ use crate::report::number::{count, fixed, words as in_words};
 use crate::report::seen::{Fault, after_start};
 use crate::report::sentence::capital;
 
-/// The figure; nothing where there was no fault.
+/// The figure; nothing if there was no fault.
 pub fn draw(page: &Page, id: &str, sides: &[Side]) -> Markup {
     let Some(first) = sides.iter().flat_map(|side| &side.faults).next() else { return html! {} };
     let claim = &sides[0].faults;
@@ -72,7 +72,7 @@ fn table(side: &Side) -> Markup {
     table.scrolling(false)
 }
 
-/// The end of a pod's name sets it apart; the whole is in its title.
+/// The end of a pod's name distinguishes it; the full name is in its title.
 fn target(fault: &Fault) -> Markup {
     let short = fault.target.rsplit('-').next().filter(|end| end.len() < fault.target.len());
     html! {

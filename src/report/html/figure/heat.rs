@@ -1,4 +1,4 @@
-//! Heat maps: each column a window, darker where more of its requests took that long.
+//! Heat maps: each column is a window, darker where more of its requests took that long.
 
 use super::windows::primary;
 use crate::compare::Metric;
@@ -8,18 +8,18 @@ use crate::report::html::scale::Log;
 use crate::report::html::svg::{ACROSS, Anchor, Svg, X, cell};
 use crate::report::number::plain;
 
-/// Height of one map in pixels, and of its cells.
+/// Height of one map, in pixels, and the height of its cells.
 pub const HEIGHT: f64 = 112.0;
 const CELL: f64 = 4.0;
 /// Least share of a window's requests for each step of darkness, in percent.
 pub const STEPS: [f64; 5] = [0.2, 1.0, 3.0, 8.0, 16.0];
-/// Share of the requests below and above which the maps end, so that one straggler does not press the rest together.
+/// Shares of the requests at which the maps end, so that a single straggler does not squeeze the rest.
 const ENDS: (f64, f64) = (0.001, 0.999);
 
-/// Both arms of one window; none for a void one.
+/// Both arms of one window; none if it is void.
 pub type Column = Option<[Distribution; 2]>;
 
-/// What the windows hold, void ones empty.
+/// The contents of the windows, void ones empty.
 pub fn columns(windows: &[WindowRecord]) -> Vec<Column> {
     let read = |window: &WindowRecord| {
         let arm = |arm: &ArmWindow| Distribution::from_base64(&arm.hdr).filter(|times| !times.is_empty());
@@ -29,12 +29,12 @@ pub fn columns(windows: &[WindowRecord]) -> Vec<Column> {
     windows.iter().map(read).collect()
 }
 
-/// The scale that all maps share, from `HEIGHT` up to 0; none without a window that counts.
+/// The scale that all maps share, from `HEIGHT` up to 0; none if no window counts.
 pub fn scale(columns: &[Column]) -> Option<Log> {
     let all = || columns.iter().flatten().flatten();
     let low = all().map(|times| times.quantile_ms(ENDS.0)).fold(f64::MAX, f64::min);
     let high = all().map(|times| times.quantile_ms(ENDS.1)).fold(0.0, f64::max);
-    // one window's straggler is not every window's
+    // a straggler in one window must not set the scale for all
     let usual = all().map(|times| times.quantile_ms(0.9)).fold(0.0, f64::max) * 6.0;
     (high > 0.0).then(|| Log::new((low / 1.1, high.min(usual) * 1.15), (HEIGHT, 0.0)))
 }
@@ -50,7 +50,7 @@ pub fn draw(svg: &mut Svg, (arm, y): (usize, f64), columns: &[Column], windows: 
     let (low, high) = scale.domain();
     let ends: Vec<f64> = (0..=rows).map(|row| low * (high / low).powf(row as f64 / rows as f64)).collect();
     let wide = ACROSS / columns.len().max(1) as f64;
-    // columns that are wide enough stand apart
+    // wide columns have gaps between them
     let gap = if columns.len() <= 80 { 1.0 } else { 0.0 };
     let mut paths = vec![String::new(); STEPS.len()];
     let mut dashes = String::new();
@@ -77,7 +77,7 @@ pub fn draw(svg: &mut Svg, (arm, y): (usize, f64), columns: &[Column], windows: 
     });
 }
 
-/// Labels of the axis that have room, the uppermost with the unit.
+/// The labels of the axis for which there is room, the top one with the unit.
 fn labels(scale: &Log) -> Vec<(String, f64)> {
     let mut ticks = scale.ticks();
     ticks.retain(|tick| (8.0..HEIGHT - 2.0).contains(&tick.at));
@@ -94,7 +94,7 @@ fn labels(scale: &Log) -> Vec<(String, f64)> {
     kept
 }
 
-/// The limits of the steps in words: `0.2, 1, 3, 8, 16`.
+/// The limits of the steps, in words: `0.2, 1, 3, 8, 16`.
 pub fn limits() -> String {
     STEPS.map(plain).join(", ")
 }

@@ -1,4 +1,4 @@
-//! The interval plot, a table: after minus before for each metric, with both intervals and the margin.
+//! The interval plot, as a table: after minus before for each metric, with both intervals and the margin.
 
 use maud::{Markup, html};
 
@@ -13,7 +13,7 @@ use crate::report::html::table::{Table, numbers, text, words};
 use crate::report::html::{Page, badge};
 use crate::report::number::{SPACE, count, fixed, interval, plain, signed};
 
-/// The plot does not reach further than this many widths of the widest judged interval's median.
+/// Ends of intervals further from the centre than half of this many times their median width are left out.
 const REACH: f64 = 6.0;
 
 /// The figure.
@@ -64,7 +64,7 @@ pub fn draw(page: &Page, id: &str, of: &Comparison) -> Markup {
     )
 }
 
-/// What the metrics have in common, the primary's verdict first.
+/// What the metrics have in common, starting with the primary's verdict.
 fn finding(of: &Comparison) -> String {
     let named = |keep: &dyn Fn(&MetricRecord) -> bool| -> Vec<String> {
         Metric::ALL
@@ -160,7 +160,7 @@ fn key(margin: f64) -> Markup {
 
 fn metric_row(metric: &MetricRecord, scale: &Linear, margin: f64, decimals: usize, void: bool) -> Markup {
     let judged = metric.not_judged.is_none();
-    // what was not judged was not estimated; it did not fail
+    // a metric that was not judged was not estimated; that does not mean that it failed
     let none = if judged { "failed" } else { "" };
     let value = |value: Option<f64>| value.map_or_else(|| none.to_owned(), |value| fixed(value, decimals));
     let (a, b) = (value(metric.a_ms), value(metric.b_ms));
@@ -200,7 +200,7 @@ fn numbers_of(estimate: &Estimate, decimals: usize) -> Markup {
     html! { b { (signed(estimate.value, decimals)) } (SPACE) "ms " span.sub.nb { (interval(low, high, decimals)) } }
 }
 
-/// The same question asked in other ways, and the instrument held against itself.
+/// The same question asked in other ways, and the instrument compared with itself.
 fn other_ways(of: &Comparison, scale: &Linear, margin: f64, decimals: usize) -> Markup {
     let primary = short(of.declaration.content.metric);
     let held = |id: &str| of.checks.iter().find(|check| check.id == id).and_then(|check| check.holds);

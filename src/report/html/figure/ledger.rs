@@ -1,4 +1,4 @@
-//! The ledger: one row for each way in which requests ended. The sum is what was due.
+//! The ledger: one row for each way in which requests ended. The sum is the number of requests that were due.
 
 use maud::{Markup, html};
 
@@ -11,13 +11,13 @@ use crate::report::html::table::{Table, numbers, text, words};
 use crate::report::number::count;
 use crate::scenario::timeline::{Tally, Timeline};
 
-/// A way in which requests end.
+/// One way in which requests ended.
 struct Row {
     glyph: &'static str,
     label: String,
     known: &'static str,
     failed: bool,
-    /// For each side.
+    /// Number of requests on each side.
     requests: Vec<u64>,
 }
 
@@ -73,7 +73,7 @@ fn rows(drawn: &[(&Side, &Timeline)]) -> Vec<Row> {
     let none = |rows: &[(u32, Row)], from: u32, to: u32| !rows.iter().any(|(order, _)| (from..to).contains(order));
     let empty =
         |label: &str, known| Row { glyph: "", label: label.to_owned(), known, failed: true, requests: vec![0; drawn.len()] };
-    // what was looked for and not found stands here too
+    // what was looked for and not found is listed too
     if none(&rows, 1_100, 1_600) {
         rows.push((1_100, empty("failed: another status", "status line")));
     }
@@ -119,7 +119,7 @@ fn kind(tally: &Tally) -> (u32, &'static str, String, &'static str) {
     }
 }
 
-/// The timeline's mark of it.
+/// The mark used for it in the timeline.
 fn glyph(name: &str) -> Markup {
     let mut svg = Svg::new();
     match name {

@@ -1,5 +1,5 @@
-//! Figures: each states its finding, says in a line how it is read, and has its numbers in a table. A figure without
-//! data keeps its place and says why.
+//! Figures: each states its finding, explains in a line how to read it, and has its numbers in a table. A figure without data
+//! keeps its place and states why.
 
 pub mod checks;
 pub mod counters;
@@ -21,13 +21,13 @@ use super::Page;
 use crate::compare::Verdict;
 use crate::compare::record::Comparison;
 
-/// What stands above a figure.
+/// The texts above a figure.
 pub struct Head<'a> {
     /// Its anchor; unique on the page.
     pub id: &'a str,
-    /// What it shows, as a statement where one can be made.
+    /// Its finding, as a statement if one can be made.
     pub finding: &'a str,
-    /// How it is read.
+    /// How to read it.
     pub reading: &'a str,
 }
 
@@ -57,7 +57,7 @@ pub fn missing(page: &Page, head: &Head, what: &str, why: &str) -> Markup {
     figure(&Page { void: None, ..*page }, head, hole)
 }
 
-/// What does not count is hatched and named.
+/// Hatches and labels a figure that does not count.
 fn voided(page: &Page, body: Markup) -> Markup {
     match page.void {
         Some(why) => html! { p.void-name { "INVALID. " (why) } div.body { (body) } },
@@ -65,7 +65,7 @@ fn voided(page: &Page, body: Markup) -> Markup {
     }
 }
 
-/// The mark on figures whose numbers were not measured.
+/// The stamp on figures whose numbers were not measured.
 fn stamp(page: &Page) -> Markup {
     html! { @if let Some(stamp) = page.stamp { span.stamp { (stamp) } } }
 }
@@ -79,10 +79,10 @@ pub fn tone(of: &Comparison) -> &'static str {
     }
 }
 
-/// What a scrubber stops at: percent of the plot's width, and what is to be read there.
+/// A stop of a scrubber: percent of the plot's width, and the text to show there.
 pub type Stop = (f64, String);
 
-/// A slider below a plot that reads it out, for pointer, touch and keys. `left` and `right` are the plot's margins.
+/// A slider below a plot that reads out its values, for pointer, touch and keys. `left` and `right` are the plot's margins.
 pub fn scrubber(id: &str, label: &str, (left, right): (u32, u32), stops: &[Stop]) -> Markup {
     let steps = serde_json::to_string(&stops.iter().map(|(x, text)| ((x * 100.0).round() / 100.0, text)).collect::<Vec<_>>());
     let last = stops.len().saturating_sub(1);

@@ -1,4 +1,4 @@
-//! The two paths as far as they were looked at: from the generator to both addresses, what was sent, and what came back.
+//! The two paths as far as they were examined: from the generator to both addresses, what was sent, and what came back.
 
 use maud::{Markup, html};
 
@@ -37,7 +37,7 @@ pub fn draw(page: &Page, id: &str, of: &Comparison) -> Markup {
     figure(page, &head, body)
 }
 
-/// A box with two lines of text around a place.
+/// A box with two lines of text, centred on a place.
 fn node(svg: &mut Svg, class: &str, (x, y): (f64, f64), (width, height): (f64, f64), lines: [&str; 2]) {
     svg.at("", x, y, |svg| {
         svg.boxed(class, (-width / 2.0, width), (-height / 2.0, height), 7.0);

@@ -1,4 +1,4 @@
-//! Latency by phase: the median, the tail, and how far the slowest went.
+//! Latency by phase: the median, the tail, and the slowest request.
 
 use maud::{Markup, html};
 
@@ -11,7 +11,7 @@ use crate::report::number::{count, plain, time};
 use crate::scenario::record::Part;
 use crate::scenario::record::PartRecord;
 
-/// The figure; `timeout_ms` is as slow as a failed request counts.
+/// The figure; `timeout_ms` is the latency that a failed request counts as.
 pub fn draw(page: &Page, id: &str, sides: &[Side], timeout_ms: f64) -> Markup {
     let parts = |side: &Side| side.trial.parts.iter().filter(|part| part.part != Part::Run && part.latency.count > 0).count();
     let finding = finding(&sides[0]);
@@ -56,7 +56,7 @@ pub fn draw(page: &Page, id: &str, sides: &[Side], timeout_ms: f64) -> Markup {
     )
 }
 
-/// The median and the tail while faults happened, held against the time before.
+/// The median and the tail during faults, compared with the time before.
 fn finding(claim: &Side) -> String {
     let of = |wanted: Part| claim.trial.parts.iter().find(|part| part.part == wanted && part.latency.count > 0);
     let (Some(before), Some(faults)) = (of(Part::Before), of(Part::Faults)) else { return "Latency by phase".to_owned() };
@@ -73,7 +73,7 @@ fn finding(claim: &Side) -> String {
 
 fn row(part: &PartRecord, scale: &Log, timeout_ms: f64) -> Markup {
     let of = &part.latency;
-    // a failed request counts as slow as the timeout at least
+    // a failed request counts as slow as the timeout, at least
     let failed = |ms: f64| part.failed > 0 && ms >= timeout_ms * 0.999;
     let cell = |ms: f64| match (of.count, failed(ms)) {
         (0, _) => html! { "none" },
@@ -114,7 +114,7 @@ fn axis(scale: &Log) -> Markup {
     let mut last = f64::MIN;
     for tick in scale.ticks() {
         svg.line("ax", (tick.at, 0.0), (tick.at, 5.0));
-        // a label needs 42 pixels of 400, or of 290 on a narrow page; units stand where they begin
+        // a label needs 42 pixels of 400, or of 290 on a narrow page; units are written where they start to apply
         let class = if tick.at - last >= 15.0 { "tk" } else { "tk w" };
         if tick.at - last >= 10.4 && (3.0..=97.0).contains(&tick.at) {
             let unit = match tick.value {

@@ -1,4 +1,4 @@
-//! The shift: the difference at each quantile, with zero and margin always in view.
+//! The shift: the difference at each quantile, with zero and the margin always in view.
 
 use maud::{Markup, html};
 
@@ -13,7 +13,7 @@ use crate::report::html::table::{Table, numbers, text};
 use crate::report::number::{fixed, interval, plain, signed};
 
 const HEIGHT: f64 = 308.0;
-/// Quantiles up to this one set the scale; an interval of a rarer one may leave the plot.
+/// Quantiles up to this one determine the scale; intervals of rarer ones may leave the plot.
 const COMMON: f64 = 0.905;
 
 /// The figure.
@@ -65,7 +65,7 @@ pub fn draw(page: &Page, id: &str, of: &Comparison) -> Markup {
     figure(page, &head, html! { div { (key) (drawn) } (behind(of)) })
 }
 
-/// What all quantiles have in common; none when that is nothing.
+/// What all quantiles have in common; none if they have nothing in common.
 fn finding(of: &Comparison, margin: f64) -> Option<String> {
     let spans: Vec<(f64, f64)> = of.shift.iter().map(|one| ends(&one.estimate)).collect();
     if spans.is_empty() {

@@ -1,5 +1,5 @@
-//! Timelines: each request at the moment it was due, by its time to the answer; claim and control side by side, on the
-//! same axes.
+//! Timelines: each request is drawn at the moment it was due, at the height of its latency; claim and control side by side, on
+//! the same axes.
 
 use std::fmt::Write;
 
@@ -17,27 +17,27 @@ use crate::report::sentence::{of, plural};
 use crate::scenario::record::Part;
 use crate::scenario::timeline::Timeline;
 
-/// Top and bottom of the plot, in pixels; above it the lane of failures, below it the phases.
+/// Top and bottom of the plot, in pixels; failures are above it, phases below.
 const TOP: f64 = 54.0;
 const BOTTOM: f64 = 316.0;
 const HEIGHT: f64 = 368.0;
 /// Room for the labels of the y axis.
 const LEFT: u32 = 52;
 const RIGHT: u32 = 2;
-/// Steps of darkness.
+/// Number of steps of darkness.
 const STEPS: usize = 5;
-/// Most retried requests that are drawn one by one in a panel; more lie on top of each other.
+/// Most retried requests that are drawn one by one in a panel; more would cover each other.
 const DIAMONDS: usize = 1_200;
 
-/// Axes that claim and control share.
+/// The axes shared by claim and control.
 struct Axes {
     time: Linear,
     latency: Log,
-    /// Smallest number of requests for each step of darkness, ascending.
+    /// The smallest number of requests for each step of darkness, ascending.
     steps: Vec<u32>,
 }
 
-/// The figure; `sides` are the claim and, if there is one, its control.
+/// The figure; `sides` are the claim and its control, if there is one.
 pub fn draw(page: &Page, id: &str, finding: &str, sides: &[Side]) -> Markup {
     let head = Head {
         id,
@@ -84,7 +84,7 @@ fn axes(drawn: &[(&Side, &Timeline)]) -> Option<Axes> {
     if last <= 0.0 {
         return None;
     }
-    // no answer at all still has an axis
+    // without any answer there still is an axis
     let range = if range.1 > 0.0 { (range.0.max(1e-3) / 1.15, range.1 * 1.3) } else { (1.0, 1e3) };
     let seconds = (last / 1e3).ceil();
     Some(Axes {
@@ -94,7 +94,7 @@ fn axes(drawn: &[(&Side, &Timeline)]) -> Option<Axes> {
     })
 }
 
-/// Limits of the steps of darkness: even factors up to what half of the fullest cell holds.
+/// Limits of the steps of darkness: constant factors, up to half of the fullest cell.
 fn steps(most: u32) -> Vec<u32> {
     let mut limits: Vec<u32> =
         (0..STEPS).map(|step| (f64::from(most).powf(step as f64 / STEPS as f64)).round().max(1.0) as u32).collect();
@@ -127,7 +127,7 @@ fn key(axes: &Axes, sides: &[Side]) -> Markup {
 }
 
 fn darkness(at: usize, of: usize) -> String {
-    // few steps use the dark end, so that a single request can be seen
+    // if there are few steps, use the dark ones, so that a single request can be seen
     format!("hn{}", (at + 1 + STEPS - of).min(STEPS))
 }
 
@@ -169,7 +169,7 @@ fn panel(id: &str, side: &Side, timeline: &Timeline, axes: &Axes) -> Markup {
     }
 }
 
-/// From each fault until it was healed.
+/// Shades from each fault until it was healed.
 fn shades(svg: &mut Svg, faults: &[Fault], axes: &Axes) {
     let mut labelled = f64::MIN;
     for (at, fault) in faults.iter().enumerate() {
@@ -181,7 +181,7 @@ fn shades(svg: &mut Svg, faults: &[Fault], axes: &Axes) {
         // a number needs 18 pixels: 7 % of a narrow plot, 5 % of a wide one
         if from - labelled >= 5.0 {
             let class = if from - labelled >= 7.0 { "lb" } else { "lb w" };
-            // its kind needs 28 pixels more: 12 % of a middling plot, 9.6 % of a wide one
+            // the kind needs 28 pixels more: 12 % of a medium plot, 9.6 % of a wide one
             let wide = if next - from >= 12.0 { "w" } else { "xw" };
             let noun = (at == 0 && next - from >= 9.6).then(|| format!("{} ", fault.noun));
             svg.at("", from, 0.0, |svg| {
@@ -212,7 +212,7 @@ fn latency_axis(svg: &mut Svg, axes: &Axes) {
     }
 }
 
-/// One path for each step of darkness.
+/// Draws one path for each step of darkness.
 fn cells(svg: &mut Svg, timeline: &Timeline, axes: &Axes) {
     let per_decade = f64::from(timeline.cells_per_decade.max(1));
     let mut paths = vec![String::new(); axes.steps.len()];
@@ -236,14 +236,14 @@ fn diamonds(svg: &mut Svg, timeline: &Timeline, axes: &Axes) {
     let mut drawn = std::collections::BTreeSet::new();
     for (due, latency, _) in timeline.retried.iter().chain(timeline.slow.iter().filter(|(_, _, attempt)| *attempt <= 1)) {
         let (x, y) = (axes.time.at(*due), axes.latency.at(*latency));
-        // what would cover another one to a fraction of a pixel is not drawn again
+        // marks that would cover each other to a fraction of a pixel are drawn once
         if drawn.insert(((x * 20.0) as i64, y as i64)) && drawn.len() <= DIAMONDS {
             svg.mark("dm", x, y);
         }
     }
 }
 
-/// Failures in a lane of their own, each counted for the fault before it.
+/// Draws failures in a lane above the plot, each counted for the fault before it.
 fn failures(svg: &mut Svg, side: &Side, timeline: &Timeline, axes: &Axes) {
     let class = if timeline.failed.is_empty() { "okt" } else { "flt" };
     svg.text(if timeline.failed.is_empty() { "tk" } else { "flt" }, X::Px(-8.0), 40.0, Anchor::End, "failed");
@@ -261,7 +261,7 @@ fn failures(svg: &mut Svg, side: &Side, timeline: &Timeline, axes: &Axes) {
         svg.at("", x, 0.0, |svg| svg.text(class, X::Px(6.0), 40.0, Anchor::Start, "0"));
         return;
     }
-    // a cross and its number need 34 pixels: 14 % of a narrow plot, 9.4 % of a wide one; what stands closer is added up
+    // a cross and its number need 34 pixels: 14 % of a narrow plot, 9.4 % of a wide one; closer ones are added up
     for (class, apart) in [("w", 9.4), ("n-only", 14.0)] {
         let mut shown: Vec<(f64, u64)> = Vec::new();
         for (x, failed) in groups.iter().filter(|(_, failed)| *failed > 0) {
@@ -303,7 +303,7 @@ fn phases(svg: &mut Svg, side: &Side, axes: &Axes) {
     }
 }
 
-/// What no expectation asked about, in words beside its marks.
+/// Describes, beside their marks, answers that no expectation covers.
 fn outliers(svg: &mut Svg, timeline: &Timeline, axes: &Axes) {
     let Some((lines, due, latency)) = outlier_lines(timeline) else { return };
     let (x, y) = (axes.time.at(due), axes.latency.at(latency));
@@ -319,7 +319,7 @@ fn outliers(svg: &mut Svg, timeline: &Timeline, axes: &Axes) {
     });
 }
 
-/// Answers that were very slow, in two lines; with where the slowest stands.
+/// Two lines about answers that were very slow, and the place of the slowest.
 fn outlier_lines(timeline: &Timeline) -> Option<([String; 2], f64, f64)> {
     let slowest = timeline.slow.iter().max_by(|a, b| a.1.total_cmp(&b.1))?;
     let fastest = timeline.slow.iter().map(|(_, latency, _)| *latency).fold(f64::MAX, f64::min);

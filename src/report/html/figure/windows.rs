@@ -1,5 +1,5 @@
-//! Windows: a heat map per arm, and below them the primary metric's difference of each window; void ones are hatched in
-//! all panels.
+//! Windows: a heat map per arm, and below them the primary metric's difference in each window; void ones are hatched in all
+//! panels.
 
 use maud::{Markup, html};
 
@@ -15,12 +15,12 @@ use crate::report::html::table::{Table, numbers, text, words};
 use crate::report::number::{count, fixed, plain, signed};
 use crate::report::sentence::{of as part_of, plural};
 
-/// Where the panels begin, and how high the last one is, in pixels.
+/// Tops of the panels, and the height of the last one, in pixels.
 const TOPS: [f64; 3] = [44.0, 184.0, 328.0];
 const CHANGE: f64 = 100.0;
 /// Room for labels on both sides.
 const SIDES: (u32, u32) = (56, 2);
-/// Most windows that the scrubber stops at; of more, every second, third … one.
+/// Most stops of the scrubber; if there are more windows, it stops at every second, third … one.
 const STOPS: usize = 240;
 
 /// The figure.
@@ -95,7 +95,7 @@ fn key(of: &Comparison) -> Markup {
     }
 }
 
-/// The lowest panel: a dot for each window, the estimate with its band, and zero.
+/// Draws the lowest panel: a dot for each window, the estimate with its band, and zero.
 fn change(svg: &mut Svg, of: &Comparison, pairs: &[Option<(f64, f64)>]) {
     let differences = || pairs.iter().flatten().map(|(a, b)| b - a);
     let (least, most) = differences().fold((0.0f64, 0.0f64), |(low, high), d| (low.min(d), high.max(d)));
@@ -129,7 +129,7 @@ fn change(svg: &mut Svg, of: &Comparison, pairs: &[Option<(f64, f64)>]) {
     }
 }
 
-/// A dashed line where a deployment begins.
+/// Draws a dashed line where a deployment begins.
 fn deployments(svg: &mut Svg, of: &Comparison) {
     if of.windows.last().is_none_or(|window| window.deployment == 0) {
         return;
@@ -166,7 +166,8 @@ fn time_axis(svg: &mut Svg, of: &Comparison) {
     let (windows, bottom) = (of.windows.len(), TOPS[2] + CHANGE);
     let x = |number: usize| (number as f64 - 0.5) / windows as f64 * 100.0;
     svg.line("ax", (0.0, bottom), (100.0, bottom));
-    // 1, 5, 10, 20 … such that at most eight numbers stand in a row; narrow pages have the first, the last and half of them
+    // 1, 5, 10, 20 … so that there are at most eight numbers in a row; narrow pages show the first, the last and half of the
+    // others
     let step = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000].into_iter().find(|step| windows / step <= 8).unwrap_or(5_000);
     let clear = |number: usize| x(number) - x(1) > 8.0 && x(windows) - x(number) > 8.0;
     svg.text("tk", x(1), bottom + 18.0, Anchor::Middle, "1");
@@ -180,7 +181,7 @@ fn time_axis(svg: &mut Svg, of: &Comparison) {
     svg.text("tk", 50.0, bottom + 36.0, Anchor::Middle, format!("window of {length}\u{202f}s, in order of time"));
 }
 
-/// The metric of one arm in one window; none where it falls on failed requests.
+/// The metric of one arm in one window; none if it falls on failed requests.
 pub fn primary(arm: &ArmWindow, metric: Metric) -> Option<f64> {
     match metric {
         Metric::P50 => arm.p50_ms,
@@ -191,7 +192,7 @@ pub fn primary(arm: &ArmWindow, metric: Metric) -> Option<f64> {
     }
 }
 
-/// The primary metric of both arms; none in a void window.
+/// The primary metric of both arms; none if the window is void.
 fn pair(window: &WindowRecord, metric: Metric) -> Option<(f64, f64)> {
     primary(&window.a, metric).zip(primary(&window.b, metric)).filter(|_| window.void.is_empty())
 }
