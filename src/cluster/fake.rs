@@ -50,6 +50,7 @@ impl Place {
 }
 
 impl FakeCluster {
+    /// A client whose every request this cluster answers.
     pub fn client(&self) -> Client {
         Client::new(Router::new().fallback(answer).with_state(self.clone()), "default")
     }

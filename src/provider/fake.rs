@@ -75,7 +75,9 @@ type Effect = (&'static str, Arc<dyn Fn(&InMemory) + Send + Sync>);
 /// A node in memory: files, and answers to the commands that contain a phrase.
 #[derive(Clone)]
 pub struct InMemory {
+    /// As in the profile.
     pub name: &'static str,
+    /// Control plane or worker.
     pub role: Role,
     /// True while every command fails.
     pub silent: Arc<AtomicBool>,
@@ -137,6 +139,7 @@ impl InMemory {
         self
     }
 
+    /// The text of a file; none where there is no file.
     pub fn text(&self, path: &str) -> Option<String> {
         match self.files.lock().unwrap().get(path) {
             Some((Kept::Text(text), _)) => Some(text.clone()),
@@ -202,6 +205,7 @@ impl Node for InMemory {
 /// A provider whose nodes are in memory.
 #[derive(Clone, Default)]
 pub struct Fakes {
+    /// In the order of the profile.
     pub nodes: Arc<Mutex<Vec<InMemory>>>,
     /// The recorded address pool.
     pub pool: Arc<Mutex<Option<AddressRange>>>,
