@@ -143,7 +143,8 @@ async fn components(session: &Arc<Session>, existing: &[NodeView], status: &mut 
     let running: Vec<_> =
         existing.iter().filter(|node| node.running).map(|node| NodeSpec { name: node.name.clone(), role: node.role }).collect();
     let nodes = session.provider.nodes(&running).await?;
-    let look = Look::at(session, &nodes).await?;
+    let (look, pod_network) = tokio::try_join!(Look::at(session, &nodes), settled::pod_network_problems(session, &nodes))?;
+    status.problems.extend(pod_network);
     status.components.extend(look.parts.into_iter().map(|(part, works)| ComponentStatus {
         component: part.to_string(),
         state: if works { "works" } else { "does not work" }.into(),

@@ -78,14 +78,14 @@ pub fn node_files(network: &PodNetwork) -> Vec<FileSpec> {
 /// What a node lacks of the pod network, one line each: files, the unit that keeps it, routes with their next hop, NAT rules,
 /// and the rules of kube-proxy.
 pub async fn missing(node: &impl Node, wanted: &[FileSpec]) -> Result<Vec<String>> {
-    let differing = files::differing(node, wanted).await?;
+    const UNIT: &str = "systemctl is-active --quiet hearth-routes && systemctl is-enabled --quiet hearth-routes";
+    let look = Command::shell(format!("{UNIT} || echo unit hearth-routes\n{SCRIPT} verify"));
+    let (differing, look) = tokio::join!(files::differing(node, wanted), node.run(look));
+    let differing = differing?;
     if !differing.is_empty() {
         return Ok(differing.into_iter().map(|path| format!("{path} is another")).collect());
     }
-    const UNIT: &str = "systemctl is-active --quiet hearth-routes && systemctl is-enabled --quiet hearth-routes";
-    let look = format!("{UNIT} || echo unit hearth-routes\n{SCRIPT} verify");
-    let output = node.run(Command::shell(look)).await?;
-    let mut missing: Vec<String> = output.text().lines().map(str::to_owned).collect();
+    let mut missing: Vec<String> = look?.text().lines().map(str::to_owned).collect();
     missing.dedup();
     Ok(missing)
 }

@@ -15,6 +15,7 @@ use super::{
 use crate::artifact::Store;
 use crate::decision::{Choice, Decision};
 use crate::error::Result;
+use crate::look::Look;
 use crate::profile::{self, AddressRange, Host, NodeSpec, Profile, Role};
 use crate::progress::Progress;
 
@@ -298,5 +299,9 @@ impl Node for AnyNode {
 
     async fn put(&self, files: Vec<FileSpec>) -> Result<(), NodeError> {
         any!(AnyNode, self, one => one.put(files).await)
+    }
+
+    async fn look_at(&self, paths: &[&str]) -> Result<Vec<Look<FileSpec>>, NodeError> {
+        any!(AnyNode, self, one => one.look_at(paths).await)
     }
 }

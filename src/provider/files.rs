@@ -18,14 +18,20 @@ pub(super) const MARK: &str = "----- files -----";
 /// # Errors
 /// The node could not be asked at all.
 pub async fn read<S: AsRef<str>>(node: &impl Node, paths: &[S]) -> Result<Vec<Look<FileSpec>>, NodeError> {
-    let argv = ["sh", "-s", "--"].into_iter().chain(paths.iter().map(AsRef::as_ref));
+    let paths: Vec<&str> = paths.iter().map(AsRef::as_ref).collect();
+    node.look_at(&paths).await
+}
+
+/// The same by a script, which every node can run.
+pub(super) async fn by_script(node: &impl Node, paths: &[&str]) -> Result<Vec<Look<FileSpec>>, NodeError> {
+    let argv = ["sh", "-s", "--"].into_iter().chain(paths.iter().copied());
     let text = node.run(Command::new(argv).stdin(SCRIPT)).await?.text();
     let answers: Vec<&str> = text.lines().skip_while(|line| *line != MARK).skip(1).collect();
     if answers.len() != paths.len() {
         let reason = format!("{} answers about {} files", answers.len(), paths.len());
         return Err(unreadable(node, "files", &reason));
     }
-    Ok(paths.iter().zip(answers).map(|(path, answer)| look(node, path.as_ref(), answer)).collect())
+    Ok(paths.iter().zip(answers).map(|(path, answer)| look(node, path, answer)).collect())
 }
 
 /// Parses an answer of the script.

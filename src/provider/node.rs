@@ -4,7 +4,9 @@ use std::future::Future;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
+use super::files;
 use crate::error::{Explain, Family};
+use crate::look::Look;
 use crate::profile::Role;
 
 /// A function `sha256` for scripts on nodes, with the output of `sha256sum`. OpenSSL, if installed, takes a third of the time.
@@ -92,6 +94,11 @@ pub trait Node: Clone + Send + Sync + 'static {
     fn exec(&self, command: Command) -> impl Future<Output = Result<Output, NodeError>> + Send;
     /// Writes files, all or an error.
     fn put(&self, files: Vec<FileSpec>) -> impl Future<Output = Result<(), NodeError>> + Send;
+
+    /// Looks at files, in the order of `paths`, as [`files::read`] describes it.
+    fn look_at(&self, paths: &[&str]) -> impl Future<Output = Result<Vec<Look<FileSpec>>, NodeError>> + Send {
+        files::by_script(self, paths)
+    }
 
     /// Runs a command and turns a non-zero status into an error with its last output lines.
     fn run(&self, command: Command) -> impl Future<Output = Result<Output, NodeError>> + Send {

@@ -77,13 +77,12 @@ impl Look {
             Ok::<_, BoxError>((part.id, unhealthy))
         }));
         let outdated = async { Ok(ready::outdated(client, nodes).await?) };
-        let (mut problems, parts, pod_network, gateway) =
-            tokio::try_join!(outdated, parts, pod_network_problems(session, nodes), gateway_problem(session))?;
+        let (mut problems, parts, gateway) = tokio::try_join!(outdated, parts, gateway_problem(session))?;
         let works = parts.iter().map(|(part, unhealthy)| (*part, unhealthy.is_empty())).collect();
         for (part, unhealthy) in parts {
             problems.extend(unhealthy.into_iter().map(|one| format!("{part}: {}: {}", one.object, one.why)));
         }
-        problems.extend(pod_network.into_iter().chain(gateway));
+        problems.extend(gateway);
         Ok(Look { parts: works, problems })
     }
 }
@@ -109,8 +108,8 @@ async fn gateway_problem(session: &Session) -> Result<Option<String>> {
     Ok(question.trouble().await.map(|why| format!("gateway: {question} does not answer 200: {why}")))
 }
 
-/// What is missing of the pod network on these nodes, one line each.
-async fn pod_network_problems(session: &Session, nodes: &[AnyNode]) -> Result<Vec<String>> {
+/// What is missing of the pod network on these nodes, one line each. In a run, its own steps have just seen to that.
+pub async fn pod_network_problems(session: &Session, nodes: &[AnyNode]) -> Result<Vec<String>> {
     // which routes a node needs is known only if all nodes can be asked for their shares; a node that cannot be asked is a
     // problem in itself
     if session.profile.cni == Cni::None || nodes.len() < session.profile.nodes().count() {
@@ -129,9 +128,11 @@ async fn pod_network_problems(session: &Session, nodes: &[AnyNode]) -> Result<Ve
 async fn unsettled(session: &Session) -> Vec<String> {
     let found = async {
         let nodes = session.nodes().await?;
-        let problems = ready::node_problems(session.client().await?, &session.profile.nodes().names()).await?;
+        let names = session.profile.nodes().names();
+        let problems = async { Ok::<_, BoxError>(ready::node_problems(session.client().await?, &names).await?) };
+        let (problems, look) = tokio::try_join!(problems, Look::at(session, &nodes))?;
         let mut found: Vec<String> = problems.into_iter().map(|problem| format!("node {problem}")).collect();
-        found.extend(Look::at(session, &nodes).await?.problems);
+        found.extend(look.problems);
         Ok::<_, BoxError>(found)
     };
     found.await.unwrap_or_else(|error| vec![chain(&*error)])

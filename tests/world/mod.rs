@@ -66,6 +66,10 @@ const REDACTED: &[(&str, &str)] = &[
     (r"\d+(\.\d+)?[ \u{202f}](ms|s|min|µs)\b", "[TIME]"),
     (r"\d+ done(, \d+ already as wanted)?(, \d+ not started)?", "[N] done"),
     (r"of a \d+", "of a [N]"),
+    // the first decision bears the heading, and which is the first depends on what was there already
+    (r"(?m)^  decided  ", "           "),
+    // what a doctor notes of the machine, and needs nothing done
+    (r"(?m)^· .*\n(?: .*\n)*", ""),
 ];
 
 /// The lines that every run has, without those about what takes long, which attempts failed, and what an engine already had.
@@ -86,6 +90,8 @@ fn lasting(text: &str) -> String {
             "address of the gateway",
         ];
         let had_already = ANY.iter().any(|what| line.contains(what));
+        // why something was refused or failed is the point
+        let had_already = had_already && !line.starts_with('✗');
         line.starts_with(['…', '!']) || line.contains(['█', '░', '▏']) || line.contains("waited") || had_already
     };
     let mut lines: Vec<&str> = text.lines().filter(|line| !differs(line)).collect();

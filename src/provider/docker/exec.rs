@@ -1,4 +1,4 @@
-//! A container as a [`Node`]: commands through the engine's exec, files through its archive upload.
+//! A container as a [`Node`]: commands through the engine's exec, files through its archives.
 
 use std::io;
 use std::net::Ipv4Addr;
@@ -9,20 +9,22 @@ use bollard::exec::{CreateExecOptions, StartExecOptions, StartExecResults};
 use bollard::query_parameters::UploadToContainerOptionsBuilder;
 use bytes::Bytes;
 use futures_util::StreamExt;
+use futures_util::future::join_all;
 use tokio::io::AsyncWriteExt;
 use tokio::sync::mpsc;
 
 use super::Container;
 use crate::error::Family;
+use crate::look::Look;
 use crate::profile::Role;
 use crate::provider::archive::archive;
-use crate::provider::{Command, FileSpec, Node, NodeError, Output};
+use crate::provider::{Command, FileSpec, Node, NodeError, Output, files};
 
 /// A node that is a container.
 #[derive(Clone)]
 pub struct DockerNode {
-    docker: Docker,
-    name: String,
+    pub(super) docker: Docker,
+    pub(super) name: String,
     role: Role,
     address: Ipv4Addr,
     api_port: Option<u16>,
@@ -127,6 +129,16 @@ impl Node for DockerNode {
             .upload_to_container(&self.name, Some(options), bollard::body_full(archive.into()))
             .await
             .map_err(|error| self.transport("writing files", error))
+    }
+
+    async fn look_at(&self, paths: &[&str]) -> Result<Vec<Look<FileSpec>>, NodeError> {
+        let mut looks = join_all(paths.iter().map(|path| self.look(path))).await;
+        let open: Vec<&str> = paths.iter().zip(&looks).filter(|(_, look)| look.is_none()).map(|(path, _)| *path).collect();
+        if !open.is_empty() {
+            let mut answers = files::by_script(self, &open).await?.into_iter();
+            looks.iter_mut().filter(|look| look.is_none()).for_each(|look| *look = answers.next());
+        }
+        Ok(looks.into_iter().flatten().collect())
     }
 }
 

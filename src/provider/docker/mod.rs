@@ -10,6 +10,7 @@ mod image;
 mod network;
 mod owned;
 mod provider;
+mod read;
 mod turn;
 
 use std::error::Error;
