@@ -98,7 +98,7 @@ pub fn what_others_change_is_put_back(world: &World, kubectl: &dyn Fn(&str) -> S
     kubectl("-n blog-system annotate deployment web theirs=kept");
     let route = r#"[{"op": "replace", "path": "/spec/http/0/timeout", "value": "1s"}]"#;
     kubectl(&format!("-n blog-system patch virtualservice blog-routes --type=json -p '{route}'"));
-    let status = world.hearth(&["status", "--name", "e2e"]).expect(70);
+    let status = world.hearth(&["status", "--name", "e2e"]).expect(70).seen("e2e_status_70");
     for field in ["Deployment blog-system/was (spec.replicas was changed)", "VirtualService blog-system/blog-routes (spec.http"] {
         assert!(status.out.contains(field), "{field}: {}", status.out);
     }

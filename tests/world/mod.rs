@@ -59,13 +59,17 @@ const REDACTED: &[(&str, &str)] = &[
     (r"\b[0-9a-f]{64}\b", "[VOLUME]"),
     (r"(API port: |127\.0\.0\.1:)\d{4,}", "$1[PORT]"),
     (r"\d+\.\d+\.\d+\.\d+(/\d+)?", "[ADDRESS]"),
-    (r"(was|web|istiod|istio-ingressgateway)-[0-9a-f]{6,10}-[a-z0-9]{5}", "$1-[POD]"),
+    (r"(was|web|scratch|istiod|istio-ingressgateway)-[0-9a-f]{6,10}-[a-z0-9]{5}", "$1-[POD]"),
     (r"Exited \(\d+\) .* ago", "Exited [TIME] ago"),
     (r"Up (\d+|About|Less).*(second|minute|hour)s?", "Up [TIME]"),
     (r"\d+ min \d{1,2} s\b", "[TIME]"),
     (r"\d+(\.\d+)?[ \u{202f}](ms|s|min|µs)\b", "[TIME]"),
     (r"\d+ done(, \d+ already as wanted)?(, \d+ not started)?", "[N] done"),
     (r"of a \d+", "of a [N]"),
+    // columns are as wide as their addresses
+    (r"\[ADDRESS\] +", "[ADDRESS] "),
+    (r"address +state", "address state"),
+    (r"none of [\d,]+ requests failed; [\d,]+ were", "none of [N] requests failed; [N] were"),
     // the first decision bears the heading, and which is the first depends on what was there already
     (r"(?m)^  decided  ", "           "),
     // what a doctor notes of the machine, and needs nothing done
@@ -77,7 +81,7 @@ const REDACTED: &[(&str, &str)] = &[
 fn lasting(text: &str) -> String {
     let differs = |line: &str| {
         // what was already there, what a look may find satisfied, and what a failure leaves running
-        const ANY: [&str; 9] = [
+        const ANY: [&str; 11] = [
             "image",
             "Copy `",
             "Docker network",
@@ -85,6 +89,9 @@ fn lasting(text: &str) -> String {
             "  Wait for ",
             "  See that ",
             "Starting nothing new",
+            // when the requests of a scenario failed
+            "    failed  ",
+            "    faults  ",
             // known before the run if the network already exists
             "for load balancers",
             "address of the gateway",
