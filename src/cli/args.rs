@@ -181,6 +181,9 @@ pub struct PlanArgs {
     /// As for `up`: show what goes with the data in it
     #[arg(long)]
     pub delete_data: bool,
+    /// As for `up`: show what goes with a host that is gone for good (may be repeated)
+    #[arg(long, value_name = "HOST")]
+    pub forget: Vec<String>,
     /// Print the graph for Graphviz instead
     #[arg(long)]
     pub dot: bool,
@@ -219,7 +222,8 @@ pub struct UpArgs {
     /// Steps at once
     #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=256))]
     pub parallel: u16,
-    /// A host that is gone for good, and that the profile no longer names: it is looked for no more (may be repeated)
+    /// A host that is gone for good, and that the profile no longer names: it is looked for no more, and volumes that exist
+    /// on it alone are deleted (may be repeated)
     #[arg(long, value_name = "HOST")]
     pub forget: Vec<String>,
     /// If another run holds the cluster, wait for it this long instead of refusing

@@ -15,7 +15,7 @@ use crate::graph::{Class, Kind, Plan, StepId};
 use crate::plan::decide::Decisions;
 use crate::profile::Profile;
 use crate::provider::{NodeView, Provider};
-use crate::steps::{Session, StepKind};
+use crate::steps::{Leaving, Session, StepKind};
 
 /// What is going to be changed, and why.
 #[derive(Debug, Serialize)]
@@ -119,6 +119,13 @@ impl Outlook {
             unwanted.map(|there| NodeOutlook { name: there.name.clone(), change: Change::Remove }).collect();
         self.removes.extend(leaving.iter().map(|node| format!("node {}", node.name)));
         self.nodes.extend(leaving);
+        self
+    }
+
+    /// Adds the volumes that are lost with nodes that are gone for good.
+    pub fn with_lost(mut self, leaving: &[Leaving]) -> Outlook {
+        let lost = leaving.iter().flat_map(|gone| &gone.lost);
+        self.removes.extend(lost.map(|volume| format!("volume {volume} with all its data")));
         self
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::args::{Format, PlanArgs};
 use super::cluster::{self, Target};
 use super::outlook::{self, Outlook};
-use super::{Context, UsageError};
+use super::{Context, UsageError, members};
 use crate::components::removal::Removal;
 use crate::engine::{self, Check, Options};
 use crate::error::{Family, Result, chain};
@@ -33,11 +33,13 @@ pub async fn run(context: &Context, args: PlanArgs) -> Result<u8> {
     if !args.offline {
         match reach(profile, &args).await {
             Ok(session) => {
+                members::refuse_to_forget_the_living(&session, &args.forget).await?;
                 let existing = session.provider.existing().await?;
                 decisions = decide(&session.profile, Some(&Seen::of(&session).await?));
                 decisions.delete_data = args.delete_data;
-                plan = build::up(&session.profile, &session.leaving(args.delete_data).await?, &decisions)?;
-                outlook = outlook.with_nodes(&existing).with_fetch(outlook::fetch(&session).await?);
+                let leaving = session.leaving(args.delete_data, &args.forget).await?;
+                plan = build::up(&session.profile, &leaving, &decisions)?;
+                outlook = outlook.with_nodes(&existing).with_lost(&leaving).with_fetch(outlook::fetch(&session).await?);
                 checks = look(&plan, session.clone()).await;
                 removal = session.removal().await;
             }

@@ -28,8 +28,8 @@ use crate::ui;
 
 pub async fn run(context: &Context, args: UpArgs) -> Result<u8> {
     if args.dry_run {
-        let UpArgs { profile, bundle, delete_data, .. } = args;
-        let args = PlanArgs { profile, bundle, delete_data, dot: false, offline: false, detailed_exitcode: false };
+        let UpArgs { profile, bundle, delete_data, forget, .. } = args;
+        let args = PlanArgs { profile, bundle, delete_data, forget, dot: false, offline: false, detailed_exitcode: false };
         return plan::run(context, args).await;
     }
     let Target { profile, why } = cluster::wanted(&args.profile)?;
@@ -49,12 +49,13 @@ pub async fn run(context: &Context, args: UpArgs) -> Result<u8> {
             Severity::Info => context.printer.detail(finding),
         }
     }
-    let leaving = session.leaving(args.delete_data).await?;
+    let leaving = session.leaving(args.delete_data, &args.forget).await?;
     let mut decisions = decide(&session.profile, Some(&Seen::of(&session).await?));
     decisions.delete_data = args.delete_data;
     let plan = build::up(&session.profile, &leaving, &decisions)?;
     let outlook = Outlook::of(&session.profile, &why)
         .with_nodes(&session.provider.existing().await?)
+        .with_lost(&leaving)
         .with_decisions(&decisions)
         .with_fetch(outlook::fetch(&session).await?);
     let checks = if args.yes { Vec::new() } else { plan::look(&plan, session.clone()).await };
@@ -66,7 +67,7 @@ pub async fn run(context: &Context, args: UpArgs) -> Result<u8> {
     let opening = Opening { id: RunId::new(), verb: "up", wait: args.wait, last_words };
     let (((applied, vip), away), _lock) = run::open(context, &session, opening, async |running| {
         members::refuse_stale(&session)?;
-        if session.leaving(args.delete_data).await? != leaving {
+        if session.leaving(args.delete_data, &args.forget).await? != leaving {
             return Err(UsageError::Changed { name: session.profile.name.clone() }.into());
         }
         recover::heal_early(context, &session, running).await?;

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use futures_util::future::try_join_all;
 use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet, StatefulSet};
-use k8s_openapi::api::core::v1::{Node as NodeObject, PersistentVolume, Pod};
+use k8s_openapi::api::core::v1::{Node as NodeObject, NodeSelectorTerm, PersistentVolume, PersistentVolumeClaim, Pod};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::api::{Api, DeleteParams, EvictParams, ListParams, Patch, PatchParams};
 use kube::{Client, ResourceExt};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
@@ -86,23 +87,92 @@ pub async fn wait_for_silence(client: &Client, node: &str, deadline: Instant, pr
 
 /// Removes the Node object; no error if it is already gone.
 pub async fn forget(client: &Client, node: &str) -> Result<(), ClusterError> {
-    match Api::<NodeObject>::all(client.clone()).delete(node, &DeleteParams::default()).await {
-        Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
-        result => result.map(drop).map_err(ClusterError::api(format!("remove node {node}"))),
+    let removed = remove(&Api::<NodeObject>::all(client.clone()), node).await;
+    removed.map(drop).map_err(ClusterError::api(format!("remove node {node}")))
+}
+
+/// A volume that only exists on one node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Volume {
+    /// Its name.
+    pub name: String,
+    /// The node.
+    pub node: String,
+    /// Namespace and name of the claim that has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claim: Option<(String, String)>,
+}
+
+impl std::fmt::Display for Volume {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} on {}", self.name, self.node)?;
+        self.claim.as_ref().map_or(Ok(()), |(namespace, name)| write!(f, " (claim {namespace}/{name})"))
     }
 }
 
-/// Volumes that exist on one of `nodes` only, each as `volume on node`: their content would be lost with the node.
-pub async fn volumes_on(client: &Client, nodes: &[String]) -> Result<Vec<String>, ClusterError> {
+/// Volumes that exist on one of `nodes` only: their content would be lost with the node.
+pub async fn volumes_on(client: &Client, nodes: &[String]) -> Result<Vec<Volume>, ClusterError> {
     let volumes = Api::<PersistentVolume>::all(client.clone());
     let list = volumes.list(&ListParams::default()).await.map_err(ClusterError::api("list volumes"))?;
     let place = |volume: &PersistentVolume| {
-        let terms = volume.spec.as_ref()?.node_affinity.as_ref()?.required.as_ref()?.node_selector_terms.clone();
-        let mut hosts = terms.into_iter().flat_map(|term| term.match_expressions.unwrap_or_default());
-        let host = hosts.find(|expression| expression.key == "kubernetes.io/hostname")?.values?.into_iter().next()?;
-        nodes.contains(&host).then(|| format!("{} on {host}", volume.name_any()))
+        let spec = volume.spec.as_ref()?;
+        let terms = spec.node_affinity.as_ref()?.required.as_ref()?.node_selector_terms.clone();
+        let hosts = |term: NodeSelectorTerm| {
+            let mut expressions = term.match_expressions.into_iter().flatten();
+            expressions.find(|expression| expression.key == "kubernetes.io/hostname")?.values
+        };
+        // each term is another place where it exists
+        let hosts = terms.into_iter().map(hosts).collect::<Option<Vec<_>>>()?.concat();
+        let node = hosts.first().filter(|_| hosts.iter().all(|host| nodes.contains(host)))?.clone();
+        let claim = spec.claim_ref.clone().and_then(|claim| claim.namespace.zip(claim.name));
+        Some(Volume { name: volume.name_any(), node, claim })
     };
     Ok(list.iter().filter_map(place).collect())
+}
+
+/// Deletes volumes of a dead node together with their claims; a StatefulSet then makes new ones. The volume comes first, or its
+/// provisioner would wait for the dead node to clear it. They disappear once no pod uses them; returns true when they are gone.
+pub async fn give_up(client: &Client, volumes: &[Volume]) -> Result<bool, ClusterError> {
+    let mut gone = true;
+    for Volume { name, claim, .. } in volumes {
+        let failed = || ClusterError::api(format!("delete volume {name}"));
+        gone &= remove(&Api::<PersistentVolume>::all(client.clone()), name).await.map_err(failed())?;
+        let Some((namespace, claim)) = claim else { continue };
+        let claims = Api::<PersistentVolumeClaim>::namespaced(client.clone(), namespace);
+        let found = claims.get_opt(claim).await.map_err(failed())?;
+        // a new claim with the same name may exist by now, with another volume
+        if found.and_then(|claim| claim.spec?.volume_name).as_ref() == Some(name) {
+            gone &= remove(&claims, claim).await.map_err(failed())?;
+        }
+    }
+    Ok(gone)
+}
+
+/// Waits until these volumes are gone.
+///
+/// # Errors
+/// [`ClusterError::NotReady`] when they are not at `deadline`.
+pub async fn wait_for_loss(client: &Client, volumes: &[Volume], deadline: Instant) -> Result<(), ClusterError> {
+    let started = Instant::now();
+    while !give_up(client, volumes).await? {
+        if Instant::now() > deadline {
+            let state = volumes.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+            return Err(ClusterError::NotReady { what: "end of volumes".to_owned(), limit: started.elapsed(), state });
+        }
+        sleep(LOOK).await;
+    }
+    Ok(())
+}
+
+/// Deletes an object; returns true if there is none.
+async fn remove<K>(api: &Api<K>, name: &str) -> kube::Result<bool>
+where
+    K: Clone + std::fmt::Debug + serde::de::DeserializeOwned,
+{
+    match api.delete(name, &DeleteParams::default()).await {
+        Err(kube::Error::Api(status)) if status.code == 404 => Ok(true),
+        result => result.map(|_| false),
+    }
 }
 
 /// Refuses to evict pods from `nodes` if something would be lost: pods that nothing recreates, and pods not made by Hearth that

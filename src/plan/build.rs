@@ -8,12 +8,12 @@ use crate::graph::{Plan, PlanBuilder, PlanError, StepId};
 use crate::profile::{Cni, NodeSpec, Profile, Role};
 use crate::steps::{
     ApiServer, Apply, ClusterConfiguration, ClusterServices, Connectivity, ControlPlane, Gateway, Healthy, Kubeconfig, Kubelet,
-    Leave, LoadImage, NodesReady, PodNetwork, Prune, Register, ServiceNetwork, Settled, StepKind, WasImage,
+    Leave, Leaving, LoadImage, NodesReady, PodNetwork, Prune, Register, ServiceNetwork, Settled, StepKind, WasImage,
 };
 
 /// The plan that brings `profile` up, with these decisions. `leaving` are nodes of the cluster that the profile no longer asks
 /// for.
-pub fn up(profile: &Profile, leaving: &[NodeSpec], decisions: &Decisions) -> Result<Plan<StepKind>, PlanError> {
+pub fn up(profile: &Profile, leaving: &[Leaving], decisions: &Decisions) -> Result<Plan<StepKind>, PlanError> {
     let mut plan = Plan::builder(&profile.name);
     let nodes = profile.nodes();
     let control_plane = nodes.first_control_plane().name.clone();
@@ -28,13 +28,14 @@ pub fn up(profile: &Profile, leaving: &[NodeSpec], decisions: &Decisions) -> Res
     let api = plan.add("api", ApiServer, [&control]);
     let services = plan.add("cluster-services", ClusterServices, std::iter::once(&api).chain(&booted.services));
     let configuration = plan.add("cluster-configuration", ClusterConfiguration, [&services]);
-    let mut left = Vec::new();
-    for NodeSpec { name, role } in leaving {
-        left.push(plan.add(
-            format!("leave/{name}"),
-            Leave { node: name.clone(), role: *role, delete_data: decisions.delete_data },
-            [&api],
-        ));
+    let (mut left, mut standing) = (Vec::new(), vec![api.clone()]);
+    for Leaving { node: NodeSpec { name, role }, lost } in leaving {
+        let kind = Leave { node: name.clone(), role: *role, delete_data: decisions.delete_data, lost: lost.clone() };
+        left.push(plan.add(format!("leave/{name}"), kind, [&api]));
+        if !lost.is_empty() {
+            // a deleted volume is made anew by the part that needs it, once it is gone
+            standing.extend(left.last().cloned());
+        }
     }
     let mut started = left.clone();
     for NodeSpec { name, role } in &nodes {
@@ -67,7 +68,7 @@ pub fn up(profile: &Profile, leaving: &[NodeSpec], decisions: &Decisions) -> Res
         answered.push(plan.add("gateway", Gateway, &way));
     }
     let loaded = loads(&mut plan, profile, &all_nodes, &answered);
-    let mut finished = parts(&mut plan, profile, &api, &answered);
+    let mut finished = parts(&mut plan, profile, &standing, &answered);
     let late = provider.late(&mut plan, profile, &answered, &loaded);
     finished.extend(late.finished);
     finished.extend(answered);
@@ -89,13 +90,13 @@ pub fn down(profile: &Profile, nodes: &[NodeSpec]) -> Result<Plan<StepKind>, Pla
     plan.build()
 }
 
-/// The parts of the components, each after its dependencies; returns the steps after which each works.
-fn parts(plan: &mut PlanBuilder<StepKind>, profile: &Profile, api: &StepId, answered: &[StepId]) -> Vec<StepId> {
+/// The parts of the components, each after `first` and its dependencies; returns the steps after which each works.
+fn parts(plan: &mut PlanBuilder<StepKind>, profile: &Profile, first: &[StepId], answered: &[StepId]) -> Vec<StepId> {
     let parts = catalogue::parts(profile);
     let asked = |id: PartId| parts.iter().any(|part| part.id == id);
     let mut works = Vec::new();
     for part in &parts {
-        let mut after = vec![api.clone()];
+        let mut after = first.to_vec();
         after.extend(part.needs.iter().filter(|need| asked(need.part())).map(|need| match need {
             Need::Applied(part) => applied(*part),
             Need::Healthy(part) => healthy(*part),
@@ -143,6 +144,7 @@ fn load(image: &Image) -> StepId {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cluster::leaving::Volume;
     use crate::graph::Kind;
     use crate::profile::{Source, load};
 
@@ -207,17 +209,23 @@ mod tests {
     #[test]
     fn a_node_is_drained_before_routes_to_it_go() {
         let profile = load(&[Source::File("profiles/quick.yaml".into())], &[]).expect("the starter profile is valid");
-        let plan = up(&profile, &[NodeSpec { name: "quick-worker3".into(), role: Role::Worker }], &Decisions::default())
-            .expect("the plan has no cycle");
-        assert!(comes_before(&plan, "leave/quick-worker3", "pod-network/quick-worker"));
+        let plan = |lost: &[Volume]| {
+            let node = NodeSpec { name: "quick-worker3".into(), role: Role::Worker };
+            up(&profile, &[Leaving { node, lost: lost.to_vec() }], &Decisions::default()).expect("the plan has no cycle")
+        };
+        assert!(comes_before(&plan(&[]), "leave/quick-worker3", "pod-network/quick-worker"));
+        let volume = Volume { name: "hearth-mysql".into(), node: "quick-worker3".into(), claim: None };
+        assert!(!comes_before(&plan(&[]), "leave/quick-worker3", "workloads/mysql"));
+        assert!(comes_before(&plan(&[volume]), "leave/quick-worker3", "workloads/mysql"), "it is made anew elsewhere");
     }
 
     /// The steps of all plans: up and down, on containers and on hosts, with a node that leaves.
     fn all_steps() -> Vec<StepKind> {
-        let leaving = [NodeSpec { name: "gone".into(), role: Role::Worker }];
+        let gone = NodeSpec { name: "gone".into(), role: Role::Worker };
+        let leaving = [Leaving { node: gone.clone(), lost: Vec::new() }];
         let plans = ["profiles/quick.yaml", "profiles/homelab.yaml"].map(|path| {
             let profile = load(&[Source::File(path.into())], &[]).expect("the starter profile is valid");
-            [up(&profile, &leaving, &Decisions::default()), down(&profile, &leaving)]
+            [up(&profile, &leaving, &Decisions::default()), down(&profile, std::slice::from_ref(&gone))]
                 .map(|plan| plan.expect("the plan has no cycle"))
         });
         plans.iter().flatten().flat_map(|plan| plan.steps()).map(|step| step.kind.clone()).collect()

@@ -211,6 +211,8 @@ pub struct Fakes {
     pub pool: Arc<Mutex<Option<AddressRange>>>,
     /// True while every call fails.
     pub silent: Arc<AtomicBool>,
+    /// Nodes that do not answer.
+    pub away: Arc<Mutex<Vec<&'static str>>>,
 }
 
 impl Fakes {
@@ -243,14 +245,15 @@ impl Provider for Fakes {
     }
 
     async fn existing(&self) -> Outcome<Vec<NodeView>> {
+        let away = self.away.lock().unwrap().clone();
         let view = |node: InMemory| NodeView {
             name: node.name.to_owned(),
             role: node.role,
-            running: true,
-            away: false,
+            running: !away.contains(&node.name),
+            away: away.contains(&node.name),
             status: "running".into(),
             problem: String::new(),
-            address: Some(node.address()),
+            address: (!away.contains(&node.name)).then(|| node.address()),
             api: None,
         };
         Ok(self.ask()?.into_iter().map(view).collect())

@@ -50,6 +50,8 @@ pub enum SessionError {
     VolumeLost {
         /// Each volume with its node.
         volumes: String,
+        /// Those of the nodes that do not answer.
+        away: Vec<String>,
     },
     /// Nodes have no network yet.
     #[error("the nodes' network does not exist yet: there is nothing to plan an address pool in")]
@@ -79,8 +81,14 @@ impl Explain for SessionError {
             SessionError::Renamed { was, .. } => Some(format!(
                 "call it {was} again; a node gets another name by leaving the profile first, and coming back in a later run"
             )),
-            SessionError::VolumeLost { .. } => {
+            SessionError::VolumeLost { away, .. } if away.is_empty() => {
                 Some("keep the node in the profile, or save the data and delete the volume's claim first".into())
+            }
+            SessionError::VolumeLost { away, .. } => {
+                let forget = away.iter().map(|host| format!(" --forget {host}")).collect::<String>();
+                Some(format!(
+                    "keep the node in the profile until it is back, or say that it and its data are gone for good: `hearth up{forget}`"
+                ))
             }
             SessionError::VipOutsidePool { .. } => {
                 Some("leave out spec.components.istio.gateway.vip, or give a pool that holds it".into())

@@ -5,11 +5,12 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
+use super::error::SessionError;
 use super::{Act, Session, Stage, goes_with_its_nodes, needs, patience};
-use crate::cluster::leaving::{self, Standing};
+use crate::cluster::leaving::{self, Standing, Volume};
 use crate::error::Result;
 use crate::graph::{Check, Class, StepLimits};
-use crate::profile::Role;
+use crate::profile::{NodeSpec, Role};
 use crate::progress::Progress;
 use crate::provider::{NodeView, Provider};
 
@@ -26,6 +27,9 @@ pub struct Leave {
     /// Whether to remove pods that nothing recreates, and data that pods keep on the node.
     #[serde(rename = "deleteData", default)]
     pub delete_data: bool,
+    /// Volumes that existed only on it and are deleted, because it is gone for good.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lost: Vec<Volume>,
 }
 
 impl Act for Leave {
@@ -35,7 +39,8 @@ impl Act for Leave {
     const WAITS: bool = false;
 
     fn sentence(&self) -> String {
-        format!("Drain and remove node `{}` ({})", self.node, self.role)
+        let lost = self.lost.iter().map(|volume| format!("; delete volume {volume}")).collect::<String>();
+        format!("Drain and remove node `{}` ({}){lost}", self.node, self.role)
     }
 
     fn target(&self) -> Option<&str> {
@@ -46,7 +51,15 @@ impl Act for Leave {
     async fn check(&self, session: &Session) -> Result<Check> {
         let (client, view) = (session.client().await?, self.view(session).await?);
         let registered = leaving::standing(client, &self.node).await? != Standing::Absent;
-        let left = [(registered, "its Node object is there"), (view.is_some_and(|view| !view.away), "it is there itself")];
+        let volumes = match self.lost.is_empty() {
+            true => Vec::new(),
+            false => leaving::volumes_on(client, std::slice::from_ref(&self.node)).await?,
+        };
+        let left = [
+            (registered, "its Node object is there"),
+            (view.is_some_and(|view| !view.away), "it is there itself"),
+            (volumes.iter().any(|volume| self.lost.contains(volume)), "its volumes are there"),
+        ];
         let left: Vec<&str> = left.into_iter().filter(|(is, _)| *is).map(|(_, what)| what).collect();
         Ok(needs(&left, "", "; "))
     }
@@ -58,10 +71,14 @@ impl Act for Leave {
         if away {
             // what a dead node held is already lost
             leaving::wait_for_silence(client, &self.node, Instant::now() + SILENT_WITHIN, progress).await?;
+            leaving::give_up(client, &self.lost).await?;
         } else if runs && !self.delete_data {
             leaving::refuse_loss(client, std::slice::from_ref(&self.node)).await?;
         }
         leaving::drain(client, &self.node, deadline, progress).await?;
+        if away {
+            leaving::wait_for_loss(client, &self.lost, deadline).await?;
+        }
         // the node itself goes last: as long as it exists, the next run knows that it has to leave
         leaving::forget(client, &self.node).await?;
         if away { Ok(()) } else { session.provider.release(&self.node).await }
@@ -74,4 +91,27 @@ impl Leave {
     async fn view(&self, session: &Session) -> Result<Option<NodeView>> {
         Ok(session.provider.existing().await?.into_iter().find(|node| node.name == self.node))
     }
+}
+
+/// A node that the profile no longer asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Leaving {
+    /// The node.
+    pub node: NodeSpec,
+    /// Volumes that are lost with it.
+    pub lost: Vec<Volume>,
+}
+
+/// Refuses to lose volumes of nodes that leave. Exception: hosts that do not answer and that the user says are gone for good.
+pub(super) fn refuse_volumes(volumes: &[Volume], go: &[NodeView], forgotten: &[String]) -> Result<()> {
+    let is_away = |name: &String| go.iter().any(|node| node.away && node.name == *name);
+    let held: Vec<&Volume> =
+        volumes.iter().filter(|volume| !(is_away(&volume.node) && forgotten.contains(&volume.node))).collect();
+    if held.is_empty() {
+        return Ok(());
+    }
+    let mut away: Vec<String> = held.iter().map(|volume| volume.node.clone()).filter(is_away).collect();
+    away.dedup();
+    let volumes = held.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    Err(SessionError::VolumeLost { volumes, away }.into())
 }

@@ -50,6 +50,7 @@ use std::sync::Arc;
 
 pub use kind::{Act, Stage};
 use kind::{goes_with_its_nodes, needs, patience, steps, there};
+pub use leave::Leaving;
 pub use session::Session;
 
 use crate::error::Result;

@@ -10,6 +10,7 @@ use tokio::sync::{Mutex, OnceCell};
 use tokio::task::spawn_blocking;
 
 use super::error::SessionError;
+use super::leave::{Leaving, refuse_volumes};
 use super::load_image::ImagesSeen;
 use super::pool;
 use crate::artifact::{FilePin, Store, download, store};
@@ -95,12 +96,12 @@ impl Session {
         self.provider.nodes(self.profile.nodes().as_slice()).await
     }
 
-    /// Nodes of the cluster that the profile no longer asks for.
+    /// Nodes of the cluster that the profile no longer asks for. `forgotten` are hosts that are gone for good.
     ///
     /// # Errors
-    /// A volume would be lost with one of them, or pods would be, unless `delete_data`; or the profile asks for changes that
-    /// are impossible for this cluster.
-    pub async fn leaving(&self, delete_data: bool) -> Result<Vec<NodeSpec>> {
+    /// A volume would be lost with one of them, unless that host is gone for good, or pods would be, unless `delete_data`; or the
+    /// profile asks for changes that are impossible for this cluster.
+    pub async fn leaving(&self, delete_data: bool, forgotten: &[String]) -> Result<Vec<Leaving>> {
         let wanted = self.profile.nodes();
         let existing = self.provider.existing().await?;
         self.refuse_impossible(&existing).await?;
@@ -108,18 +109,20 @@ impl Session {
         refuse_renamed(&stay, &go)?;
         // pods of a node that does not run are already lost
         let live: Vec<String> = go.iter().filter(|node| node.running).map(|node| node.name.clone()).collect();
-        let leaving: Vec<NodeSpec> = go.into_iter().map(|node| NodeSpec { name: node.name, role: node.role }).collect();
-        if !leaving.is_empty() {
-            let names: Vec<String> = leaving.iter().map(|node| node.name.clone()).collect();
-            let volumes = leaving::volumes_on(self.client().await?, &names).await?;
-            if !volumes.is_empty() {
-                return Err(SessionError::VolumeLost { volumes: volumes.join(", ") }.into());
-            }
+        let names: Vec<String> = go.iter().map(|node| node.name.clone()).collect();
+        let mut volumes = Vec::new();
+        if !go.is_empty() {
+            volumes = leaving::volumes_on(self.client().await?, &names).await?;
+            refuse_volumes(&volumes, &go, forgotten)?;
             if !delete_data {
                 leaving::refuse_loss(self.client().await?, &live).await?;
             }
         }
-        Ok(leaving)
+        let leaving = go.into_iter().map(|node| {
+            let lost = volumes.iter().filter(|volume| volume.node == node.name).cloned().collect();
+            Leaving { node: NodeSpec { name: node.name, role: node.role }, lost }
+        });
+        Ok(leaving.collect())
     }
 
     /// Refuses a profile that differs from its cluster in what no `up` can change, with all differences at once, and a cluster

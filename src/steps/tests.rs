@@ -1,6 +1,8 @@
 //! The promises of every step, checked for every step: applied once it is satisfied, each thing that it leaves behind is missed
 //! when it is gone, and a failed look is no reason for a change.
 
+mod leave;
+
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 
