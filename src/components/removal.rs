@@ -2,6 +2,7 @@
 //! every object of its kind, a claim its data. What others would lose is listed by name, and stays unless its removal was asked
 //! for.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use futures_util::FutureExt;
@@ -19,20 +20,19 @@ const PARALLEL: usize = 8;
 /// How many names of an object's contents are listed; the others are counted.
 const NAMES: usize = 12;
 /// Field managers of controllers: what only they wrote is nobody's work, and they make it again when needed.
-const MACHINERY: &[&str] = &[
-    "kube-apiserver",
-    "kube-controller-manager",
-    "kube-scheduler",
-    "kubelet",
-    "pilot-discovery",
-    // MetalLB's programs
-    "controller",
-    "speaker",
-];
+const MACHINERY: &[&str] = &["kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "pilot-discovery"];
 /// What every namespace contains from the start, as kind and name.
 const IN_EVERY_NAMESPACE: &[(&str, &str)] = &[("ServiceAccount", "default"), ("ConfigMap", "kube-root-ca.crt")];
-/// Kinds that only describe other objects.
-const NOTES: &[&str] = &["Event", "Lease", "PodMetrics", "NodeMetrics"];
+/// Kinds that only describe other objects, as group and kind: a user's own kind may have the same name.
+const NOTES: &[(&str, &str)] = &[
+    ("", "Event"),
+    ("events.k8s.io", "Event"),
+    ("coordination.k8s.io", "Lease"),
+    // MetalLB writes these as field managers `controller` and `speaker`; other programs may have these names too
+    ("metallb.io", "ServiceL2Status"),
+    ("metallb.io", "ServiceBGPStatus"),
+    ("metallb.io", "ConfigurationState"),
+];
 
 /// What happens to objects that the profile no longer asks for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -111,7 +111,11 @@ async fn served(client: &Client) -> Result<Vec<(ApiResource, Scope)>, ComponentE
     // each kind in its best version: a group's preferred version need not have all kinds
     let resources = all.groups().flat_map(|group| group.resources_by_stability());
     let listed = resources.filter(|(_, can)| can.supports_operation(verbs::LIST));
-    Ok(listed.map(|(resource, can)| (resource, can.scope)).filter(|(resource, _)| !NOTES.contains(&&*resource.kind)).collect())
+    Ok(listed.map(|(resource, can)| (resource, can.scope)).collect())
+}
+
+fn is_note(resource: &ApiResource) -> bool {
+    NOTES.contains(&(resource.group.as_str(), resource.kind.as_str()))
 }
 
 /// The contents of one object, by name.
@@ -119,17 +123,17 @@ async fn held(client: &Client, served: &[(ApiResource, Scope)], object: &ObjectR
     match object.kind.as_str() {
         "PersistentVolume" | "PersistentVolumeClaim" => Ok(vec!["data".to_owned()]),
         "Namespace" => {
-            let inside: Vec<&ApiResource> =
-                served.iter().filter(|(_, scope)| *scope == Scope::Namespaced).map(|(resource, _)| resource).collect();
+            let inside = served.iter().filter(|(resource, scope)| *scope == Scope::Namespaced && !is_note(resource));
             let looks: Vec<_> =
-                inside.into_iter().map(|resource| contents(client, resource, Some(&object.name), object).boxed()).collect();
-            let found: Vec<Vec<String>> = iter(looks).buffered(PARALLEL).try_collect().await?;
-            Ok(found.into_iter().flatten().collect())
+                inside.map(|(resource, _)| contents(client, resource, Some(&object.name), object).boxed()).collect();
+            let found: Vec<Vec<Listed>> = iter(looks).buffered(PARALLEL).try_collect().await?;
+            Ok(missed(found.into_iter().flatten().collect(), Some(&object.name)))
         }
         "CustomResourceDefinition" => {
             let (plural, group) = object.name.split_once('.').unwrap_or((&object.name, ""));
             match served.iter().find(|(resource, _)| resource.plural == plural && resource.group == group) {
-                Some((resource, _)) => contents(client, resource, None, object).await,
+                Some((resource, _)) if is_note(resource) => Ok(Vec::new()),
+                Some((resource, _)) => Ok(missed(contents(client, resource, None, object).await?, None)),
                 None => Ok(vec!["objects that the API server does not list".to_owned()]),
             }
         }
@@ -137,13 +141,19 @@ async fn held(client: &Client, served: &[(ApiResource, Scope)], object: &ObjectR
     }
 }
 
-/// Objects of a kind that somebody would miss, by name.
+/// An object as it is listed.
+struct Listed {
+    kind: String,
+    meta: ObjectMeta,
+}
+
+/// Objects of a kind.
 async fn contents(
     client: &Client,
     resource: &ApiResource,
     namespace: Option<&str>,
     of: &ObjectRef,
-) -> Result<Vec<String>, ComponentError> {
+) -> Result<Vec<Listed>, ComponentError> {
     let api: Api<DynamicObject> = match namespace {
         Some(namespace) => Api::namespaced_with(client.clone(), namespace, resource),
         None => Api::all_with(client.clone(), resource),
@@ -153,26 +163,34 @@ async fn contents(
         Err(kube::Error::Api(status)) if [404, 405].contains(&status.code) => return Ok(Vec::new()),
         list => list.map_err(|source| ComponentError::Contents { of: of.to_string(), source: Box::new(source) })?,
     };
-    let missed = list.items.into_iter().filter(|object| is_missed(&resource.kind, &object.metadata));
-    let name = |meta: ObjectMeta| match (namespace, meta.namespace) {
-        (None, Some(namespace)) => format!("{} {namespace}/{}", resource.kind, meta.name.unwrap_or_default()),
-        _ => format!("{} {}", resource.kind, meta.name.unwrap_or_default()),
-    };
-    Ok(missed.map(|object| name(object.metadata)).collect())
+    Ok(list.items.into_iter().map(|object| Listed { kind: resource.kind.clone(), meta: object.metadata }).collect())
 }
 
-/// True when somebody loses something with the object: it is a claim, or neither Hearth nor a controller wrote it.
-fn is_missed(kind: &str, meta: &ObjectMeta) -> bool {
+/// Names of the objects that somebody would miss; without the namespace if all are in `namespace`. `listed` are all objects that
+/// go.
+fn missed(listed: Vec<Listed>, namespace: Option<&str>) -> Vec<String> {
+    let goes: BTreeSet<String> = listed.iter().filter_map(|one| one.meta.uid.clone()).collect();
+    let name = |Listed { kind, meta }: Listed| match (namespace, meta.namespace) {
+        (None, Some(namespace)) => format!("{kind} {namespace}/{}", meta.name.unwrap_or_default()),
+        _ => format!("{kind} {}", meta.name.unwrap_or_default()),
+    };
+    listed.into_iter().filter(|one| is_missed(one, &goes)).map(name).collect()
+}
+
+/// True when somebody loses something with the object: it is a claim, or neither Hearth nor a controller wrote it. `goes` are the
+/// uids of all objects that go.
+fn is_missed(Listed { kind, meta }: &Listed, goes: &BTreeSet<String>) -> bool {
     if kind == "PersistentVolumeClaim" {
         return true;
     }
-    if IN_EVERY_NAMESPACE.contains(&(kind, meta.name.as_deref().unwrap_or_default())) {
+    if IN_EVERY_NAMESPACE.contains(&(kind.as_str(), meta.name.as_deref().unwrap_or_default())) {
         return false;
     }
     let managers: Vec<&str> = meta.managed_fields.iter().flatten().filter_map(|entry| entry.manager.as_deref()).collect();
     let by_machinery = !managers.is_empty() && managers.iter().all(|manager| MACHINERY.contains(manager));
-    // an owned object comes and goes with its owner, which is listed itself
-    !(by_machinery || managers.contains(&FIELD_MANAGER) || meta.owner_references.iter().flatten().next().is_some())
+    // an owned object comes and goes with its owner, if the owner is listed itself
+    let with_owner = meta.owner_references.iter().flatten().any(|owner| goes.contains(&owner.uid));
+    !(by_machinery || managers.contains(&FIELD_MANAGER) || with_owner)
 }
 
 #[cfg(test)]
@@ -180,26 +198,46 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn meta(managers: &[&str], owned: bool) -> ObjectMeta {
+    fn listed(kind: &str, name: &str, managers: &[&str], owner: Option<&str>) -> Listed {
         let fields: Vec<_> = managers.iter().map(|manager| json!({"manager": manager})).collect();
-        let owners = match owned {
-            true => json!([{"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "a", "uid": "1"}]),
-            false => json!([]),
-        };
-        serde_json::from_value(json!({"name": "a", "managedFields": fields, "ownerReferences": owners})).expect("metadata")
+        let owners: Vec<_> =
+            owner.iter().map(|uid| json!({"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "a", "uid": uid})).collect();
+        let meta = json!({"name": name, "uid": name, "managedFields": fields, "ownerReferences": owners});
+        Listed { kind: kind.to_owned(), meta: serde_json::from_value(meta).expect("metadata") }
     }
 
     #[test]
     fn what_users_made_is_missed_and_what_runs_by_itself_is_not() {
-        assert!(is_missed("ConfigMap", &meta(&["kubectl-create"], false)));
-        assert!(is_missed("ConfigMap", &meta(&[], false)), "nobody knows whose it is");
-        assert!(is_missed("Deployment", &meta(&["helm", "kube-controller-manager"], false)));
-        assert!(!is_missed("ConfigMap", &meta(&["kube-controller-manager"], false)), "kube-root-ca.crt");
-        assert!(!is_missed("Deployment", &meta(&["hearth", "kube-controller-manager"], false)));
-        let default = ObjectMeta { name: Some("default".into()), ..ObjectMeta::default() };
-        assert!(!is_missed("ServiceAccount", &default) && is_missed("ConfigMap", &default));
-        assert!(!is_missed("Pod", &meta(&["kubectl-run"], true)), "its owner is");
-        assert!(is_missed("PersistentVolumeClaim", &meta(&["hearth"], false)), "it holds data, whoever made it");
+        let is_missed = |kind: &str, managers: &[&str]| super::is_missed(&listed(kind, "a", managers, None), &BTreeSet::new());
+        assert!(is_missed("ConfigMap", &["kubectl-create"]));
+        assert!(is_missed("ConfigMap", &[]), "nobody knows whose it is");
+        assert!(is_missed("Deployment", &["helm", "kube-controller-manager"]));
+        assert!(is_missed("ConfigMap", &["controller"]) && is_missed("ConfigMap", &["speaker"]), "any program may be called so");
+        assert!(!is_missed("ConfigMap", &["kube-controller-manager"]), "kube-root-ca.crt");
+        assert!(!is_missed("Deployment", &["hearth", "kube-controller-manager"]));
+        assert!(is_missed("PersistentVolumeClaim", &["hearth"]), "it holds data, whoever made it");
+        let default = |kind: &str| super::is_missed(&listed(kind, "default", &[], None), &BTreeSet::new());
+        assert!(!default("ServiceAccount") && default("ConfigMap"));
+    }
+
+    #[test]
+    fn what_has_an_owner_is_missed_unless_its_owner_is_listed_too() {
+        let all = vec![
+            listed("ReplicaSet", "set", &["kubectl-create"], None),
+            listed("Pod", "pod", &["kubectl-label"], Some("set")),
+            listed("VirtualService", "way", &["flagger"], Some("a-canary-elsewhere")),
+            listed("Secret", "memberlist", &["controller"], Some("ours")),
+            listed("Deployment", "ours", &["hearth"], None),
+        ];
+        assert_eq!(missed(all, None), ["ReplicaSet set", "VirtualService way"]);
+    }
+
+    #[test]
+    fn notes_are_known_by_their_group_too() {
+        let note =
+            |group: &str, kind: &str| is_note(&ApiResource::from_gvk(&kube::core::GroupVersionKind::gvk(group, "v1", kind)));
+        assert!(note("", "Event") && note("coordination.k8s.io", "Lease") && note("metallb.io", "ServiceL2Status"));
+        assert!(!note("cars.example.com", "Lease") && !note("metallb.io", "IPAddressPool"));
     }
 
     #[test]
