@@ -123,7 +123,7 @@ impl Machines {
             let (name, away) = (name.clone(), address.is_none());
             Some(NodeView { name, role, running, away, problem: status.clone(), status, address, api })
         };
-        let node = match self.hosts.node(&name).await {
+        let node = match self.hosts.look(&name).await {
             Ok(node) => node,
             Err(error) => return view(false, format!("cannot be reached: {}", chain(&error)), None),
         };
@@ -262,11 +262,9 @@ impl Provider for Machines {
     }
 
     /// The leases of every host that is worked on, also of one that is to leave. Hosts that are away do not keep others from
-    /// being worked on.
+    /// being worked on, and are not worked on themselves.
     async fn take_leases(&self, desk: &str, who: &str) -> Result<Leases> {
-        let all = self.hosts.wanted();
-        let hosts = join_all(all.iter().map(|(name, _)| self.hosts.node(name))).await;
-        Leases::take(hosts.into_iter().flatten().collect(), desk, who).await
+        Leases::take(self.hosts.there().await, desk, who).await
     }
 
     async fn leases(&self) -> Result<Vec<(SshNode, Holder)>> {
@@ -303,5 +301,36 @@ impl Provider for Machines {
     /// Each host was checked when it was released.
     async fn leftovers(&self, _: &Holdings) -> Result<Vec<String>> {
         Ok(Vec::new())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+    use crate::profile::{self, Source, load};
+
+    /// Without a lease another run may work on the host at the same time.
+    #[tokio::test]
+    async fn a_host_that_comes_back_during_a_run_without_a_lease_on_it_is_left_alone() {
+        let mut profile = load(&[Source::File("profiles/homelab.yaml".into())], &[]).expect("valid");
+        let profile::Provider::Ssh(hosts) = &mut profile.provider else { panic!("homelab is of hosts") };
+        let free = || TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port");
+        hosts.port = free().port();
+        hosts.hosts.iter_mut().for_each(|host| host.address = Ipv4Addr::LOCALHOST);
+        let (hosts, scratch) = (hosts.clone(), tempfile::tempdir().expect("scratch"));
+        let machines = Machines::new(&profile, &hosts, &[], scratch.path().join("known_hosts"));
+        let leases = machines.take_leases("ann@desk", "a run").await.expect("nobody is there to refuse");
+        let back = TcpListener::bind(("127.0.0.1", hosts.port)).expect("the port is free again");
+        back.set_nonblocking(true).expect("a socket");
+        let existing = machines.existing().await.expect("a look");
+        assert!(
+            existing.len() == 3 && existing.iter().all(|node| node.away && node.problem.contains("no lease")),
+            "{existing:?}"
+        );
+        assert!(machines.release("n1").await.is_err());
+        assert!(back.accept().is_err(), "nobody contacted it");
+        leases.release().await;
     }
 }

@@ -31,6 +31,9 @@ pub enum SshError {
     /// The host accepted no TCP connection.
     #[error("cannot connect to {at}")]
     Connect { at: At, source: io::Error },
+    /// An earlier failure is remembered, and the host was not contacted again.
+    #[error("{reason}")]
+    Away { reason: String },
     /// The two sides did not agree on a protocol, or the host hung up.
     #[error("{at} does not complete the SSH handshake")]
     Handshake { at: At, source: ssh2::Error },
@@ -116,7 +119,9 @@ impl Explain for SshError {
     fn hint(&self) -> Option<String> {
         Some(match self {
             SshError::Unknown { known, .. } => format!("the profile's hosts are {}", known.join(", ")),
-            SshError::Connect { .. } => "is the machine on, does sshd listen there, does a firewall stand between?".into(),
+            SshError::Connect { .. } | SshError::Away { .. } => {
+                "is the machine on, does sshd listen there, does a firewall stand between?".into()
+            }
             SshError::HostKeyChanged { accept, .. } => format!("if you reinstalled the host, accept its new key: {accept}"),
             SshError::HostKeyUnknown { accept, .. } => format!("compare it with the host's, then connect once: {accept}"),
             SshError::HostKeyRevoked { .. } => {

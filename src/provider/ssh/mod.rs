@@ -120,10 +120,43 @@ impl SshProvider {
     /// # Errors
     /// [`SshError`], for everything that can go wrong before the first command.
     pub async fn node(&self, name: &str) -> Result<SshNode, SshError> {
+        self.ready(self.find(name)?).await
+    }
+
+    /// The same for callers that only look which hosts are there: a host that failed slowly a moment ago is not tried again.
+    ///
+    /// # Errors
+    /// Those of [`SshProvider::node`].
+    pub async fn look(&self, name: &str) -> Result<SshNode, SshError> {
+        self.look_at(self.find(name)?).await
+    }
+
+    /// The nodes that are there now. The others are never contacted from now on, even if they come back: they get no lease, so
+    /// another run may work on them.
+    pub async fn there(&self) -> Vec<SshNode> {
+        let looks = self.nodes.iter().map(|node| async {
+            match self.look_at(node).await {
+                Ok(node) => Some(node),
+                Err(error) => {
+                    node.connection.give_up(&error).await;
+                    None
+                }
+            }
+        });
+        join_all(looks).await.into_iter().flatten().collect()
+    }
+
+    fn find(&self, name: &str) -> Result<&SshNode, SshError> {
         let unknown =
             || SshError::Unknown { node: name.to_owned(), known: self.nodes.iter().map(|node| node.name.clone()).collect() };
-        let node = self.nodes.iter().find(|node| node.name == name).ok_or_else(unknown)?;
-        self.ready(node).await
+        self.nodes.iter().find(|node| node.name == name).ok_or_else(unknown)
+    }
+
+    async fn look_at(&self, node: &SshNode) -> Result<SshNode, SshError> {
+        match node.connection.away().await {
+            Some(away) => Err(away),
+            None => self.ready(node).await,
+        }
     }
 
     /// Several nodes, connected to in parallel, in the order of their names.
