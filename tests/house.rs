@@ -46,7 +46,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     ("plan", &["artifact", "cluster", "components", "decision", "error", "graph", "profile", "provider", "steps"]),
-    ("scenario", &["error", "event", "input", "journal", "load", "provider", "quantity", "statistics"]),
+    ("scenario", &["cluster", "error", "event", "input", "journal", "load", "provider", "quantity", "statistics"]),
     ("compare", &["error", "event", "input", "load", "quantity", "statistics"]),
     ("report", &["compare", "error", "file", "load", "scenario", "statistics"]),
     ("doctor", &["components", "error", "profile", "provider", "state"]),

@@ -59,6 +59,11 @@ impl Stage<'_> {
         self.records.push(record);
     }
 
+    /// The target of this moment's fault; none if the fault did not begin.
+    pub fn target(&self) -> Option<String> {
+        self.records.last().filter(|record| record.moment == self.moment).map(|record| record.target.clone())
+    }
+
     /// The record of the latest fault.
     pub fn record(&mut self) -> &mut FaultRecord {
         if self.records.is_empty() {

@@ -203,7 +203,11 @@ impl Inject for NodePause {
         if stage.changes.standing() == stage.standing {
             return Ok(());
         }
-        let (client, node) = (&stage.context.client, stage.record().target.clone());
+        let Some(node) = stage.target() else {
+            // the undo entry was written but the fault did not begin: the latest record is another fault's
+            return stage.changes.take_back_to(stage.standing).await;
+        };
+        let client = &stage.context.client;
         let before = heartbeat(client, &node).await;
         stage.changes.take_back_to(stage.standing).await?;
         stage.done();
@@ -253,9 +257,13 @@ fn words() -> FaultWords {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cluster::fake::FakeCluster;
+    use crate::event::Events;
     use crate::load::{Entry, Outcome};
+    use crate::provider::fake::{Fakes, InMemory};
     use crate::scenario::facts::Facts;
     use crate::scenario::load_file;
+    use crate::scenario::undo::Changes;
 
     const SCENARIO: &str = include_str!("../../../scenarios/node-pause.yaml");
 
@@ -276,6 +284,47 @@ mod tests {
         assert_eq!(found(&["w1", "w2"], &["w1"]).as_deref(), Some("w2"));
         assert_eq!(found(&["w1"], &["w1", "w2"]), None);
         assert_eq!(found(&["control-plane"], &[]), None, "only workers are asked for");
+    }
+
+    /// The API server stopped answering between the undo entry and the fault.
+    #[tokio::test]
+    async fn a_fault_that_did_not_begin_leaves_the_record_of_the_one_before_as_it_is() {
+        let (api, provider, scratch) = (FakeCluster::default(), Fakes::default(), tempfile::tempdir().expect("scratch"));
+        provider.nodes.lock().expect("unpoisoned").push(InMemory::new("w1"));
+        let context = Context {
+            client: api.client(),
+            gateway: ([127, 0, 0, 1], 80).into(),
+            host: String::new(),
+            nodes: Some(crate::scenario::nodes(provider.clone())),
+            profile: None,
+            run: "r".into(),
+            run_dir: scratch.path().to_owned(),
+            journal: scratch.path().join("undo.jsonl"),
+            cancel: tokio_util::sync::CancellationToken::new(),
+            events: Events::open("r", Vec::new()).0,
+        };
+        let mut changes = Changes::new(context.hands(), &context.journal, "r", "a").expect("a journal");
+        let before = FaultRecord { fault: "podKill".into(), target: "was-1".into(), at_ms: 5.0, ..FaultRecord::default() };
+        let mut records = vec![before.clone()];
+        let mut stage = Stage {
+            context: &context,
+            changes: &mut changes,
+            records: &mut records,
+            proxies: &[],
+            clock: Instant::now(),
+            moment: 1,
+            standing: 0,
+            counted: None,
+        };
+        api.silence(true);
+        assert!(stage.changes.open(Undo::Standstill { node: "w1".into() }, Duration::ZERO, None).await.is_err());
+        api.silence(false);
+        let pause = NodePause { node: Choice::Name("w1".into()), r#for: Span::secs(15), back_within: Span::secs(60) };
+        pause.heal(&mut stage).await.expect("taken back");
+        assert_eq!(stage.changes.standing(), 0);
+        assert_eq!(records, [before]);
+        let asked = provider.get("w1").asked.lock().expect("unpoisoned").concat();
+        assert!(asked.contains("kill -CONT"), "{asked}");
     }
 
     #[test]
