@@ -69,12 +69,12 @@ fn name(item: &Value) -> String {
     }
 }
 
-/// Values that the API server may leave out of its record, because they are empty.
+/// Values that the API server may leave out of its record, because they are empty. It records empty mappings: `emptyDir: {}` has a
+/// meaning.
 fn is_nothing(value: &Value) -> bool {
     match value {
         Value::Null => true,
         Value::Array(items) => items.is_empty(),
-        Value::Object(map) => map.is_empty(),
         _ => false,
     }
 }
@@ -134,6 +134,19 @@ mod tests {
         *other.pointer_mut(container).expect("there") = json!({".": {}});
         let found = first_lost(&object(), &live("hearth", &other));
         assert_eq!(found.as_deref(), Some("spec.template.spec.containers.name"), "only that it is in the list is ours");
+    }
+
+    #[test]
+    fn a_removed_empty_mapping_is_named() {
+        let object = json!({"spec": {"volumes": [{"name": "v", "emptyDir": {}}]}});
+        let owned = |volume: Value| json!({"f:spec": {"f:volumes": {"k:{\"name\":\"v\"}": volume}}});
+        let found = |volume: Value| first_lost(&object, &live("hearth", &owned(volume)));
+        assert_eq!(found(json!({".": {}, "f:name": {}, "f:emptyDir": {}})), None);
+        assert_eq!(
+            found(json!({".": {}, "f:name": {}})).as_deref(),
+            Some("spec.volumes.emptyDir"),
+            "the volume may be a hostPath now"
+        );
     }
 
     #[test]
