@@ -12,7 +12,7 @@ use super::{Context, UsageError, cluster};
 use crate::error::{BoxError, Result, chain};
 use crate::event::Event;
 use crate::provider::Provider;
-use crate::scenario::undo::{self, Change, Hands};
+use crate::scenario::undo::{self, Change, Hands, Until};
 use crate::scenario::{self, Nodes};
 use crate::state::{Lock, RunId, StateError};
 use crate::steps::Session;
@@ -47,7 +47,7 @@ pub async fn run(context: &Context, args: RecoverArgs) -> Result<u8> {
     let opening = Opening { id: RunId::new(), verb: "recover", wait: None, last_words: "run `hearth recover` to go on" };
     let (healed, _lock) = run::open(context, &session, opening, async |running| {
         wake_nodes(context, &session).await;
-        heal(&session, running).await
+        running.unless_stopped(heal(&session, running, Until::Settled)).await?
     })
     .await?;
     context.result(&json!({"name": name, "left": found, "healed": healed}), || {
@@ -105,7 +105,8 @@ async fn wake_nodes(context: &Context, session: &Session) {
     }
 }
 
-/// Takes back what killed runs have left, if an API server answers: before one is made or repaired, none does.
+/// Takes back what killed runs have left, if an API server answers: before one is made or repaired, none does. Does not wait for
+/// rollouts: they may need the repair.
 pub async fn heal_early(context: &Context, session: &Session, running: &Run) -> Result<()> {
     if undo::noted(&session.state.undo_journal())?.is_empty() {
         return Ok(());
@@ -113,7 +114,7 @@ pub async fn heal_early(context: &Context, session: &Session, running: &Run) -> 
     wake_nodes(context, session).await;
     let answers = async { Ok::<_, BoxError>(session.client().await?.apiserver_version().await.is_ok()) };
     if matches!(timeout(ANSWER, answers).await, Ok(Ok(true)))
-        && let Err(error) = heal(session, running).await
+        && let Err(error) = heal(session, running, Until::Written).await
     {
         context.say(format!("not taken back yet: {}", chain(&*error)));
     }
@@ -121,9 +122,9 @@ pub async fn heal_early(context: &Context, session: &Session, running: &Run) -> 
 }
 
 /// Takes back what killed runs have left, and reports each change.
-pub async fn heal(session: &Session, running: &Run) -> Result<Vec<String>> {
+pub async fn heal(session: &Session, running: &Run, until: Until) -> Result<Vec<String>> {
     let hands = Hands { client: session.client().await?.clone(), nodes: Some(nodes(session)) };
-    let healed = undo::heal(&hands, &session.state.undo_journal()).await?;
+    let healed = undo::heal(&hands, &session.state.undo_journal(), until).await?;
     for object in &healed {
         running.events.emit(Event::Healed { object: object.clone() });
     }

@@ -136,7 +136,7 @@ impl Run {
         outcome
     }
 
-    /// Waits for work that changes nothing, unless the run is stopped before it is done.
+    /// Waits for work that changes nothing or may be interrupted anywhere, unless the run is stopped before it is done.
     ///
     /// # Errors
     /// [`Stopped`] when the run was.

@@ -22,6 +22,7 @@ use crate::plan::build;
 use crate::plan::decide::{Seen, decide};
 use crate::profile::Workloads;
 use crate::provider::Provider;
+use crate::scenario::undo::Until;
 use crate::state::RunId;
 use crate::steps::{Session, StepKind};
 use crate::ui;
@@ -70,11 +71,11 @@ pub async fn run(context: &Context, args: UpArgs) -> Result<u8> {
         if session.leaving(args.delete_data, &args.forget).await? != leaving {
             return Err(UsageError::Changed { name: session.profile.name.clone() }.into());
         }
-        recover::heal_early(context, &session, running).await?;
+        running.unless_stopped(recover::heal_early(context, &session, running)).await??;
         members::keep(&session, &[]).await?;
         let applied = apply(&session, running, &plan, args.parallel.into(), args.timeout).await?;
         let away = if leaving.is_empty() { Vec::new() } else { members::keep(&session, &args.forget).await? };
-        recover::heal(&session, running).await?;
+        running.unless_stopped(recover::heal(&session, running, Until::Settled)).await??;
         Ok((applied, away))
     })
     .await?;

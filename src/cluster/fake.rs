@@ -174,6 +174,7 @@ impl Kept {
                 }
                 (StatusCode::OK, self.write(place, body))
             }
+            ("PUT", _) if self.objects.contains_key(&place) => (StatusCode::OK, self.write(place, body)),
             ("DELETE", _) => match self.remove(&place) {
                 true => (StatusCode::OK, json!({"kind": "Status", "apiVersion": "v1", "status": "Success"})),
                 false => absent(),
@@ -273,8 +274,8 @@ impl Kept {
         match place.plural.as_str() {
             "deployments" | "statefulsets" => {
                 let replicas = object["spec"]["replicas"].as_i64().unwrap_or(1);
-                object["status"] =
-                    json!({"observedGeneration": generation, "updatedReplicas": replicas, "availableReplicas": replicas});
+                object["status"] = json!({"observedGeneration": generation, "replicas": replicas, "updatedReplicas": replicas,
+                    "availableReplicas": replicas});
             }
             "daemonsets" => {
                 let nodes: Vec<String> =

@@ -9,7 +9,7 @@ use super::change::Edit;
 use super::record::{AssertionRecord, Cleanup, ControlRecord, Method, RunRecord, TrialRecord};
 use super::schema::{Negative, Validity};
 use super::trial::target;
-use super::undo::{Changes, heal};
+use super::undo::{Changes, Until, heal};
 use super::{Context, Scenario, ScenarioError, requirement, trial};
 use crate::error::{Explain, Family, chain};
 use crate::event::{Event, Trial, Verdict};
@@ -37,7 +37,7 @@ pub async fn run(context: &Context, scenario: &Scenario) -> RunRecord {
 async fn after_panic(context: &Context, scenario: &Scenario, error: JoinError) -> RunRecord {
     let mut run = Run::new(context.clone(), scenario.clone()).await;
     run.error(&ScenarioError::Panicked(error));
-    match heal(&context.hands(), &context.journal).await {
+    match heal(&context.hands(), &context.journal, Until::Settled).await {
         Ok(undone) => run.record.cleanup.undone = undone,
         Err(error) => run.leave(error.to_string()),
     }
@@ -99,7 +99,11 @@ impl Run {
     }
 
     async fn measure(&mut self) -> Result<(), ScenarioError> {
-        self.record.cleanup.healed = heal(&self.context.hands(), &self.context.journal).await?;
+        let hands = self.context.hands();
+        self.record.cleanup.healed = tokio::select! {
+            healed = heal(&hands, &self.context.journal, Until::Settled) => healed?,
+            () = self.context.cancel.cancelled() => return Err(ScenarioError::Cancelled),
+        };
         for object in self.record.cleanup.healed.clone() {
             self.context.events.emit(Event::Healed { object });
         }

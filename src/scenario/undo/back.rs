@@ -1,8 +1,11 @@
 //! Undoing a change. Safe to repeat, and safe if somebody else was faster.
 
+use std::time::Duration;
+
 use kube::api::{DeleteParams, DynamicObject, PostParams};
 use kube::{Client, ResourceExt};
 use serde_json::Value;
+use tokio::time::sleep;
 
 use super::super::error::ScenarioError;
 use super::super::nodes::Nodes;
@@ -21,7 +24,24 @@ pub(super) enum Back {
     Overtaken,
 }
 
-/// Undoes a change.
+/// Waits until the cluster has followed an undone change: pods are replaced, a deleted object is gone, proxies know.
+///
+/// # Errors
+/// A deleted object does not go.
+pub(super) async fn settle(client: &Client, change: &Change) -> Result<(), ScenarioError> {
+    match &change.undo {
+        Undo::Spec { object, .. } => {
+            // the object is as it was; if pods take longer to follow, that is up to the cluster
+            let _soon = objects::wait_rolled_out(client, object).await;
+        }
+        Undo::Object { object, was: None } => objects::wait_gone(client, object).await?,
+        Undo::Object { .. } | Undo::OnNode { .. } | Undo::Standstill { .. } => {}
+    }
+    sleep(Duration::from_millis(change.settle_ms)).await;
+    Ok(())
+}
+
+/// Undoes a change; does not wait for the cluster to follow.
 ///
 /// # Errors
 /// It could not be undone, or this could not be verified.
@@ -78,8 +98,6 @@ async fn spec(
         let spec = now.data.get("spec").cloned().unwrap_or_default();
         ours.iter().all(|field| spec.pointer(&field.path) == field.before.as_ref())
     };
-    // the object is as it was; if pods take longer to follow, that is up to the cluster
-    let _soon = objects::wait_rolled_out(client, object).await;
     match now.as_ref().is_none_or(restored) {
         true => Ok(if overtaken == Back::Overtaken { overtaken } else { Back::Changed }),
         false => Err(ScenarioError::NotRestored { object: object.to_string() }),
@@ -97,7 +115,7 @@ async fn delete(client: &Client, object: &ObjectRef, run: &str) -> Result<Back, 
         ..DeleteParams::foreground()
     };
     match objects::api(client, object).await?.delete(&object.name, &parameters).await {
-        Ok(_) => objects::wait_gone(client, object).await.map(|()| Back::Changed),
+        Ok(_) => Ok(Back::Changed),
         Err(kube::Error::Api(status)) if status.code == 404 => Ok(Back::Nothing),
         Err(error) => Err(ScenarioError::kube(format!("delete {object}"))(error)),
     }

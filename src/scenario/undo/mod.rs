@@ -199,7 +199,7 @@ impl Changes {
         while self.open.len() > standing
             && let Some(change) = self.open.last()
         {
-            close(&self.hands, &self.file, change).await?;
+            close(&self.hands, &self.file, change, Until::Settled).await?;
             self.open.pop();
         }
         Ok(())
@@ -210,7 +210,7 @@ impl Changes {
         let mut results = Vec::new();
         while let Some(change) = self.open.pop() {
             let what = change.undo.to_string();
-            results.push(close(&self.hands, &self.file, &change).await.map_err(|error| (what, error)));
+            results.push(close(&self.hands, &self.file, &change, Until::Settled).await.map_err(|error| (what, error)));
         }
         results
     }
@@ -226,11 +226,20 @@ impl Changes {
     }
 }
 
-/// Undoes a change, waits for that to reach the proxies, and removes its entries; returns its description.
-async fn close(hands: &Hands, file: &file::File, change: &Change) -> Result<String, ScenarioError> {
+/// How far undoing is waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Until {
+    /// Until everything is written as it was.
+    Written,
+    /// Until the cluster has followed.
+    Settled,
+}
+
+/// Undoes a change and removes its entries; returns its description.
+async fn close(hands: &Hands, file: &file::File, change: &Change, until: Until) -> Result<String, ScenarioError> {
     let back = back::take_back(hands, change).await?;
-    if back == back::Back::Changed {
-        tokio::time::sleep(Duration::from_millis(change.settle_ms)).await;
+    if back == back::Back::Changed && until == Until::Settled {
+        back::settle(&hands.client, change).await?;
     }
     cluster::erase(&hands.client, &change.id).await?;
     file.closed(&change.id).await?;
@@ -255,11 +264,11 @@ pub async fn standing(client: &Client, path: &Path) -> Result<Vec<Change>, Scena
 }
 
 /// Undoes what killed runs have left; returns descriptions of the changes. Must not run at the same time as another run on the
-/// same cluster, whose changes would be taken for leftovers.
+/// same cluster, whose changes would be taken for leftovers. May be interrupted anywhere: unfinished entries stay.
 ///
 /// # Errors
 /// The first change that could not be undone, after all others were; it stays in the journal.
-pub async fn heal(hands: &Hands, path: &Path) -> Result<Vec<String>, ScenarioError> {
+pub async fn heal(hands: &Hands, path: &Path, until: Until) -> Result<Vec<String>, ScenarioError> {
     let changes = standing(&hands.client, path).await?;
     let mut healed = Vec::new();
     if changes.is_empty() {
@@ -268,7 +277,7 @@ pub async fn heal(hands: &Hands, path: &Path) -> Result<Vec<String>, ScenarioErr
     let file = file::File::open(path)?;
     let mut failed = None;
     for change in changes.iter().rev() {
-        match close(hands, &file, change).await {
+        match close(hands, &file, change, until).await {
             Ok(what) => healed.push(format!("{what} (changed by run {})", change.run)),
             Err(error) => failed = failed.or(Some(error)),
         }

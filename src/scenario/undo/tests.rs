@@ -1,4 +1,8 @@
+use serde_json::json;
+use tokio::time::timeout;
+
 use super::*;
+use crate::cluster::fake::FakeCluster;
 use crate::provider::fake::{Fakes, InMemory};
 
 fn change(id: &str, undo: Undo) -> Change {
@@ -69,6 +73,33 @@ async fn a_node_is_woken_where_it_runs_and_one_that_is_gone_holds_nobody_up() {
     assert!(node.asked.lock().expect("unpoisoned").iter().any(|line| line.contains("kill -CONT")));
     provider.silent.store(true, std::sync::atomic::Ordering::Relaxed);
     assert!(wake_nodes(&*nodes, &path).await.is_err(), "what cannot be asked is not awake");
+}
+
+/// The deployment's pods never become ready: its cluster needs the repair first.
+#[tokio::test]
+async fn rollouts_are_waited_for_on_request_and_an_interrupted_undo_stays_open() {
+    let (api, scratch) = (FakeCluster::default(), tempfile::tempdir().expect("scratch"));
+    let names = json!({"plural": "deployments", "kind": "Deployment"});
+    let served = json!({"spec": {"group": "apps", "names": names, "versions": [{"name": "v1"}]}});
+    api.put("/apis/apiextensions.k8s.io/v1/customresourcedefinitions/deployments", served);
+    let deployment = "/apis/apps/v1/namespaces/n/deployments/d";
+    api.put(
+        deployment,
+        json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"uid": "u"}, "spec": {"replicas": 0}}),
+    );
+    let path = scratch.path().join("undo.jsonl");
+    let object = ObjectRef { api_version: "apps/v1".into(), kind: "Deployment".into(), namespace: "n".into(), name: "d".into() };
+    let fields = vec![Field { path: "/replicas".into(), before: Some(json!(2)) }];
+    let undo = Undo::Spec { object, uid: "u".into(), fields };
+    file::File::open(&path).expect("made").opened(&change("a", undo)).await.expect("written");
+    let hands = Hands { client: api.client(), nodes: None };
+    let waited = timeout(Duration::from_millis(500), heal(&hands, &path, Until::Settled)).await;
+    assert!(waited.is_err() && noted(&path).expect("readable").len() == 1, "{waited:?}");
+    api.edit(deployment, |object| object["spec"]["replicas"] = json!(0));
+    let healed = timeout(Duration::from_secs(20), heal(&hands, &path, Until::Written)).await.expect("it does not wait");
+    assert_eq!(healed.expect("healed"), ["Deployment n/d (changed by run r)"]);
+    assert_eq!(api.objects()[deployment]["spec"]["replicas"], 2);
+    assert_eq!(noted(&path).expect("readable"), []);
 }
 
 #[test]
