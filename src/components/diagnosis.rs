@@ -96,7 +96,7 @@ pub(super) async fn diagnose(client: &Client, objects: &[Value], unhealthy: Vec<
             pod: key,
             node: pod.spec.as_ref().and_then(|spec| spec.node_name.clone()),
             states: states(&pod),
-            events: warnings(client, &pod).await,
+            events: latest(warnings(client, &pod).await),
             logs: logs(client, &pod).await,
         });
     }
@@ -157,12 +157,17 @@ pub(super) fn join(reason: Option<String>, message: Option<String>) -> String {
     [reason, message].into_iter().flatten().filter(|text| !text.is_empty()).collect::<Vec<_>>().join(": ")
 }
 
-async fn warnings(client: &Client, pod: &Pod) -> Vec<String> {
-    let namespace = pod.namespace().unwrap_or_default();
-    let params = ListParams::default().fields(&format!("involvedObject.name={},type=Warning", pod.name_any()));
-    let events = Api::<Event>::namespaced(client.clone(), &namespace).list(&params).await;
+/// A pod's warnings, oldest first; found by uid, since an earlier pod may have had the same name.
+pub(super) async fn warnings(client: &Client, pod: &Pod) -> Vec<Event> {
+    let params = ListParams::default().fields(&format!("involvedObject.uid={},type=Warning", pod.uid().unwrap_or_default()));
+    let events = Api::<Event>::namespaced(client.clone(), &pod.namespace().unwrap_or_default()).list(&params).await;
     let mut events = events.map(|list| list.items).unwrap_or_default();
-    events.sort_by_key(|event| event.last_timestamp.as_ref().map(|time| time.0));
+    events.sort_by_key(|event| event.last_timestamp.as_ref().map(|time| time.0).or(event.event_time.as_ref().map(|time| time.0)));
+    events
+}
+
+/// The latest events as text.
+fn latest(mut events: Vec<Event>) -> Vec<String> {
     let newest = events.len().saturating_sub(3);
     events.drain(..newest);
     events.into_iter().map(|event| join(event.reason, event.message)).collect()

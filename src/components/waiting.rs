@@ -13,7 +13,7 @@ use serde_json::Value;
 use tokio::time::{Instant, sleep};
 
 use super::Ready;
-use super::diagnosis::{is_ready, join, pods_of, waiting};
+use super::diagnosis::{is_ready, join, pods_of, waiting, warnings};
 use super::health::unhealthy;
 
 /// Most waits are over by then.
@@ -25,6 +25,9 @@ const RESTARTS: i32 = 3;
 
 /// How long a container may be down between two ends, in seconds: from the third on the kubelet waits 40 s and more.
 const CRASHING: u64 = 20;
+/// How long an event about a failed sandbox counts. The kubelet tries again after 10 to 15 s, and writes an event each time it
+/// fails; if it succeeds and pulls an image, it writes nothing.
+const SANDBOX: Duration = Duration::from_secs(30);
 /// Words of registries and the kubelet for images that will never come.
 const REFUSALS: &[&str] = &["not found", "denied", "unauthorized", "manifest unknown", "no such host", "does not exist"];
 
@@ -49,6 +52,53 @@ pub(super) struct Sign {
     pub(super) what: String,
     /// How long it may last before waiting is hopeless; none if it may pass at any time.
     lasts: Option<Duration>,
+    /// The event that it rests on, whose cause may be over by now; none if it rests on the pod's present state.
+    said: Option<Said>,
+}
+
+/// An event that a sign rests on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Said {
+    /// The event's resource version: another one after each repetition.
+    version: String,
+    /// How long one repetition counts.
+    counts: Duration,
+}
+
+impl Said {
+    fn by(event: &Event, counts: Duration) -> Said {
+        Said { version: event.resource_version().unwrap_or_default(), counts }
+    }
+}
+
+/// The signs of all looks so far.
+#[derive(Default)]
+struct Watch(BTreeMap<(String, Kind), Seen>);
+
+/// A sign that was seen before.
+struct Seen {
+    first: Instant,
+    said: Option<Said>,
+    /// When the event was last seen to be repeated.
+    again: Option<Instant>,
+}
+
+impl Watch {
+    /// The sign that makes waiting hopeless; none if there is hope. The cause of an event from before the first look may be over by
+    /// now, so an event counts only once it is repeated.
+    fn hopeless<'a>(&mut self, signs: &'a [Sign], now: Instant) -> Option<&'a Sign> {
+        let lasting: Vec<(&Sign, Duration)> = signs.iter().filter_map(|sign| Some((sign, sign.lasts?))).collect();
+        self.0.retain(|(pod, kind), _| lasting.iter().any(|(sign, _)| sign.pod == *pod && sign.kind == *kind));
+        lasting.into_iter().find_map(|(sign, limit)| {
+            let new = || Seen { first: now, said: sign.said.clone(), again: None };
+            let seen = self.0.entry((sign.pod.clone(), sign.kind)).or_insert_with(new);
+            if seen.said != sign.said {
+                (seen.said, seen.again) = (sign.said.clone(), Some(now));
+            }
+            let counts = |said: &Said| seen.again.is_some_and(|again| now - again <= said.counts);
+            (sign.said.as_ref().is_none_or(counts) && now - seen.first >= limit).then_some(sign)
+        })
+    }
 }
 
 impl std::fmt::Display for Sign {
@@ -60,16 +110,12 @@ impl std::fmt::Display for Sign {
 /// Looks repeatedly at the pods behind `objects`, and reports through `say`. Returns only when waiting for them is hopeless,
 /// with the reason.
 pub(super) async fn until_hopeless(client: &Client, ready: &[Ready], objects: &[Value], say: impl Fn(String)) -> Sign {
-    let mut since: BTreeMap<(String, Kind), Instant> = BTreeMap::new();
+    let mut watch = Watch::default();
     sleep(FIRST_LOOK).await;
     loop {
         let signs = signs(client, objects).await;
-        let lasting: Vec<(&Sign, Duration)> = signs.iter().filter_map(|sign| Some((sign, sign.lasts?))).collect();
-        since.retain(|(pod, kind), _| lasting.iter().any(|(sign, _)| sign.pod == *pod && sign.kind == *kind));
-        for (sign, limit) in lasting {
-            if since.entry((sign.pod.clone(), sign.kind)).or_insert_with(Instant::now).elapsed() >= limit {
-                return sign.clone();
-            }
+        if let Some(sign) = watch.hopeless(&signs, Instant::now()) {
+            return sign.clone();
         }
         match signs.as_slice() {
             // no pod is to blame, so it is the object itself
@@ -121,20 +167,11 @@ fn newest(pods: Vec<Pod>) -> Vec<Pod> {
     pods.into_iter().filter(|pod| revision(pod) == latest).collect()
 }
 
-/// A pod's warnings, oldest first.
-async fn warnings(client: &Client, pod: &Pod) -> Vec<Event> {
-    let params = ListParams::default().fields(&format!("involvedObject.uid={},type=Warning", pod.uid().unwrap_or_default()));
-    let events = Api::<Event>::namespaced(client.clone(), &pod.namespace().unwrap_or_default()).list(&params).await;
-    let mut events = events.map(|list| list.items).unwrap_or_default();
-    events.sort_by_key(|event| event.last_timestamp.as_ref().map(|time| time.0).or(event.event_time.as_ref().map(|time| time.0)));
-    events
-}
-
 /// The most telling sign of a pod that is not ready; none if there is no sign.
 fn sign(pod: &Pod, events: &[Event], nodes: &[Node]) -> Option<Sign> {
     let name = format!("{}/{}", pod.namespace().unwrap_or_default(), pod.name_any());
     let sign = |kind, what: String, lasts: Option<u64>| {
-        Some(Sign { kind, pod: name.clone(), what, lasts: lasts.map(Duration::from_secs) })
+        Some(Sign { kind, pod: name.clone(), what, lasts: lasts.map(Duration::from_secs), said: None })
     };
     let unready: Vec<String> = nodes.iter().filter(|node| !is_node_ready(node)).map(ResourceExt::name_any).collect();
     if let Some(why) = unscheduled(pod) {
@@ -157,15 +194,9 @@ fn sign(pod: &Pod, events: &[Event], nodes: &[Node]) -> Option<Sign> {
         let found = match reason.as_str() {
             "InvalidImageName" | "ErrImageNeverPull" => sign(Kind::Image, text, Some(10)),
             "ErrImagePull" | "ImagePullBackOff" => {
-                let pull = last(events, &["Failed"]).filter(|said| said.contains("ailed to pull")).unwrap_or(text);
-                // a broken connection is retried; a refusal is final
-                let refused = REFUSALS.iter().any(|words| pull.to_lowercase().contains(words));
-                let limit = if refused { 20 } else { 120 };
-                sign(
-                    Kind::Image,
-                    format!("image {} cannot be pulled: {}", image(pod, &container.name), sentence(&pull)),
-                    Some(limit),
-                )
+                let (why, limit, said) = refusal(events, text);
+                let what = format!("image {} cannot be pulled: {why}", image(pod, &container.name));
+                sign(Kind::Image, what, Some(limit)).map(|sign| Sign { said, ..sign })
             }
             "CreateContainerConfigError" | "CreateContainerError" | "RunContainerError" => {
                 sign(Kind::Configuration, text, Some(60))
@@ -185,10 +216,23 @@ fn sign(pod: &Pod, events: &[Event], nodes: &[Node]) -> Option<Sign> {
             return found;
         }
     }
-    if let Some(said) = last(events, &["FailedCreatePodSandBox"]).filter(|_| has_no_sandbox(pod)) {
-        return sign(Kind::Sandbox, format!("it gets no network or sandbox: {}", sentence(&said)), Some(60));
+    if let Some(event) = last(events, &["FailedCreatePodSandBox"], "").filter(|_| has_no_sandbox(pod)) {
+        let what = format!("it gets no network or sandbox: {}", message(event));
+        let said = Some(Said::by(event, SANDBOX));
+        return sign(Kind::Sandbox, what, Some(60)).map(|sign| Sign { said, ..sign });
     }
-    last(events, &["FailedMount", "FailedAttachVolume", "Unhealthy"]).and_then(|said| sign(Kind::Other, sentence(&said), None))
+    let event = last(events, &["FailedMount", "FailedAttachVolume", "Unhealthy"], "")?;
+    sign(Kind::Other, message(event), None)
+}
+
+/// Why an image cannot be pulled, how many seconds that may last, and the event that says so. `state` is the container's own message.
+fn refusal(events: &[Event], state: String) -> (String, u64, Option<Said>) {
+    let event = last(events, &["Failed"], "ailed to pull");
+    let pull = event.and_then(|event| event.message.clone()).unwrap_or(state);
+    // a broken connection is retried; a refusal is final
+    let refused = REFUSALS.iter().any(|words| pull.to_lowercase().contains(words));
+    // after an earlier refusal the image may exist by now: the kubelet waits up to 5 min before it tries again
+    (sentence(&pull), if refused { 20 } else { 120 }, event.map(|event| Said::by(event, Duration::MAX)))
 }
 
 fn is_node_ready(node: &Node) -> bool {
@@ -216,10 +260,15 @@ fn has_no_sandbox(pod: &Pod) -> bool {
     pod.status.as_ref().is_none_or(|status| status.pod_ip.is_none())
 }
 
-/// The latest warning with one of these reasons.
-fn last(events: &[Event], reasons: &[&str]) -> Option<String> {
-    let found = events.iter().rev().find(|event| event.reason.as_deref().is_some_and(|reason| reasons.contains(&reason)))?;
-    found.message.clone()
+/// The latest warning with one of these reasons and with these words in its message.
+fn last<'a>(events: &'a [Event], reasons: &[&str], words: &str) -> Option<&'a Event> {
+    let is_one = |event: &&Event| event.reason.as_deref().is_some_and(|reason| reasons.contains(&reason));
+    let says = |event: &&Event| event.message.as_deref().is_some_and(|text| text.contains(words));
+    events.iter().rev().filter(is_one).find(says)
+}
+
+fn message(event: &Event) -> String {
+    sentence(event.message.as_deref().unwrap_or_default())
 }
 
 /// The innermost message, without the layers around it.
@@ -291,6 +340,26 @@ mod tests {
         assert_eq!(ready.what, "cannot be scheduled: 0/3 nodes are available: 3 Insufficient cpu");
         assert!(ready.lasts.is_some());
         assert!(sign(&pod(status), &[], &[node("Unknown")]).expect("a sign").lasts.is_none());
+    }
+
+    #[test]
+    fn an_event_counts_while_it_is_repeated_and_a_pods_state_as_long_as_it_lasts() {
+        let pending = pod(json!({"phase": "Pending"}));
+        let sandbox = |version: &str| {
+            let mut event = event("FailedCreatePodSandBox", "no network");
+            event.metadata.resource_version = Some(version.to_owned());
+            sign(&pending, &[event], &[node("True")]).expect("a sign")
+        };
+        let (begun, mut watch) = (Instant::now(), Watch::default());
+        let mut hopeless =
+            |sign: &Sign, second: u64| watch.hopeless(std::slice::from_ref(sign), begun + Duration::from_secs(second)).is_some();
+        assert!(!hopeless(&sandbox("1"), 0) && !hopeless(&sandbox("1"), 70), "an event from before the wait, not repeated since");
+        assert!(hopeless(&sandbox("2"), 72));
+        assert!(!hopeless(&sandbox("2"), 110), "it has a sandbox by now, and pulls an image");
+        assert!(hopeless(&sandbox("3"), 120));
+        let crash = sign(&pod(container(3, json!({"waiting": {"reason": "CrashLoopBackOff"}}))), &[], &[node("True")]);
+        let crash = crash.expect("a sign");
+        assert!(!hopeless(&crash, 200) && hopeless(&crash, 230));
     }
 
     #[test]
