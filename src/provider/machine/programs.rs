@@ -75,6 +75,14 @@ pub struct Installed {
     pub release: String,
 }
 
+impl Installed {
+    /// A line of the record.
+    fn parse(line: &str) -> Option<Installed> {
+        let mut words = line.split(' ').map(str::to_owned);
+        Some(Installed { sha256: words.next()?, path: words.next()?, release: words.next()? })
+    }
+}
+
 /// What a host has, and what was installed on it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Present {
@@ -92,11 +100,7 @@ impl Present {
             let (digest, path) = line.split_once(' ')?;
             Some((path.get(1..)?.to_owned(), digest.to_owned()))
         };
-        let installed = |line: &str| {
-            let mut words = line.split(' ').map(str::to_owned);
-            Some(Installed { sha256: words.next()?, path: words.next()?, release: words.next()? })
-        };
-        Present { has: has.lines().filter_map(sum).collect(), given: given.lines().filter_map(installed).collect() }
+        Present { has: has.lines().filter_map(sum).collect(), given: given.lines().filter_map(Installed::parse).collect() }
     }
 
     /// The sha256 of the file that is at a path now.
@@ -117,6 +121,16 @@ pub async fn present(node: &impl Node, paths: &[String]) -> Result<Present, Node
     let look = format!("{SHA256}sha256 {} 2>/dev/null || true; echo; cat {HOME}/programs 2>/dev/null || true", paths.join(" "));
     let output = node.run(Command::shell(look)).await?;
     Ok(Present::parse(&String::from_utf8_lossy(&output.stdout)))
+}
+
+/// The record of programs that still exist, oldest first; they are not read, so they may have changed.
+pub async fn given(node: &impl Node) -> Result<Vec<Installed>, NodeError> {
+    let look = format!(
+        "cat {HOME}/programs 2>/dev/null | while read -r sum path release; do\n\
+         [ ! -f \"$path\" ] || echo \"$sum $path $release\"\ndone"
+    );
+    let output = node.run(Command::shell(look)).await?;
+    Ok(output.text().lines().filter_map(Installed::parse).collect())
 }
 
 /// Records a program that is about to be installed: first the record, then the change. Lines are only added, so that the
