@@ -1,8 +1,9 @@
 //! Checks a tree against a JSON schema: every structural problem, not only the first.
 //!
 //! Supports what schemars generates for plain Rust types: `$ref`, `type`, `properties`, `required`, `additionalProperties`,
-//! `items`, `enum`, `const`, `oneOf`, `anyOf`, `allOf`, `minimum`, `maximum`, `minItems`, `maxItems`. `pattern` and `format`
-//! are for editors; the code that interprets the text checks it and can explain more.
+//! `items`, `enum`, `const`, `oneOf`, `anyOf`, `allOf`, `minimum`, `maximum`, `minItems`, `maxItems`; and `x-list`, the hint
+//! for those who write a list where there can be none. `pattern` and `format` are for editors; the code that interprets the
+//! text checks it and can explain more.
 
 use serde_json::Value;
 
@@ -42,10 +43,12 @@ impl<'a> Walk<'a> {
         }
         if !fits(node, schema) {
             let finding = mismatch(node, &kind_of(schema), path);
-            // `1.36` in quotes would be the next mistake: the default shows the right form
-            self.findings.push(match schema.get("default").and_then(Value::as_str) {
-                Some(example) => finding.hint(format!("write a string as in {example}")),
-                None => finding,
+            let text = |key: &str| schema.get(key).and_then(Value::as_str);
+            self.findings.push(match (&node.kind, text("x-list"), text("default")) {
+                (Kind::List(_), Some(instead), _) => finding.hint(instead),
+                // `1.36` in quotes would be the next mistake: the default shows the right form
+                (_, _, Some(example)) => finding.hint(format!("write a string as in {example}")),
+                _ => finding,
             });
             return;
         }

@@ -44,6 +44,7 @@ pub struct Metallb {
 /// The address pool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
+#[schemars(extend("x-list" = values::ONE_RANGE))]
 pub enum Pool {
     /// Planned from the nodes' network.
     #[default]

@@ -119,6 +119,11 @@ fn pools_are_read_as_ranges_and_as_subnets() {
     assert_eq!(pool("172.18.255.200/32"), pool("172.18.255.200-172.18.255.200"));
     let several = of(QUICK, &["spec.components.metallb.pool=10.0.0.1-10.0.0.9, 10.0.0.20/32"]).expect_err("refused");
     assert!(several.to_string().contains("IPAddressPool"), "{several}");
+    let list = "provider: {docker: {}}\ncomponents:\n  metallb:\n    pool:\n    - 10.0.0.1-10.0.0.9\n    - 10.0.0.20/32\n";
+    let several = told(list);
+    for part in ["profile.yaml:8:", "spec.components.metallb.pool", "found a list", "give the largest", "IPAddressPool"] {
+        assert!(several.contains(part), "{part}: {several}");
+    }
 }
 
 #[test]

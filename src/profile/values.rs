@@ -169,16 +169,17 @@ pub(super) fn vip(text: &str) -> Parsed<Vip> {
     }
 }
 
+/// The hint for several ranges.
+pub(super) const ONE_RANGE: &str =
+    "the pool is one range: give the largest; the others can be an IPAddressPool of your own in namespace metallb-system";
+
 /// `auto`, or a range.
 pub(super) fn pool(text: &str) -> Parsed<Pool> {
     if text == "auto" {
         return Ok(Pool::Auto);
     }
     if text.contains(',') {
-        return complaint(
-            format!("`{text}` are several ranges, and the pool is one"),
-            "give the largest; the others can be an IPAddressPool of your own in namespace metallb-system".to_owned(),
-        );
+        return complaint(format!("`{text}` are several ranges"), ONE_RANGE.to_owned());
     }
     if let Ok(net) = text.parse::<Ipv4Net>() {
         return match net.trunc() == net {
