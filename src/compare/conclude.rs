@@ -76,8 +76,10 @@ fn judge(record: &mut Comparison, found: &Found, declaration: &Declaration) {
 fn in_words(check: &CheckRecord) -> String {
     let CheckRecord { id, title, measured, limit, .. } = check;
     match id.as_str() {
-        "void-windows" => format!("{measured} windows are void, {limit}"),
-        "enough-windows" => format!("only {measured} windows count, {limit}"),
+        "void-windows" => format!("{measured} windows are void, {limit} may be"),
+        "enough-windows" => format!("only {measured} windows count, {limit} are needed"),
+        "enough-requests" => format!("{title}: {measured}, {limit} are needed"),
+        "generator" | "failures" => format!("{title}: {measured}, {limit} is allowed"),
         "same-arm" => format!("an arm differs from itself (A/A) by {measured}"),
         _ => format!("{title}: {measured}, {limit}"),
     }
@@ -100,7 +102,7 @@ fn checks(record: &Comparison, found: &Found, declaration: &Declaration) -> Vec<
     let (mut check, validity) = (Check(Vec::new()), &declaration.validity);
     if let Some(calibration) = &found.calibration {
         let late = calibration.release_error_p99_ms;
-        let limit = format!("{:.3} ms may be", found.finest_ms);
+        let limit = format!("at most {:.3} ms", found.finest_ms);
         check.add(
             "generator",
             true,
@@ -117,23 +119,23 @@ fn checks(record: &Comparison, found: &Found, declaration: &Declaration) -> Vec<
     }
     for (arm, tally) in record.arms.iter().zip(&found.arms) {
         let measured = format!("{} of {}", tally.failed, tally.requests);
-        let limit = format!("{} % may fail", validity.failed_share * 100.0);
+        let limit = format!("at most {} %", validity.failed_share * 100.0);
         let title = format!("failed requests of `{}`", arm.name);
         check.add("failures", true, &title, measured, limit, Some(tally.share() <= validity.failed_share));
     }
     if !found.duet.is_empty() {
         let (void, of) = (record.void.windows, record.void.of);
-        let limit = format!("{} % may be", validity.void_share * 100.0);
+        let limit = format!("at most {} %", validity.void_share * 100.0);
         let holds = void as f64 <= validity.void_share * of as f64;
         check.add("void-windows", true, "void windows", format!("{void} of {of}"), limit, Some(holds));
         let (valid, least) = (of - void, u64::from(declaration.least_windows()));
-        let limit = format!("{least} are needed");
+        let limit = format!("at least {least}");
         check.add("enough-windows", true, "valid windows", valid.to_string(), limit, Some(valid >= least));
     }
     if let Some(primary) = record.metrics.first()
         && let Some(why) = &primary.not_judged
     {
-        let limit = format!("{} are needed", declaration.metric.needs());
+        let limit = format!("at least {}", declaration.metric.needs());
         check.add("enough-requests", true, &format!("requests for {}", primary.metric), why.clone(), limit, Some(false));
     }
     against_others(record, &mut check);

@@ -260,7 +260,7 @@ impl<'a> Experiment<'a> {
             if tally.share() > most {
                 let (failed, all, name) = (tally.failed, tally.requests, &arm.name);
                 let (share, most) = (tally.share() * 100.0, most * 100.0);
-                let why = format!("arm `{name}` failed {failed} of {all} requests ({share:.1} %), {most} % may fail");
+                let why = format!("arm `{name}` failed {failed} of {all} requests ({share:.1} %), at most {most} % may fail");
                 return self.stop(why);
             }
         }

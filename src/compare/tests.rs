@@ -112,7 +112,7 @@ fn void_windows_are_void_for_both_arms_and_too_many_of_them_for_the_run() {
     windows[5].strain.retransmitted = None;
     let three = concluded(&question(), found(windows));
     assert_eq!(three.verdict, Verdict::Invalid);
-    assert_eq!(three.reasons, ["3 of 12 windows are void, 20 % may be"]);
+    assert_eq!(three.reasons, ["3 of 12 windows are void, at most 20 % may be"]);
 }
 
 #[test]
@@ -126,7 +126,7 @@ fn failures_are_slower_than_everything_and_more_than_one_in_a_hundred_void_the_r
     bad.arms[1] = tally(600, 72);
     let record = concluded(&question(), bad);
     assert_eq!(record.verdict, Verdict::Invalid);
-    assert_eq!(record.reasons, ["failed requests of `b`: 72 of 600, 1 % may fail"]);
+    assert_eq!(record.reasons, ["failed requests of `b`: 72 of 600, at most 1 % is allowed"]);
     let p90 = record.metrics.iter().find(|metric| metric.metric == Metric::P90).expect("p90");
     assert_eq!((p90.a_ms.is_some(), p90.b_ms), (true, None), "p90 of the second arm falls on failed requests");
     assert_eq!(p90.verdict, None, "nothing is concluded from what does not count");
@@ -161,7 +161,7 @@ fn an_instrument_that_sees_differences_where_there_are_none_is_not_believed() {
 fn too_few_or_unpaired_or_no_windows_decide_nothing() {
     let mut few = duet([20.0, 21.0], 0.05);
     few.truncate(5);
-    assert_eq!(concluded(&question(), found(few)).reasons, ["only 5 windows count, 6 are needed"]);
+    assert_eq!(concluded(&question(), found(few)).reasons, ["only 5 windows count, at least 6 are needed"]);
     let mut unpaired = duet([20.0, 21.0], 0.05);
     unpaired.iter_mut().take(3).for_each(|window| window.arms[0].good.truncate(49));
     let record = concluded(&question(), found(unpaired));

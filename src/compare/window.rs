@@ -151,7 +151,11 @@ pub(super) fn gate(windows: &mut [Window], validity: &Validity, finest: f64) {
             }
         };
         let (release, strain, offered) = (window.release_p99_ms, window.strain, window.offered);
-        hold(Gate::ReleaseError, release > finest, format!("the generator was {release:.3} ms late, {finest:.3} ms may be"));
+        hold(
+            Gate::ReleaseError,
+            release > finest,
+            format!("the generator was {release:.3} ms late, at most {finest:.3} ms may be"),
+        );
         hold(Gate::Offered, offered < validity.offered_share, format!("only {} of the due requests were sent", percent(offered)));
         let known = |share: Option<f64>| share.map_or_else(|| "an unknown share".to_owned(), percent);
         // a value that cannot be read does not pass

@@ -208,14 +208,15 @@ fn unfit(calibration: &Calibration, validity: &Validity) -> Vec<String> {
     }
     let (late, limit) = (calibration.release_error_p99_ms, validity.release_error_p99);
     if late > limit.0.as_secs_f64() * 1e3 {
-        unfit
-            .push(format!("this machine cannot be measured on: alone, the generator is {late:.1} ms late (p99), {limit} may be"));
+        unfit.push(format!(
+            "this machine cannot be measured on: alone, the generator is {late:.1} ms late (p99), at most {limit} may be"
+        ));
     }
     let (offered, needed) = (calibration.offered_share, validity.offered_rate);
     if offered < needed.0 {
         let offered = offered * 100.0;
         unfit.push(format!(
-            "this machine cannot be measured on: alone, the generator sends {offered:.1} % of what is due, {needed} are needed"
+            "this machine cannot be measured on: alone, the generator sends {offered:.1} % of what is due, at least {needed} are needed"
         ));
     }
     unfit

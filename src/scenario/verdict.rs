@@ -131,7 +131,8 @@ fn validate(record: &mut TrialRecord, spec: &Spec) {
     let validity = &spec.validity;
     let offered = record.offered_share;
     if offered < validity.offered_rate.0 {
-        let why = format!("only {:.2} % of the due requests were sent, {} are needed", offered * 100.0, validity.offered_rate);
+        let why =
+            format!("only {:.2} % of the due requests were sent, at least {} are needed", offered * 100.0, validity.offered_rate);
         record.invalid.push(why);
     }
     let void = record.windows.iter().filter(|window| window.void).count();
@@ -139,13 +140,15 @@ fn validate(record: &mut TrialRecord, spec: &Spec) {
     if share > validity.void_windows.0 {
         let late = validity.release_error_p99;
         let why = format!("the generator was later than {late} in {void} of {} seconds", record.windows.len());
-        record.invalid.push(format!("{why}, {} may be", validity.void_windows));
+        record.invalid.push(format!("{why}, at most {} may be", validity.void_windows));
     }
     let faults = record.faults.len();
     let bit = record.faults.iter().filter(|fault| fault.bit).count();
     if faults > 0 && (bit as f64) < validity.bites.0 * faults as f64 {
-        let why =
-            format!("only {bit} of {faults} faults met requests, {} must: more load or slower answers help", validity.bites);
+        let why = format!(
+            "only {bit} of {faults} faults met requests, at least {} must: more load or slower answers help",
+            validity.bites
+        );
         record.invalid.push(why);
     }
 }
@@ -226,12 +229,12 @@ mod tests {
         assert_eq!((run.part, run.requests, run.failed, run.latency.count), (Part::Run, 600, 1, 500));
         assert!(run.latency.max_ms < 3.0);
         let all = judged((0..600).map(|n| entry(n, Outcome::Ok, 900_000)).collect());
-        assert_eq!(all.invalid, ["the generator was later than 20ms in 6 of 6 seconds, 20 % may be"]);
+        assert_eq!(all.invalid, ["the generator was later than 20ms in 6 of 6 seconds, at most 20 % may be"]);
     }
 
     #[test]
     fn too_few_requests_are_no_load() {
         let few = judged((0..600).map(|n| entry(n, if n < 6 { Outcome::NotSent } else { Outcome::Ok }, 0)).collect());
-        assert_eq!(few.invalid, ["only 99.00 % of the due requests were sent, 99.5 % are needed"]);
+        assert_eq!(few.invalid, ["only 99.00 % of the due requests were sent, at least 99.5 % are needed"]);
     }
 }

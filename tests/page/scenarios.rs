@@ -349,8 +349,8 @@ pub fn invalid() -> RunRecord {
     RunRecord {
         verdict: Verdict::Invalid,
         reasons: vec![
-            "only 0 of 5 faults met requests, 50 % must: more load or slower answers help".into(),
-            "the generator was later than 20ms in 10 of 30 seconds, 20 % may be".into(),
+            "only 0 of 5 faults met requests, at least 50 % must: more load or slower answers help".into(),
+            "the generator was later than 20ms in 10 of 30 seconds, at most 20 % may be".into(),
         ],
         trial: Some(record),
         control: None,
