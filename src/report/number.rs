@@ -205,15 +205,24 @@ pub fn limit(value: f64, unit: &str) -> String {
     if unit == "ms" { limit_time(value) } else { amount(value, unit) }
 }
 
-/// A sentence from a record, with a typographic space between each number and its unit, both in `20ms` and in `50 %`.
+/// A sentence from a record, with a typographic space between each number and its unit, both in `20ms` and in `50 %`, and
+/// with the typographic minus.
 pub fn typeset(text: &str) -> String {
     const UNITS: [&str; 8] = ["%", "ms", "us", "µs", "s", "min", "req", "ppm"];
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find(|c: char| c.is_ascii_digit()) {
         let end = rest[at..].find(|c: char| !c.is_ascii_digit() && c != '.').map_or(rest.len(), |end| at + end);
-        out.push_str(&rest[..end]);
-        let free = at == 0 || !rest[..at].ends_with(|c: char| c.is_alphanumeric() || c == '-');
+        let minus = rest[..at].strip_suffix('-').filter(|before| before.is_empty() || before.ends_with([' ', '(']));
+        match minus {
+            Some(before) => {
+                out.push_str(before);
+                out.push(MINUS);
+                out.push_str(&rest[at..end]);
+            }
+            None => out.push_str(&rest[..end]),
+        }
+        let free = minus.is_some() || at == 0 || !rest[..at].ends_with(|c: char| c.is_alphanumeric() || c == '-');
         rest = &rest[end..];
         let behind = rest.strip_prefix(' ').unwrap_or(rest);
         let word = behind.find(|c: char| !c.is_alphanumeric() && c != '%').unwrap_or(behind.len());
@@ -299,11 +308,12 @@ mod tests {
 
     #[test]
     fn sentences_of_records_get_the_space_of_print() {
-        let text = "later than 20ms in 10 of 30 seconds, 20 % may be; pod was-7s-1 after 1.5 s.";
+        let text = "later than 20ms in 10 of 30 seconds, at most 20 % may be; pod was-7s-1 after 1.5 s.";
         assert_eq!(
             typeset(text).replace(SPACE, "_"),
-            "later than 20_ms in 10 of 30 seconds, 20_% may be; pod was-7s-1 after 1.5_s."
+            "later than 20_ms in 10 of 30 seconds, at most 20_% may be; pod was-7s-1 after 1.5_s."
         );
+        assert_eq!(typeset("+0.010 ms (-0.440 to -0.1)").replace(SPACE, "_"), "+0.010_ms (−0.440 to −0.1)");
         assert_eq!(times(7_100.0, 9_820.0), "7.10 to 9.82\u{202f}s");
         assert_eq!(
             [limit(30_000.0, "ms"), limit(0.5, "ms"), limit(0.0, "req")].map(|s| s.replace(SPACE, " ")),
