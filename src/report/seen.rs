@@ -214,7 +214,10 @@ pub fn cause(trial: &TrialRecord) -> Option<String> {
         ));
     }
     let (status, requests) = trial.statuses.iter().filter(|(status, _)| **status >= 500).max_by_key(|(_, n)| **n)?;
-    Some(format!("{} of them were answered {status}, and no proxy counted a retry it gave up.", count(*requests)))
+    let were = super::sentence::plural(*requests, "was", "were");
+    let answered = format!("{} of the failed requests {were} answered {status}", count(*requests));
+    // proxies that were not read counted nothing that is known
+    Some(if all.is_empty() { format!("{answered}.") } else { format!("{answered}, and no proxy counted a retry it gave up.") })
 }
 
 /// A time after the load began, with its unit.

@@ -232,6 +232,16 @@ fn what_did_not_pass_tells_why() {
 }
 
 #[test]
+fn proxies_that_were_not_read_are_not_said_to_have_given_up_nothing() {
+    let mut lost = trial(3);
+    lost.statuses = BTreeMap::from([(503, 3)]);
+    let answered = "3 of the failed requests were answered 503";
+    assert_eq!(seen::cause(&lost), Some(format!("{answered}, and no proxy counted a retry it gave up.")));
+    lost.observations.clear();
+    assert_eq!(seen::cause(&lost), Some(format!("{answered}.")));
+}
+
+#[test]
 fn files_appear_whole_even_when_nothing_ran_and_read_back() {
     let scratch = tempfile::tempdir().expect("scratch");
     let dir = scratch.path().join("out");

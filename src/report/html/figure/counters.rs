@@ -50,8 +50,8 @@ pub fn draw(page: &Page, id: &str, sides: &[Side], method: &Method) -> Markup {
     let finding = finding(&groups[0]);
     let head = Head { id, finding: &finding, reading: "What each proxy's own counters grew by, under its place on the way." };
     if groups.iter().all(Vec::is_empty) {
-        let why = notes.first().map_or("No observed proxy shows retry counters.", |note| note.as_str());
-        return missing(page, &head, "No counters.", why);
+        let why = notes.first().map_or("no observed proxy shows retry counters", |note| note.as_str());
+        return missing(page, &head, "No counters.", &format!("{}.", capital(why)));
     }
     let hops = hops(sides, &groups, method);
     figure(
@@ -70,6 +70,8 @@ fn finding(claim: &[Counted]) -> String {
     let mut saving: Vec<&Counted> = claim.iter().filter(|group| group.saved > 0).collect();
     saving.sort_by_key(|group| std::cmp::Reverse(group.saved));
     match saving.as_slice() {
+        // nothing read is nothing known
+        [] if claim.is_empty() => "Where requests were retried".to_owned(),
         [] if claim.iter().all(|group| group.retried == 0) => "No proxy had to retry".to_owned(),
         [] => "Retries, as the proxies count them".to_owned(),
         [only] => {

@@ -27,7 +27,12 @@ pub fn draw(page: &Page, id: &str, sides: &[Side]) -> Markup {
     let complete = drawn.iter().all(|(side, timeline)| sum(timeline) == side.trial.requests);
     let head = Head {
         id,
-        finding: if complete { "Every request is accounted for" } else { "Some requests are not accounted for" },
+        finding: match (drawn.is_empty(), complete) {
+            // nothing recorded is nothing known
+            (true, _) => "What became of each request",
+            (false, true) => "Every request is accounted for",
+            (false, false) => "Some requests are not accounted for",
+        },
         reading: "Client retries are off: a request is sent once, and what became of it stands here.",
     };
     if drawn.is_empty() {
