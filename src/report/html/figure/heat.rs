@@ -29,13 +29,20 @@ pub fn columns(windows: &[WindowRecord]) -> Vec<Column> {
     windows.iter().map(read).collect()
 }
 
-/// The scale that all maps share, from `HEIGHT` up to 0; none if no window counts.
-pub fn scale(columns: &[Column]) -> Option<Log> {
-    let all = || columns.iter().flatten().flatten();
-    let low = all().map(|times| times.quantile_ms(ENDS.0)).fold(f64::MAX, f64::min);
-    let high = all().map(|times| times.quantile_ms(ENDS.1)).fold(0.0, f64::max);
+/// The scale that all maps share, from `HEIGHT` up to 0; none if no window counts. Failed requests, which count as slower
+/// than all others, do not stretch it.
+pub fn scale(columns: &[Column], windows: &[WindowRecord]) -> Option<Log> {
+    let measured = columns.iter().zip(windows).filter_map(|(column, window)| Some((column.as_ref()?, window)));
+    let arms: Vec<(&Distribution, f64)> = measured
+        .flat_map(|(arms, window)| arms.iter().zip([window.a.failed, window.b.failed]))
+        .map(|(times, failed)| (times, 1.0 - failed as f64 / times.len() as f64))
+        .filter(|(_, good)| *good > 0.0)
+        .collect();
+    let at = |share: f64| arms.iter().map(move |(times, good)| times.quantile_ms(share * good));
+    let low = at(ENDS.0).fold(f64::MAX, f64::min);
+    let high = at(ENDS.1).fold(0.0, f64::max);
     // a straggler in one window must not set the scale for all
-    let usual = all().map(|times| times.quantile_ms(0.9)).fold(0.0, f64::max) * 6.0;
+    let usual = at(0.9).fold(0.0, f64::max) * 6.0;
     (high > 0.0).then(|| Log::new((low / 1.1, high.min(usual) * 1.15), (HEIGHT, 0.0)))
 }
 
@@ -97,4 +104,35 @@ fn labels(scale: &Log) -> Vec<(String, f64)> {
 /// The limits of the steps, in words: `0.2, 1, 3, 8, 16`.
 pub fn limits() -> String {
     STEPS.map(plain).join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// 200 requests, the good ones of up to 10 ms, the failed ones at the timeout.
+    fn arm(failed: u64) -> ArmWindow {
+        // the last good one is the slowest of all 200 that could have been
+        let times = (failed..200).map(|at| 5_000 + (at * 5_000 / 199) as u32);
+        let hdr = Distribution::of(times.chain((0..failed).map(|_| 5_000_000))).to_base64();
+        let none = None;
+        ArmWindow { requests: 200, failed, p50_ms: none, p90_ms: none, p99_ms: none, p999_ms: none, mean_ms: none, hdr }
+    }
+
+    #[test]
+    fn failed_requests_do_not_stretch_the_scale() {
+        let window = |failed: u64| WindowRecord {
+            from_ms: 0.0,
+            to_ms: 1e3,
+            deployment: 0,
+            void: Vec::new(),
+            release_error_p99_ms: 0.05,
+            a: arm(0),
+            b: arm(failed),
+        };
+        for windows in [[window(0), window(0)], [window(0), window(3)], [window(0), window(200)]] {
+            let (low, high) = scale(&columns(&windows), &windows).expect("windows that count").domain();
+            assert!((low - 5.0 / 1.1).abs() < 0.02 && (high - 10.0 * 1.15).abs() < 0.02, "{low} to {high}");
+        }
+    }
 }

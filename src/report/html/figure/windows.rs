@@ -12,8 +12,8 @@ use crate::report::html::Page;
 use crate::report::html::scale::{Linear, with_sign};
 use crate::report::html::svg::{Anchor, Caption, Frame, Svg, X};
 use crate::report::html::table::{Table, numbers, text, words};
-use crate::report::number::{count, fixed, plain, signed};
-use crate::report::sentence::{of as part_of, plural};
+use crate::report::number::{count, fixed, plain, signed, words as in_words};
+use crate::report::sentence::{capital, of as part_of, plural};
 
 /// Tops of the panels, and the height of the last one, in pixels.
 const TOPS: [f64; 3] = [44.0, 184.0, 328.0];
@@ -36,7 +36,9 @@ pub fn draw(page: &Page, id: &str, of: &Comparison) -> Markup {
     );
     let head = Head { id, finding: &finding, reading: &reading };
     let columns = heat::columns(&of.windows);
-    let Some(scale) = heat::scale(&columns) else { return missing(page, &head, "No windows.", "No window counts.") };
+    let Some(scale) = heat::scale(&columns, &of.windows) else {
+        return missing(page, &head, "No windows.", "No window that counts has a good answer.");
+    };
     let x = |at: usize| (at as f64 + 0.5) / of.windows.len() as f64 * 100.0;
     let mut svg = Svg::new();
     for (arm, class) in ["ca", "cb"].into_iter().enumerate() {
@@ -72,8 +74,8 @@ fn finding(of: &Comparison, pairs: &[Option<(f64, f64)>]) -> String {
     let falls = of.estimate.as_ref().map_or(0.0, |estimate| estimate.value) <= 0.0;
     let agree = differences.iter().filter(|one| if falls { **one < 0.0 } else { **one > 0.0 }).count() as u64;
     let last = of.windows.last().map_or(0, |window| window.deployment);
-    let deployments = if last > 0 { format!(", on {} deployments", last + 1) } else { String::new() };
-    let (b, word) = (names(of)[1], if falls { "faster" } else { "slower" });
+    let deployments = if last > 0 { format!(", on {} deployments", in_words(u64::from(last) + 1)) } else { String::new() };
+    let (b, word) = (capital(names(of)[1]), if falls { "faster" } else { "slower" });
     format!("{b} is {word} in {} windows{deployments}", part_of(agree, differences.len() as u64))
 }
 
@@ -142,7 +144,10 @@ fn deployments(svg: &mut Svg, of: &Comparison) {
     for (start, number) in starts {
         let x = start as f64 / of.windows.len() as f64 * 100.0;
         if start == 0 {
-            svg.text("sm", 0.0, 12.0, Anchor::Start, format!("deployment {number}"));
+            let text = format!("deployment {number}");
+            svg.text("sm w", 0.0, 12.0, Anchor::Start, &text);
+            // nothing else stands left of the plot at this height
+            svg.text("sm n-only", X::Px(-f64::from(SIDES.0)), 12.0, Anchor::Start, &text);
             continue;
         }
         for (top, high) in TOPS.into_iter().zip([heat::HEIGHT, heat::HEIGHT, CHANGE]) {
