@@ -28,13 +28,20 @@ export function compared(report) {
     const key = { 'latency.p50': 'p50Ms', 'latency.p90': 'p90Ms', 'latency.p99': 'p99Ms', 'latency.p99.9': 'p999Ms', 'latency.mean': 'meanMs' };
     const metric = key[of.declaration.content.metric];
 
+    // key numbers that are differences have as many decimals as each other
+    const keys = [...document.getElementById(`${line.id}-h`).closest('header').querySelectorAll('.keys dd.n')].map((key) => plain(key.textContent));
+    const decimals = new Set(keys.filter((key) => key.endsWith('ms')).map((key) => /\.?(\d*) ms$/.exec(key)[1].length * key.includes('.')));
+    if (decimals.size > 1) problems.push(`${line.id}: key numbers ${keys.join(', ')}`);
+
     if (hole('interval') !== null !== (of.metrics[0]?.estimate == null)) problems.push(`${line.id}: the interval plot is there or not, against the report`);
     if (!hole('interval')) {
       const drawn = rows('interval', 'table.forest');
-      of.metrics.forEach((one, n) => {
+      // from the median to the tail, wherever the primary stands
+      const metrics = Object.keys(key).map((name) => of.metrics.find((one) => one.metric === name)).filter(Boolean);
+      metrics.forEach((one, n) => {
         const what = `${line.id} ${one.metric}`;
         const [name, a, b, plot, numbers, verdict] = drawn[n];
-        if (!name.textContent.startsWith(one.metric.replace('latency.', ''))) problems.push(`${what}: the row is ${name.textContent}`);
+        if (name.firstChild.textContent.trim() !== one.metric.replace('latency.', '')) problems.push(`${what}: the row is ${name.textContent}`);
         if (one.notJudged) {
           if (a.textContent || b.textContent || plot.querySelector('circle')) problems.push(`${what}: not judged, and shown`);
           if (!numbers.textContent.startsWith('too few') || verdict.textContent !== 'Not judged') problems.push(`${what}: not judged, and the page says "${numbers.textContent}" "${verdict.textContent}"`);
@@ -48,7 +55,7 @@ export function compared(report) {
         if (verdict.textContent.toLowerCase() !== told.toLowerCase()) problems.push(`${what}: "${verdict.textContent}", and the report ${told}`);
       });
       rows('interval', 'details table').map(cells).forEach((row, n) => {
-        if (of.metrics[n].estimate) { same(`${line.id} table ${n}`, row[1], of.metrics[n].estimate.value); interval(`${line.id} table ${n}`, row[3], of.metrics[n].equivalence); }
+        if (metrics[n].estimate) { same(`${line.id} table ${n}`, row[1], metrics[n].estimate.value); interval(`${line.id} table ${n}`, row[3], metrics[n].equivalence); }
       });
     }
     if (!hole('distribution')) {

@@ -21,7 +21,7 @@ pub fn section(page: &Page, line: &Line, of: &Comparison, alone: bool) -> Markup
     let (sound, page) = (page, &Page { void: (line.verdict == Verdict::Invalid).then_some(reason), ..*page });
     let id = |name: &str| format!("{}-{name}", line.id);
     html! {
-        section.part.page[!alone].alone[alone] id=(line.id) aria-labelledby=(format!("{}-h", line.id)) {
+        section.part.alone[alone] id=(line.id) aria-labelledby=(format!("{}-h", line.id)) {
             div.in {
                 @if !alone { (head(line, of, Heading::Second)) }
                 (figure::paths::draw(sound, &id("paths"), of))
@@ -32,8 +32,8 @@ pub fn section(page: &Page, line: &Line, of: &Comparison, alone: bool) -> Markup
                 }
                 (figure::windows::draw(page, &id("windows"), of))
                 div.two.even {
-                    (hole(page, &id("hops"), "Where the difference sits", "No decomposition.", "No access log of a hop was matched with the requests."))
-                    (hole(page, &id("resources"), "What the arms use", "No resources.", "No kubelet was asked for its figures."))
+                    (hole(page, &id("hops"), ["Where the difference sits", "The mean time that each hop adds."], "No decomposition.", "No access log of a hop was matched with the requests."))
+                    (hole(page, &id("resources"), ["What the arms use", "Pods, memory and CPU of each arm."], "No resources.", "No kubelet was asked for its figures."))
                 }
                 (figure::checks::draw(sound, &id("checks"), &of.name, "the comparison", &checks(of)))
             }
@@ -41,8 +41,8 @@ pub fn section(page: &Page, line: &Line, of: &Comparison, alone: bool) -> Markup
     }
 }
 
-fn hole(page: &Page, id: &str, finding: &str, what: &str, why: &str) -> Markup {
-    figure::missing(page, &Head { id, finding, reading: "Would stand here." }, what, why)
+fn hole(page: &Page, id: &str, [finding, reading]: [&str; 2], what: &str, why: &str) -> Markup {
+    figure::missing(page, &Head { id, finding, reading }, what, why)
 }
 
 /// The heading, key numbers, and the sealed declaration.
@@ -63,10 +63,12 @@ pub fn head(line: &Line, of: &Comparison, heading: Heading) -> Markup {
 fn keys(line: &Line, of: &Comparison) -> Vec<Key> {
     let counts = |line: &Line| line.verdict != Verdict::Invalid;
     let judged = of.metrics.iter().filter(|metric| counts(line) && metric.not_judged.is_none()).take(3);
+    // as many decimals as the primary's, throughout
+    let places = of.metrics.first().map_or(2, places);
     let mut keys: Vec<Key> = judged
         .filter_map(|metric| {
             let estimate = metric.estimate.as_ref()?;
-            let (places, (low, high)) = (places(metric), ends(estimate));
+            let (low, high) = ends(estimate);
             let value = |value: Option<f64>| value.map_or_else(|| "failed".to_owned(), |value| fixed(value, places));
             let name = format!("{}{}", short(metric.metric), if metric.primary { ", primary" } else { "" });
             let lines = vec![interval(low, high, places), format!("from {} to {}", value(metric.a_ms), value(metric.b_ms))];
@@ -79,7 +81,10 @@ fn keys(line: &Line, of: &Comparison) -> Vec<Key> {
     }
     let failed = of.arms.iter().map(|arm| format!("{}: {}", arm.name, part_of(arm.failed, arm.requests))).collect();
     let all: u64 = of.arms.iter().map(|arm| arm.failed).sum();
-    keys.push(Key::new("Requests failed", count(all), String::new(), failed));
+    // of nothing sent, nothing failed
+    if of.arms.iter().any(|arm| arm.requests > 0) {
+        keys.push(Key::new("Requests failed", count(all), String::new(), failed));
+    }
     keys.truncate(4);
     keys
 }
@@ -97,13 +102,19 @@ fn checks(of: &Comparison) -> Vec<Check> {
     };
     let check = |check: &CheckRecord| Check {
         name: super::super::sentence::capital(&check.title).replace('`', ""),
-        measured: typeset(&check.measured),
+        measured: counted(&check.measured),
         limit: typeset(&check.limit),
         // if the limit is zero and nothing was used, there is no share
         share: share(check).filter(|share| share.is_finite()),
         held: check.holds,
     };
     of.checks.iter().map(check).collect()
+}
+
+/// A measured value, typeset: `2 of 24,000`.
+fn counted(measured: &str) -> String {
+    let counts = measured.split_once(" of ").and_then(|(part, whole)| part.parse().ok().zip(whole.parse().ok()));
+    counts.map_or_else(|| typeset(measured), |(part, whole)| part_of(part, whole))
 }
 
 /// The primary metric's interval with the margin, as a small picture; none if nothing counts.

@@ -12,9 +12,17 @@ use crate::report::html::svg::{Anchor, Svg, X};
 use crate::report::html::table::{Table, numbers, text, words};
 use crate::report::html::{Page, badge};
 use crate::report::number::{SPACE, count, fixed, interval, plain, signed};
+use crate::report::sentence::capital;
 
 /// Ends of intervals further from the centre than half of this many times their median width are left out.
 const REACH: f64 = 6.0;
+
+/// What every row is drawn with.
+struct Plot {
+    scale: Linear,
+    margin: f64,
+    decimals: usize,
+}
 
 /// The figure.
 pub fn draw(page: &Page, id: &str, of: &Comparison) -> Markup {
@@ -22,8 +30,9 @@ pub fn draw(page: &Page, id: &str, of: &Comparison) -> Markup {
     let finding = if void { "The difference per metric".to_owned() } else { finding(of) };
     let [a, b] = names(of);
     let reading = format!(
-        "{b} minus {a}, per metric. The unit is the window ({}\u{202f}s, both arms at once), {} of them; never the single \
+        "{} minus {a}, per metric. The unit is the window ({}\u{202f}s, both arms at once), {} of them; never the single \
          request. Left of the band is faster.",
+        capital(b),
         plain(of.declaration.content.window_ms / 1e3),
         count(of.void.of - of.void.windows)
     );
@@ -32,15 +41,14 @@ pub fn draw(page: &Page, id: &str, of: &Comparison) -> Markup {
         return missing(page, &head, "No estimate.", "Too few windows count to estimate a difference from.");
     };
     let margin = primary.margin_ms.unwrap_or(0.0);
-    let scale = scale(of, margin);
-    let decimals = places(primary);
+    let plot = Plot { scale: scale(of, margin), margin, decimals: places(primary) };
     figure(
         page,
         &head,
         html! {
             (key(margin))
             table.forest role="table" aria-label=(format!("{}: difference per metric", of.name)) {
-                colgroup { @for width in [18, 8, 8, 31, 21, 14] { col style=(format!("width:{width}%")); } }
+                colgroup { @for width in [19, 9, 9, 29, 21, 13] { col style=(format!("width:{width}%")); } }
                 thead role="rowgroup" { tr role="row" {
                     th role="columnheader" scope="col" { "Latency" }
                     th.r role="columnheader" scope="col" { (brief(a)) ", ms" }
@@ -50,29 +58,29 @@ pub fn draw(page: &Page, id: &str, of: &Comparison) -> Markup {
                     th role="columnheader" scope="col" { "Verdict" }
                 } }
                 tbody role="rowgroup" {
-                    @for metric in &of.metrics { (metric_row(metric, &scale, margin, decimals, void)) }
-                    (other_ways(of, &scale, margin, decimals))
+                    @for metric in in_order(of) { (metric_row(metric, &plot, void)) }
+                    (other_ways(of, &plot))
                 }
                 tfoot role="rowgroup" { tr role="row" {
                     @for _ in 0..3 { td role="cell" {} }
-                    td.p role="cell" { (axis(&scale, [a, b])) }
+                    td.p role="cell" { (axis(&plot.scale, [a, b])) }
                     @for _ in 0..2 { td role="cell" {} }
                 } }
             }
-            (behind(of, decimals))
+            (behind(of, plot.decimals))
         },
     )
+}
+
+/// The metrics from the median to the tail, wherever the primary stands among them.
+fn in_order(of: &Comparison) -> impl Iterator<Item = &MetricRecord> {
+    Metric::ALL.iter().filter_map(|metric| of.metrics.iter().find(|record| record.metric == *metric))
 }
 
 /// What the metrics have in common, starting with the primary's verdict.
 fn finding(of: &Comparison) -> String {
     let named = |keep: &dyn Fn(&MetricRecord) -> bool| -> Vec<String> {
-        Metric::ALL
-            .iter()
-            .filter_map(|metric| of.metrics.iter().find(|record| record.metric == *metric))
-            .filter(|record| keep(record))
-            .map(|record| short(record.metric).to_owned())
-            .collect()
+        in_order(of).filter(|record| keep(record)).map(|record| short(record.metric).to_owned()).collect()
     };
     let mut order = vec![Verdict::Better, Verdict::Worse, Verdict::Equivalent, Verdict::Inconclusive];
     let first = of.metrics.first().and_then(|primary| primary.verdict);
@@ -131,7 +139,9 @@ fn scale(of: &Comparison, margin: f64) -> Linear {
     let middle = of.estimate.as_ref().map_or(0.0, |estimate| estimate.value);
     let reach = (REACH / 2.0 * median).max(margin * 1.2);
     let near = |value: f64| value.is_finite() && (value - middle).abs() <= reach.max(middle.abs() + margin);
-    let ends = spans.iter().flat_map(|(low, high)| [*low, *high]).filter(|end| near(*end));
+    let values = of.metrics.iter().filter(|metric| metric.not_judged.is_none()).filter_map(|metric| metric.estimate.as_ref());
+    let values = values.map(|estimate| estimate.value);
+    let ends = spans.iter().flat_map(|(low, high)| [*low, *high]).chain(values).filter(|end| near(*end));
     let (low, high) = ends.fold((-margin * 1.2, margin * 1.2), |(low, high), end| (low.min(end), high.max(end)));
     Linear::rounded((low, high), (0.0, 100.0), 6)
 }
@@ -158,7 +168,8 @@ fn key(margin: f64) -> Markup {
     }
 }
 
-fn metric_row(metric: &MetricRecord, scale: &Linear, margin: f64, decimals: usize, void: bool) -> Markup {
+fn metric_row(metric: &MetricRecord, plot: &Plot, void: bool) -> Markup {
+    let decimals = plot.decimals;
     let judged = metric.not_judged.is_none();
     // a metric that was not judged was not estimated; that does not mean that it failed
     let none = if judged { "failed" } else { "" };
@@ -174,7 +185,7 @@ fn metric_row(metric: &MetricRecord, scale: &Linear, margin: f64, decimals: usiz
             th role="rowheader" scope="row" { (short(metric.metric)) @if metric.primary { " " span.sub { "primary" } } }
             td.r.ba role="cell" { (a) @if judged { span.n-in { " → " (b) } } }
             td.r.ba2 role="cell" { (b) }
-            td.p role="cell" { (bar(metric.estimate.as_ref().filter(|_| judged), metric.equivalence.as_ref(), metric.bootstrap.as_ref().filter(|_| judged), (scale, margin), class)) }
+            td.p role="cell" { (bar(metric.estimate.as_ref().filter(|_| judged), metric.equivalence.as_ref(), metric.bootstrap.as_ref().filter(|_| judged), plot, class)) }
             td.r.e role="cell" {
                 @match (&metric.not_judged, &metric.estimate) {
                     (Some(why), _) => span.sub { "too few: " (too_few(why)) },
@@ -201,7 +212,8 @@ fn numbers_of(estimate: &Estimate, decimals: usize) -> Markup {
 }
 
 /// The same question asked in other ways, and the instrument compared with itself.
-fn other_ways(of: &Comparison, scale: &Linear, margin: f64, decimals: usize) -> Markup {
+fn other_ways(of: &Comparison, plot: &Plot) -> Markup {
+    let decimals = plot.decimals;
     let primary = short(of.declaration.content.metric);
     let held = |id: &str| of.checks.iter().find(|check| check.id == id).and_then(|check| check.holds);
     let row = |(name, sub): (&str, String), values: Option<(f64, f64)>, drawn: Markup, numbers: Markup, verdict: Markup| {
@@ -218,7 +230,7 @@ fn other_ways(of: &Comparison, scale: &Linear, margin: f64, decimals: usize) -> 
         }
     };
     let phase = |sub: String, estimate: &Estimate, verdict: Markup| {
-        let drawn = bar(Some(estimate), None, None, (scale, margin), "nul");
+        let drawn = bar(Some(estimate), None, None, plot, "nul");
         row((primary, sub), None, drawn, numbers_of(estimate, decimals), verdict)
     };
     let visits = of.visits.as_ref().and_then(|visits| Some((visits, visits.a.mean_ms.zip(visits.b.mean_ms)?)));
@@ -234,7 +246,7 @@ fn other_ways(of: &Comparison, scale: &Linear, margin: f64, decimals: usize) -> 
             (row(
                 ("mean", format!("{} one by one", count(visits.a.requests))),
                 Some((a, b)),
-                point(b - a, (scale, margin)),
+                point(b - a, plot),
                 html! { b { (signed(b - a, decimals)) } (SPACE) "ms " span.sub { "no interval" } },
                 html! {},
             ))
@@ -251,18 +263,13 @@ fn other_ways(of: &Comparison, scale: &Linear, margin: f64, decimals: usize) -> 
 }
 
 /// An estimate without an interval.
-fn point(value: f64, (scale, margin): (&Linear, f64)) -> Markup {
+fn point(value: f64, plot: &Plot) -> Markup {
     let none = Estimate { of: String::new(), value, unit: "ms".to_owned(), low: Some(value), high: Some(value), level: 0.0 };
-    bar(Some(&none), None, None, (scale, margin), "nul")
+    bar(Some(&none), None, None, plot, "nul")
 }
 
-fn bar(
-    wide: Option<&Estimate>,
-    narrow: Option<&Estimate>,
-    boot: Option<&Estimate>,
-    (scale, margin): (&Linear, f64),
-    class: &str,
-) -> Markup {
+fn bar(wide: Option<&Estimate>, narrow: Option<&Estimate>, boot: Option<&Estimate>, plot: &Plot, class: &str) -> Markup {
+    let (scale, margin) = (&plot.scale, plot.margin);
     let at = |value: f64| scale.at(value).clamp(0.0, 100.0);
     let mut svg = Svg::new();
     svg.rect("margin", (at(-margin), at(margin) - at(-margin)), (0.0, 42.0));
@@ -277,7 +284,7 @@ fn bar(
         svg.circle("", at(estimate.value), 17.0, 5.0);
         svg.close();
         let ((low, high), (from, to)) = (ends(estimate), scale.domain());
-        let end = |value: f64| if value.is_finite() { signed(value, 1) } else { "open".to_owned() };
+        let end = |value: f64| if value.is_finite() { signed(value, plot.decimals) } else { "open".to_owned() };
         if low < from {
             svg.text("sm halo", 0.0, 40.0, Anchor::Start, format!("◂ {}", end(low)));
         }
@@ -310,7 +317,7 @@ fn behind(of: &Comparison, decimals: usize) -> Markup {
         Some(p) => fixed(p, 3),
         None => "none".to_owned(),
     };
-    for metric in &of.metrics {
+    for metric in in_order(of) {
         let value = metric.estimate.as_ref().map_or_else(|| "none".to_owned(), |one| signed(one.value, decimals));
         let name: Metric = metric.metric;
         table.row(vec![
