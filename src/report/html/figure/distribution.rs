@@ -11,6 +11,7 @@ use crate::report::html::scale::Log;
 use crate::report::html::svg::{ACROSS, Anchor, Caption, Frame, Svg, X, area, polyline};
 use crate::report::html::table::{Table, numbers, text};
 use crate::report::number::{count, decimals, fixed, signed};
+use crate::report::sentence::capital;
 
 /// Height of the density, and top and bottom of the plot of shares below it, in pixels.
 const DENSITY: f64 = 66.0;
@@ -109,7 +110,7 @@ impl<'a> Plot<'a> {
                 format!("The whole distribution of {b} is {}", if h < 0.0 { "faster" } else { "slower" })
             }
             [h, n, _] if h == n && h != 0.0 => {
-                format!("{b} is {} but for its slowest requests", if h < 0.0 { "faster" } else { "slower" })
+                format!("{} is {} but for its slowest requests", capital(b), if h < 0.0 { "faster" } else { "slower" })
             }
             [h, _, t] if h == 0.0 && t != 0.0 => {
                 format!("The half is the same, the tail of {b} is {}", if t < 0.0 { "shorter" } else { "longer" })
@@ -195,13 +196,14 @@ impl<'a> Plot<'a> {
         for (class, text, most) in
             [("w", format!("{words} ms"), 70.0), ("n-only", format!("{name} {}", signed(b - a, places)), 62.0)]
         {
-            let (x, from, anchor) = match (right < most, left > 100.0 - most) {
-                (true, _) => (right, 10.0, Anchor::Start),
-                (false, true) => (left, -10.0, Anchor::End),
+            let (x, from, anchor, above) = match (right < most, left > 100.0 - most) {
+                (true, _) => (right, 10.0, Anchor::Start, true),
+                // falling curves leave room to the left below them, where that is still the plot
+                (false, true) => (left, -10.0, Anchor::End, y > BOTTOM - 24.0),
                 // far apart: above the line between the two
-                (false, false) => (left, 10.0, Anchor::Start),
+                (false, false) => (left, 10.0, Anchor::Start, true),
             };
-            svg.at(class, x, y, |svg| svg.text("lb halo sm", X::Px(from), -6.0, anchor, &text));
+            svg.at(class, x, y, |svg| svg.text("lb halo sm", X::Px(from), if above { -6.0 } else { 15.0 }, anchor, &text));
         }
         Some(words)
     }

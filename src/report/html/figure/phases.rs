@@ -111,11 +111,11 @@ fn range(part: &PartRecord, scale: &Log, ends_failed: bool) -> Markup {
 
 fn axis(scale: &Log) -> Markup {
     let mut svg = Svg::new();
-    let mut last = f64::MIN;
+    let (mut last, mut last_narrow) = (f64::MIN, f64::MIN);
     for tick in scale.ticks() {
         svg.line("ax", (tick.at, 0.0), (tick.at, 5.0));
         // a label needs 42 pixels of 400, or of 290 on a narrow page; units are written where they start to apply
-        let class = if tick.at - last >= 15.0 { "tk" } else { "tk w" };
+        let class = if tick.at - last_narrow >= 15.0 { "tk" } else { "tk w" };
         if tick.at - last >= 10.4 && (3.0..=97.0).contains(&tick.at) {
             let unit = match tick.value {
                 value if (value - 1e3).abs() < 1.0 => " s",
@@ -125,6 +125,9 @@ fn axis(scale: &Log) -> Markup {
             let label = if tick.value >= 1e3 { plain(tick.value / 1e3) } else { tick.label };
             svg.text(class, tick.at, 19.0, Anchor::Middle, format!("{label}{unit}"));
             last = tick.at;
+            if class == "tk" {
+                last_narrow = tick.at;
+            }
         }
     }
     svg.cell()

@@ -11,6 +11,7 @@ use crate::report::html::scale::{Linear, with_sign};
 use crate::report::html::svg::{ACROSS, Anchor, Caption, Frame, Svg, X, polyline};
 use crate::report::html::table::{Table, numbers, text};
 use crate::report::number::{fixed, interval, plain, signed};
+use crate::report::sentence::capital;
 
 const HEIGHT: f64 = 308.0;
 /// Quantiles up to this one determine the scale; intervals of rarer ones may leave the plot.
@@ -24,7 +25,11 @@ pub fn draw(page: &Page, id: &str, of: &Comparison) -> Markup {
     let head = Head {
         id,
         finding: finding.as_deref().unwrap_or("The difference at each quantile"),
-        reading: &format!("{b} minus {a} at each quantile, 95\u{202f}% interval; an even shift means a fixed cost per request."),
+        reading: &format!(
+            "{} minus {a} at each quantile, 95\u{202f}% interval; up is slower, the band is the margin. An even shift means a \
+             fixed cost per request.",
+            capital(b)
+        ),
     };
     if of.shift.is_empty() {
         return missing(page, &head, "No shift.", "Too few windows count to estimate a difference from.");
@@ -46,6 +51,13 @@ pub fn draw(page: &Page, id: &str, of: &Comparison) -> Markup {
     for (at, one) in of.shift.iter().enumerate() {
         let (low, high) = ends(&one.estimate);
         svg.line("sh95", (x(at), within(low)), (x(at), within(high)));
+        // an interval that leaves the plot ends in an arrow
+        if high > scale.domain().1 {
+            svg.at("", x(at), 0.0, |svg| svg.path("arr", "M-5 1L0-7 5 1z"));
+        }
+        if low < scale.domain().0 {
+            svg.at("", x(at), HEIGHT, |svg| svg.path("arr", "M-5-1L0 7 5-1z"));
+        }
         let percent = (one.quantile * 100.0).round();
         svg.circle("shd", x(at), within(one.estimate.value), if [50.0, 90.0, 99.0].contains(&percent) { 5.0 } else { 3.5 });
         svg.line("ax", (x(at), HEIGHT), (x(at), HEIGHT + 4.0));
@@ -60,9 +72,8 @@ pub fn draw(page: &Page, id: &str, of: &Comparison) -> Markup {
         plain((margin * 1e3).round() / 1e3)
     );
     let caption = Caption { id: &format!("{id}-s"), title: "Shift function", description: &description };
-    let key = html! { ul.key { li { "up is slower, down is faster; the band is the margin" } } };
     let drawn = svg.figure(&caption, &Frame { height: 352.0, left: 52, right: 2, class: "" });
-    figure(page, &head, html! { div { (key) (drawn) } (behind(of)) })
+    figure(page, &head, html! { (drawn) (behind(of)) })
 }
 
 /// What all quantiles have in common; none if they have nothing in common.

@@ -309,14 +309,16 @@ fn outliers(svg: &mut Svg, timeline: &Timeline, axes: &Axes) {
     let (x, y) = (axes.time.at(due), axes.latency.at(latency));
     let y = (y + 34.0).clamp(TOP + 22.0, BOTTOM - 40.0);
     let wide = lines.iter().map(|line| line.chars().count()).max().unwrap_or(0) as f64 * 6.7 + 12.0;
-    let left = x < 40.0;
-    svg.at("", if left { x.min(8.0) } else { 100.0 }, y, |svg| {
-        let from = if left { 10.0 } else { -wide - 2.0 };
-        svg.boxed("pl", (from, wide), (-17.0, 36.0), 3.0);
-        for (at, line) in lines.iter().enumerate() {
-            svg.text("nt", X::Px(from + 6.0), -2.0 + 16.0 * at as f64, Anchor::Start, line);
-        }
-    });
+    // a narrow plot has room for the words only from its left edge or to its right one
+    for (class, place) in [("w", if x < 30.0 { x } else { 100.0 }), ("n-only", if x < 30.0 { x.min(8.0) } else { 100.0 })] {
+        svg.at(class, place, y, |svg| {
+            let from = if x < 30.0 { 10.0 } else { -wide - 2.0 };
+            svg.boxed("pl", (from, wide), (-17.0, 36.0), 3.0);
+            for (at, line) in lines.iter().enumerate() {
+                svg.text("nt", X::Px(from + 6.0), -2.0 + 16.0 * at as f64, Anchor::Start, line);
+            }
+        });
+    }
 }
 
 /// Two lines about answers that were very slow, and the place of the slowest.
