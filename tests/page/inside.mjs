@@ -35,6 +35,18 @@ export function layout() {
   return problems;
 }
 
+/** What a print would cut off, as nobody can scroll there, or leave folded. */
+export function cut() {
+  const problems = [];
+  for (const box of document.querySelectorAll('.scroll,.cmd,pre')) {
+    if (box.getClientRects().length && box.scrollWidth > box.clientWidth + 1) problems.push(`cut off: ${box.outerHTML.slice(0, 120)} ${box.scrollWidth} > ${box.clientWidth}`);
+  }
+  for (const more of document.querySelectorAll('details.more')) {
+    if (more.lastElementChild.getBoundingClientRect().height < 10) problems.push(`folded in print: ${more.textContent.trim().slice(0, 60)}`);
+  }
+  return problems;
+}
+
 /** Every figure of the report is there, with size, title, description and table. */
 export function figures(report) {
   const problems = [];
@@ -51,7 +63,11 @@ export function figures(report) {
       if (box.width < 200 || box.height < 60) problems.push(`figure ${figure.id} is ${box.width} × ${box.height}`);
       if (!figure.querySelector('h3')?.textContent) problems.push(`figure ${figure.id} states nothing`);
       const hole = figure.querySelector('.hole');
-      if (hole) { if (hole.textContent.length < 20) problems.push(`${figure.id} is empty without a reason`); continue; }
+      if (hole) {
+        if (hole.textContent.length < 20) problems.push(`${figure.id} is empty without a reason`);
+        if (/accounted for|had to/.test(figure.querySelector('h3').textContent)) problems.push(`${figure.id} is empty, and finds that ${figure.querySelector('h3').textContent}`);
+        continue;
+      }
       if (!figure.querySelector('table')) problems.push(`figure ${figure.id} has no table`);
       for (const svg of figure.querySelectorAll('svg.fl')) {
         if (svg.getAttribute('role') !== 'img' || !svg.querySelector('title')?.textContent || !svg.querySelector('desc')?.textContent) problems.push(`${figure.id}: a drawing without title or description`);

@@ -53,8 +53,8 @@ fn environment(report: &Report) -> Markup {
             details.more.print {
                 summary { "What makes two runs comparable: the fingerprint" }
                 p.dek.small {
-                    "Two reports are set against each other only if processor, their number, kernel, provider, number of nodes, \
-                     Kubernetes, the place of the load and all images agree, and the digest of what ran. This run: "
+                    "Two reports can be compared only if they agree on processor, number of CPUs, kernel, provider, number of \
+                     nodes, Kubernetes, where the load came from, all images, and the digest of what ran. This run: "
                     code { (place.fingerprint()) } "."
                 }
                 @if !report.digests.is_empty() { (digests(report)) }

@@ -101,8 +101,8 @@ fn header(line: &Line, heading: Heading, more: &[String], besides: Option<(&str,
         header {
             div.hl { (badge::big(line.verdict)) p.eyebrow { (kind) " · " (line.name) } }
             @match heading {
-                Heading::First => h1 id=(id) { (line.sentence) },
-                Heading::Second => h2 id=(id) { (line.sentence) },
+                Heading::First => h1 id=(id) { (names_whole(&line.sentence)) },
+                Heading::Second => h2 id=(id) { (names_whole(&line.sentence)) },
             }
             @if !more.is_empty() || besides.is_some() {
                 p.dek {
@@ -121,6 +121,16 @@ fn header(line: &Line, heading: Heading, more: &[String], besides: Option<(&str,
                     }
                 }
             }
+        }
+    }
+}
+
+/// A sentence; a name with hyphens starts on a new line rather than being broken at one of them.
+fn names_whole(sentence: &str) -> Markup {
+    html! {
+        @for (at, word) in sentence.split(' ').enumerate() {
+            @if at > 0 { " " }
+            @if word.contains('-') { span.name { (word) } } @else { (word) }
         }
     }
 }

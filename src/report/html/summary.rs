@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::{Heading, badge, comparison, scenario};
+use super::{Heading, badge, comparison, names_whole, scenario};
 use crate::report::model::{Kind, Line, Report};
 use crate::report::number::count;
 use crate::report::sentence::plural;
@@ -19,7 +19,7 @@ pub fn part(report: &Report, alone: bool) -> Markup {
                 (only(report, line))
             } @else {
                 p.eyebrow { (counts(report)) }
-                h1 { (summary.headline) }
+                h1 { (names_whole(&summary.headline)) }
                 @if !summary.lines.is_empty() { p.dek { (summary.lines) } }
                 @if let Some(problem) = &report.problem { pre.problem tabindex="0" { (problem) } }
                 @if !summary.results.is_empty() { (list(report)) }

@@ -18,7 +18,7 @@ pub fn draw(page: &Page, id: &str, claim: &Side, control: Option<&ControlRecord>
     let head = Head {
         id,
         finding: &finding,
-        reading: "A control that did not fail would take the result's worth: a test that cannot fail proves nothing.",
+        reading: "A control that did not fail would make the result worthless: a test that cannot fail proves nothing.",
     };
     if expectations.is_empty() {
         return missing(page, &head, "No expectations.", "The run ended before anything could be held against them.");

@@ -19,6 +19,8 @@ pub fn draw(page: &Page, id: &str, sides: &[Side]) -> Markup {
         "Faults".to_owned()
     } else if hit == claim.len() {
         format!("Each {} met traffic", first.noun)
+    } else if hit == 0 {
+        format!("None of {} {}s met traffic", in_words(claim.len() as u64), first.noun)
     } else {
         capital(&format!("{} of {} {}s met traffic", in_words(hit as u64), in_words(claim.len() as u64), first.noun))
     };
@@ -28,7 +30,7 @@ pub fn draw(page: &Page, id: &str, sides: &[Side]) -> Markup {
         page,
         &head,
         html! {
-            div.pair[sides.len() > 1] {
+            div.tables.pair[sides.len() > 1] {
                 @for side in sides.iter().filter(|side| !side.faults.is_empty()) {
                     div { @if sides.len() > 1 { p.cap { (side.heading) } } (table(side)) }
                 }
@@ -77,7 +79,7 @@ fn target(fault: &Fault) -> Markup {
     let short = fault.target.rsplit('-').next().filter(|end| end.len() < fault.target.len());
     html! {
         @match short {
-            Some(end) => span.mono title=(fault.target) { "…" (end) },
+            Some(end) => span.mono.nb title=(fault.target) { "…" (end) },
             None => span.mono { (fault.target) },
         }
     }

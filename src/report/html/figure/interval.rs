@@ -48,7 +48,7 @@ pub fn draw(page: &Page, id: &str, of: &Comparison) -> Markup {
         html! {
             (key(margin))
             table.forest role="table" aria-label=(format!("{}: difference per metric", of.name)) {
-                colgroup { @for width in [19, 9, 9, 29, 21, 13] { col style=(format!("width:{width}%")); } }
+                colgroup { @for width in [19, 9, 9, 28, 21, 14] { col style=(format!("width:{width}%")); } }
                 thead role="rowgroup" { tr role="row" {
                     th role="columnheader" scope="col" { "Latency" }
                     th.r role="columnheader" scope="col" { (brief(a)) ", ms" }

@@ -60,7 +60,7 @@ pub fn missing(page: &Page, head: &Head, what: &str, why: &str) -> Markup {
 /// Hatches and labels a figure that does not count.
 fn voided(page: &Page, body: Markup) -> Markup {
     match page.void {
-        Some(why) => html! { p.void-name { "INVALID. " (why) } div.body { (body) } },
+        Some(why) => html! { p.void-name { "Invalid: " (why) } div.body { (body) } },
         None => body,
     }
 }
