@@ -4,7 +4,7 @@ use super::decide::Decisions;
 use super::fragment::{self, Booted, Fragment, Late};
 use crate::components::catalogue;
 use crate::graph::{PlanBuilder, StepId};
-use crate::profile::{DockerNodes, NodeSpec, Profile, Role};
+use crate::profile::{DockerNodes, NodeSpec, Profile};
 use crate::steps::{Images, Network, Node, NodeImage, StepKind, Storage};
 
 impl Fragment for DockerNodes {
@@ -15,13 +15,9 @@ impl Fragment for DockerNodes {
         let network = plan.add("network", Network, []);
         // after the images, which may take long: other clusters wait while addresses are reserved but not yet visible on a node
         let pool = fragment::pool(profile, decisions).map(|pool| plan.add("pool", pool, [&network, &images]));
-        let node = |spec: &NodeSpec| {
-            let pool = pool.iter().filter(|_| spec.role == Role::ControlPlane);
-            (
-                spec.name.clone(),
-                plan.add(format!("node/{}", spec.name), container(spec), [&network, &images].into_iter().chain(pool)),
-            )
-        };
+        // the control plane's container bears the pool; the workers' wait too, for an engine that makes them answers slowly
+        let before = || [&network, &images].into_iter().chain(&pool);
+        let node = |spec: &NodeSpec| (spec.name.clone(), plan.add(format!("node/{}", spec.name), container(spec), before()));
         Booted { nodes: profile.nodes().iter().map(node).collect(), control_plane: None, services: None }
     }
 
