@@ -42,7 +42,7 @@ fn waiting_says_why_and_ends_when_it_is_hopeless(world: &World, kubectl: &dyn Fn
         kubectl(&format!("-n blog-system get pod {pod}")).contains("ImagePull")
     });
     // two minutes, for a connection may come back, after the kubelet's own pause before it restarts a container
-    hopeless(&["image 127.0.0.1:1/nobody/none:1 cannot be pulled", "connection refused"], 330);
+    hopeless(&["image 127.0.0.1:1/nobody/none:1 cannot be pulled", "connection refused"], 420);
     kubectl(&format!("-n blog-system delete pod {pod} --wait=false"));
     world.hearth(&up).expect(0);
 
