@@ -70,6 +70,8 @@ const REDACTED: &[(&str, &str)] = &[
     (r"\[ADDRESS\] +", "[ADDRESS] "),
     (r"address +state", "address state"),
     (r"none of [\d,]+ requests failed; [\d,]+ were", "none of [N] requests failed; [N] were"),
+    // what the network makes of a machine that is off
+    (r"caused by: (No route to host \(os error 113\)|connection timed out)", "caused by: [NO ANSWER]"),
     // the first decision bears the heading, and which is the first depends on what was there already
     (r"(?m)^  decided  ", "           "),
     // what a doctor notes of the machine, and needs nothing done
