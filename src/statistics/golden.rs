@@ -124,3 +124,15 @@ fn dominance_and_power() {
         assert_eq!(units_needed(units, error, 0.95, number(&case["effect"])), case["needed"].as_u64());
     }
 }
+
+#[test]
+fn means_that_vary_unlike() {
+    for case in cases("means") {
+        let (a, b) = (numbers(&case["a"]), numbers(&case["b"]));
+        for (level, key) in [(0.95, "interval95"), (0.9, "interval90")] {
+            let interval = welch::of_sizes((&a, a.len() as f64), (&b, b.len() as f64), level);
+            same(interval.low, &case[key][0], key);
+            same(interval.high, &case[key][1], key);
+        }
+    }
+}

@@ -13,6 +13,7 @@ mod power;
 mod quantile;
 mod signed_rank;
 mod trend;
+mod welch;
 
 pub use binomial::{clopper_pearson, wilson, zero_failures_upper_95};
 pub use bootstrap::nested_bootstrap;
@@ -23,6 +24,7 @@ pub use power::{detectable, standard_error, units_needed};
 pub use quantile::{quantile, requests_needed};
 pub use signed_rank::SignedRank;
 pub use trend::trend_p;
+pub use welch::welch;
 
 /// A closed interval; an end that the data cannot bound is infinite.
 #[derive(Debug, Clone, Copy, PartialEq)]

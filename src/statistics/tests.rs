@@ -106,6 +106,21 @@ fn independent_windows_stay_as_they_are() {
 }
 
 #[test]
+fn the_interval_of_two_means_covers_their_difference_also_when_neighbours_resemble_each_other() {
+    let mut draw = generator(11);
+    for correlation in [0.0, 0.5] {
+        let covered = share(|| {
+            let a: Vec<f64> = process(&mut draw, 100, correlation).into_iter().map(|value| 8.0 + 3.0 * value).collect();
+            let b: Vec<f64> = process(&mut draw, 100, correlation).into_iter().map(|value| 6.0 + value).collect();
+            welch(&a, &b, 0.95).contains(-2.0)
+        });
+        assert!(covered > 0.95 - 0.021, "{correlation}: {covered}");
+    }
+    assert_eq!(welch(&[3.0, 3.0], &[1.0, 1.0], 0.95), Interval { low: -2.0, high: -2.0 });
+    assert_eq!(welch(&[3.0, 3.0], &[1.0], 0.95), Interval { low: f64::NEG_INFINITY, high: f64::INFINITY });
+}
+
+#[test]
 fn deployments_that_differ_widen_the_bootstrap() {
     let mut draw = generator(6);
     let mut deployment = |centre: f64| -> Vec<f64> { (0..10).map(|_| centre + 0.1 * draw()).collect() };

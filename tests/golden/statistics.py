@@ -175,6 +175,22 @@ def power():
     return cases
 
 
+def means():
+    cases = []
+    for a, b in [
+        (random.lognormal(0, 0.5, 100), random.lognormal(-0.2, 0.3, 100)),
+        (random.normal(61, 0.4, 2), random.normal(0, 0.1, 2)),
+        (random.normal(61, 0.4, 2), np.zeros(2)),
+        (random.normal(5, 1, 12), random.normal(5, 4, 30)),
+    ]:
+        a, b = np.round(a, 6), np.round(b, 6)
+        found = stats.ttest_ind(b, a, equal_var=False)
+        interval95, interval90 = (found.confidence_interval(level) for level in [0.95, 0.90])
+        cases.append({"a": a.tolist(), "b": b.tolist(), "interval95": [interval95.low, interval95.high],
+                      "interval90": [interval90.low, interval90.high]})
+    return cases
+
+
 golden = {
     "scipy": scipy.__version__,
     "paired": paired(),
@@ -188,6 +204,7 @@ golden = {
     "correlations": correlations(),
     "dominances": dominances(),
     "power": power(),
+    "means": means(),
 }
 path = pathlib.Path(__file__).with_suffix(".json")
 lines = [f' "{key}": ' + ("[\n  " + ",\n  ".join(map(json.dumps, cases)) + "\n ]" if isinstance(cases, list) else json.dumps(cases))
