@@ -26,29 +26,43 @@ struct Form {
     example: &'static str,
     /// Units and the value of each in the base unit.
     units: &'static [(&'static str, f64)],
+    /// Whether it may be negative.
+    signed: bool,
 }
 
 const SPAN: Form = Form {
     what: "a time span",
     example: "3s",
     units: &[("ns", 1e-9), ("us", 1e-6), ("µs", 1e-6), ("ms", 1e-3), ("s", 1.0), ("min", 60.0)],
+    signed: false,
 };
-const RATE: Form = Form { what: "a rate of requests", example: "800 req/s", units: &[("req/s", 1.0), ("req/min", 1.0 / 60.0)] };
-const SHARE: Form = Form { what: "a share", example: "99.5 %", units: &[("%", 1e-2), ("ppm", 1e-6)] };
-const REQUESTS: Form = Form { what: "a number of requests", example: "0 req", units: &[("req", 1.0)] };
+const RATE: Form =
+    Form { what: "a rate of requests", example: "800 req/s", units: &[("req/s", 1.0), ("req/min", 1.0 / 60.0)], signed: false };
+const SHARE: Form = Form { what: "a share", example: "99.5 %", units: &[("%", 1e-2), ("ppm", 1e-6)], signed: false };
+const REQUESTS: Form = Form { what: "a number of requests", example: "0 req", units: &[("req", 1.0)], signed: false };
+const MEMORY: Form = Form {
+    what: "a change of memory",
+    example: "-128 Mi",
+    units: &[("Ki", 1.0 / 1024.0), ("Mi", 1.0), ("Gi", 1024.0)],
+    signed: true,
+};
 
 impl Form {
-    /// The amount in the base unit, never negative.
+    /// The amount in the base unit.
     fn parse(&self, text: &str) -> Result<f64, QuantityError> {
         let wrong = || QuantityError::Form { text: text.to_owned(), what: self.what, example: self.example };
-        let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
-        let (number, unit) = (&text[..end], text[end..].trim());
+        let (sign, size) = match text.strip_prefix('-') {
+            Some(size) if self.signed => (-1.0, size),
+            _ => (1.0, text),
+        };
+        let end = size.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(size.len());
+        let (number, unit) = (&size[..end], size[end..].trim());
         let number: f64 = number.parse().map_err(|_| wrong())?;
         if unit.is_empty() {
             return Err(QuantityError::NoUnit { text: text.to_owned(), example: self.example });
         }
         let (_, worth) = self.units.iter().find(|(name, _)| *name == unit).ok_or_else(wrong)?;
-        Ok(number * worth)
+        Ok(sign * number * worth)
     }
 
     fn parse_value(&self, value: &Value) -> Result<f64, QuantityError> {
@@ -63,9 +77,10 @@ impl Form {
     /// better.
     fn schema(&self) -> Schema {
         let units: Vec<&str> = self.units.iter().map(|(unit, _)| *unit).collect();
+        let sign = if self.signed { "-?" } else { "" };
         json_schema!({
             "not": {"type": ["number", "boolean", "array", "object", "null"]},
-            "pattern": format!(r"^[0-9]+(\.[0-9]+)? *({})$", units.join("|")),
+            "pattern": format!(r"^{sign}[0-9]+(\.[0-9]+)? *({})$", units.join("|")),
             "examples": [self.example],
         })
     }
@@ -86,6 +101,10 @@ pub struct Share(pub f64);
 /// A number of requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Requests(pub u64);
+
+/// A change of memory, in MiB.
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
+pub struct Memory(pub f64);
 
 impl Span {
     fn from_amount(seconds: f64) -> Option<Self> {
@@ -113,6 +132,12 @@ impl Share {
 impl Requests {
     fn from_amount(amount: f64) -> Option<Self> {
         (amount.fract() == 0.0 && amount < 1e15).then_some(Requests(amount as u64))
+    }
+}
+
+impl Memory {
+    fn from_amount(amount: f64) -> Option<Self> {
+        (amount.abs() < 1e12).then_some(Memory(amount))
     }
 }
 
@@ -148,6 +173,12 @@ impl fmt::Display for Share {
 impl fmt::Display for Requests {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} req", self.0)
+    }
+}
+
+impl fmt::Display for Memory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} Mi", number(self.0))
     }
 }
 
@@ -202,6 +233,7 @@ quantity!(Span, SPAN);
 quantity!(Rate, RATE);
 quantity!(Share, SHARE);
 quantity!(Requests, REQUESTS);
+quantity!(Memory, MEMORY);
 
 #[cfg(test)]
 mod tests {
@@ -218,6 +250,8 @@ mod tests {
         for text in ["200us", "1.5s", "40ms", "0s"] {
             assert_eq!(text.parse::<Span>().map(|span| span.to_string()), Ok(text.to_owned()));
         }
+        assert_eq!(["-128 Mi", "-0.5Gi", "512Ki"].map(str::parse), [Ok(Memory(-128.0)), Ok(Memory(-512.0)), Ok(Memory(0.5))]);
+        assert_eq!(Memory(-128.0).to_string(), "-128 Mi");
         assert_eq!(Share(0.995).to_string(), "99.5 %");
         assert_eq!(Share(0.0001).to_string(), "100 ppm");
     }
@@ -227,6 +261,7 @@ mod tests {
         let no_unit = serde_json::from_str::<Span>("5").map_err(|error| error.to_string());
         assert_eq!(no_unit, Err("`5` has no unit, write it as in `3s`".into()));
         assert!(matches!("5".parse::<Rate>(), Err(QuantityError::NoUnit { .. })));
+        assert!(matches!("-128".parse::<Memory>(), Err(QuantityError::NoUnit { .. })));
         for bad in ["-1s", "s", "3 parsecs", "1e3s", ""] {
             assert!(matches!(bad.parse::<Span>(), Err(QuantityError::Form { .. })), "{bad}");
         }

@@ -272,10 +272,14 @@ pub struct TestArgs {
 
 /// `hearth compare`
 #[derive(Debug, Args)]
-#[command(group = clap::ArgGroup::new("question").args(["file", "arm"]).required(true))]
+#[command(group = clap::ArgGroup::new("question").args(["comparison", "arm"]).required(true))]
 pub struct CompareArgs {
     /// Comparison file; other arguments override what it says
-    pub file: Option<PathBuf>,
+    #[arg(value_name = "COMPARISON")]
+    pub comparison: Option<PathBuf>,
+    /// Which cluster, where arms are services of one.
+    #[command(flatten)]
+    pub profile: ProfileArgs,
     /// An arm; two of them, before and after: every difference is the second less the first
     #[arg(long, value_name = "NAME=URL")]
     pub arm: Vec<Arm>,

@@ -2,24 +2,32 @@
 
 use std::io::Write;
 use std::path::Path;
+use std::sync::Arc;
 
 use super::args::CompareArgs;
-use super::{Context, UsageError};
+use super::{Context, UsageError, cluster};
+use crate::compare::schema::Arm;
 use crate::compare::{self, Comparison, Spec};
 use crate::engine::interrupt;
 use crate::error::{Family, Result};
 use crate::event::{Event, Events, LogSink, RunOutcome};
 use crate::file::{self, Readers};
+use crate::provider::Provider;
 use crate::report::{self, About, Place, Report, terminal};
 use crate::state::RunId;
+use crate::steps::Session;
+
+/// Where the load comes from.
+const LOAD: &str = "this machine";
 
 pub async fn run(context: &Context, args: CompareArgs) -> Result<u8> {
     let (name, spec) = question(&args)?;
+    let session = place(&args, &spec).await?;
     let run = RunId::new();
     let dir = super::report::folder(args.report_dir.as_deref(), &run);
     // so that minutes of measurement are not lost because the folder cannot be written
     std::fs::create_dir_all(&dir).map_err(|source| UsageError::Write { path: dir.display().to_string(), source })?;
-    let comparison = match measure(context, &run, name, &spec).await {
+    let comparison = match measure(context, &run, name, &spec, session.as_deref()).await {
         Ok(comparison) => comparison,
         Err(error) => {
             // only removed if empty
@@ -30,14 +38,8 @@ pub async fn run(context: &Context, args: CompareArgs) -> Result<u8> {
     write(&dir, &comparison)?;
     let about = About {
         run: run.to_string(),
-        place: Place { load: "this machine".to_owned(), ..Place::default() },
-        commands: vec![
-            command(&args),
-            format!(
-                "hearth report {} --open",
-                args.report_dir.as_ref().map_or(run.as_str().into(), |dir| dir.display().to_string())
-            ),
-        ],
+        place: session.as_deref().map_or_else(|| Place { load: LOAD.to_owned(), ..Place::default() }, in_cluster),
+        commands: commands(&args, &run),
         ..About::default()
     };
     let paths = report::write(&dir, &Report::new(about, &dir, Vec::new()).with_comparisons(vec![comparison.clone()]))?;
@@ -49,12 +51,45 @@ pub async fn run(context: &Context, args: CompareArgs) -> Result<u8> {
     })
 }
 
+/// The cluster that arms are services of; none is asked for where all of them are URLs.
+async fn place(args: &CompareArgs, spec: &Spec) -> Result<Option<Arc<Session>>> {
+    if !spec.needs_cluster() {
+        let named = !args.profile.file.is_empty() || args.profile.name.is_some();
+        return if named { Err(UsageError::NoServiceArm.into()) } else { Ok(None) };
+    }
+    let session = cluster::session(cluster::existing(&args.profile)?.profile, None, None)?;
+    if session.provider.existing().await?.is_empty() {
+        return Err(UsageError::NoCluster { name: session.profile.name.clone() }.into());
+    }
+    Ok(Some(session))
+}
+
+fn in_cluster(session: &Session) -> Place {
+    Place {
+        provider: Some(session.profile.provider.name().to_owned()),
+        nodes: Some(session.profile.nodes().count() as u32),
+        load: format!("{LOAD}, through the services' addresses"),
+    }
+}
+
+/// The commands that repeat it, in order.
+fn commands(args: &CompareArgs, run: &RunId) -> Vec<String> {
+    let profile: Vec<String> = args.profile.file.iter().map(|file| format!("-f {}", quoted(file))).collect();
+    let up = (!profile.is_empty()).then(|| format!("hearth up {}", profile.join(" ")));
+    let report = args.report_dir.as_ref().map_or(run.as_str().into(), |dir| dir.display().to_string());
+    up.into_iter().chain([command(args), format!("hearth report {report} --open")]).collect()
+}
+
 /// The command that repeats this comparison.
 fn command(args: &CompareArgs) -> String {
     let mut words = vec!["hearth compare".to_owned()];
-    words.extend(args.file.iter().map(|file| quoted(&file.display().to_string())));
-    words.extend(args.arm.iter().map(|arm| format!("--arm {}", quoted(&format!("{}={}", arm.name, arm.url)))));
+    words.extend(args.comparison.iter().map(|file| quoted(&file.display().to_string())));
+    let url = |arm: &Arm| quoted(&format!("{}={}", arm.name, arm.url.as_deref().unwrap_or_default()));
+    words.extend(args.arm.iter().map(|arm| format!("--arm {}", url(arm))));
+    words.extend(args.profile.file.iter().map(|file| format!("-f {}", quoted(file))));
+    words.extend(args.profile.set.iter().map(|set| format!("--set {}", quoted(set))));
     let mut option = |name: &str, value: Option<String>| words.extend(value.map(|value| format!("{name} {}", quoted(&value))));
+    option("--name", args.profile.name.clone());
     option("--metric", args.metric.map(|metric| metric.to_string()));
     option("--margin", args.margin.map(|margin| margin.to_string()));
     option("--alpha", args.alpha.map(|alpha| alpha.to_string()));
@@ -77,7 +112,11 @@ fn quoted(word: &str) -> String {
 }
 
 /// Runs the comparison as a run of its own: it changes nothing, so it needs no lock.
-async fn measure(context: &Context, run: &RunId, name: String, spec: &Spec) -> Result<Comparison> {
+async fn measure(context: &Context, run: &RunId, name: String, spec: &Spec, session: Option<&Session>) -> Result<Comparison> {
+    let client = match session {
+        Some(session) => Some(session.client().await?.clone()),
+        None => None,
+    };
     let printer = context.printer.clone();
     let cancel = interrupt::install(move || {
         printer.abandon_display();
@@ -88,7 +127,7 @@ async fn measure(context: &Context, run: &RunId, name: String, spec: &Spec) -> R
     let (events, sinks) = Events::open(&run_id, vec![super::run::display(context), Box::new(LogSink)]);
     let (verb, started) = ("compare".to_owned(), jiff::Timestamp::now());
     events.emit(Event::RunStarted { run_id: run_id.clone(), verb, name: name.clone(), started });
-    let within = compare::Context { run: run_id, events: events.clone(), cancel: cancel.token().clone() };
+    let within = compare::Context { run: run_id, events: events.clone(), client, cancel: cancel.token().clone() };
     let done = compare::run(&name, spec, &within).await;
     let outcome = match &done {
         Ok(comparison) if comparison.incomplete => RunOutcome::Cancelled,
@@ -102,7 +141,7 @@ async fn measure(context: &Context, run: &RunId, name: String, spec: &Spec) -> R
 
 /// The question in the file, if one is named, with the command line's values in place of the file's.
 fn question(args: &CompareArgs) -> Result<(String, Spec)> {
-    let (name, mut spec) = match &args.file {
+    let (name, mut spec) = match &args.comparison {
         Some(file) => {
             let path = file.display().to_string();
             let text = std::fs::read_to_string(file).map_err(|source| UsageError::Read { path: path.clone(), source })?;
@@ -151,5 +190,9 @@ mod tests {
         let Verb::Compare(args) = Cli::parse_from(words).verb else { panic!("another verb") };
         assert_eq!(command(&args), line);
         assert_eq!(quoted("it's"), r"'it'\''s'");
+        let words = ["hearth", "compare", "hop.yaml", "-f", "a b.yaml", "--name", "hop", "--quick"];
+        let Verb::Compare(args) = Cli::parse_from(words).verb else { panic!("another verb") };
+        let asked = ["hearth up -f 'a b.yaml'", "hearth compare hop.yaml -f 'a b.yaml' --name hop --quick"];
+        assert_eq!(commands(&args, &RunId::new())[..2], asked);
     }
 }

@@ -35,6 +35,8 @@ pub enum UsageError {
     NoScenario { paths: String, comparison: Option<String> },
     #[error("{path} is a comparison and not a scenario")]
     Comparison { path: String },
+    #[error("-f and --name have no effect: both arms are urls, so no cluster is needed")]
+    NoServiceArm,
     #[error("cannot read standard input")]
     Stdin(#[source] std::io::Error),
     #[error("the result cannot be written as a document")]
@@ -73,6 +75,7 @@ impl Explain for UsageError {
             UsageError::Comparison { path } | UsageError::NoScenario { comparison: Some(path), .. } => {
                 format!("`hearth compare {path}` runs it")
             }
+            UsageError::NoServiceArm => "leave them out, or write arms in a file as `service: NAMESPACE/NAME`".into(),
             UsageError::Exists { .. } => "pass --force to overwrite it".into(),
             _ => return None,
         })

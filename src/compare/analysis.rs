@@ -98,7 +98,7 @@ impl Units {
 }
 
 /// An estimate with its interval.
-fn estimate(of: &str, unit: &str, value: f64, interval: Interval, level: f64) -> Estimate {
+pub(super) fn estimate(of: &str, unit: &str, value: f64, interval: Interval, level: f64) -> Estimate {
     let end = |end: f64| Some(tidy(end)).filter(|end| end.is_finite());
     Estimate { of: of.into(), value: tidy(value), unit: unit.into(), low: end(interval.low), high: end(interval.high), level }
 }

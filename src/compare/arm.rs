@@ -1,10 +1,13 @@
-//! An arm before the measurement: its address, whether it answers, and whether both arms give the same answer.
+//! An arm before the measurement: whether it makes sense, whether it answers, and whether both arms give the same answer.
 
 use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 use std::time::Duration;
 
+use http::uri::{Authority, PathAndQuery};
+
 use super::error::CompareError;
+use super::plan::{Flaw, flaw};
 use super::schema::{Arm, Expect};
 use crate::load::{Outcome, Target, Visit, visit};
 
@@ -22,7 +25,7 @@ pub struct Url {
     port: u16,
     /// Path and query.
     path: String,
-    /// Host and port as they were written, for the Host header.
+    /// Host and port as they were written, or the Host header that was asked for.
     authority: String,
 }
 
@@ -59,7 +62,71 @@ impl FromStr for Url {
 impl Url {
     /// True for a name that stands for a machine and not for one of several sites on it.
     fn is_machine(&self) -> bool {
-        self.host == "localhost" || self.host.parse::<IpAddr>().is_ok()
+        let name = self.authority.parse::<Authority>();
+        name.is_ok_and(|name| name.host() == "localhost" || name.host().trim_matches(['[', ']']).parse::<IpAddr>().is_ok())
+    }
+}
+
+impl Arm {
+    /// Its URL, with the Host header that was asked for.
+    fn target(&self) -> Result<Url, (String, Option<String>)> {
+        let url: Url = self.url.as_deref().unwrap_or_default().parse()?;
+        Ok(Url { authority: self.host.clone().unwrap_or(url.authority), ..url })
+    }
+}
+
+/// Adds all flaws of these arms, as given.
+pub(super) fn check(arms: &[Arm], flaws: &mut Vec<Flaw>) {
+    let [one, other] = arms else {
+        flaws.push(flaw("spec.arms", format!("two arms are compared, there are {}", arms.len()), None));
+        return;
+    };
+    for (index, arm) in arms.iter().enumerate() {
+        check_place(arm, &format!("spec.arms[{index}]"), flaws);
+        let plain = |c: char| c.is_alphanumeric() || "-_.".contains(c);
+        if arm.name.is_empty() || !arm.name.chars().all(plain) {
+            let message = format!("`{}` is no name for an arm", arm.name);
+            flaws.push(flaw(&format!("spec.arms[{index}].name"), message, Some("letters, digits, `-`, `_` and `.`".into())));
+        }
+    }
+    if one.name == other.name {
+        flaws.push(flaw("spec.arms[1].name", format!("both arms are called `{}`", one.name), None));
+    }
+    let same_url = one.url.is_some() && one.target().ok().is_some_and(|url| other.target() == Ok(url));
+    let way = |arm: &Arm| (arm.path.clone().unwrap_or_else(|| "/".into()), arm.host.clone());
+    let same_service = one.service.is_some() && one.service == other.service && way(one) == way(other);
+    if same_url || same_service {
+        let hint = "the A/A run compares an arm with itself, before every measurement";
+        let field = if same_url { "url" } else { "service" };
+        flaws.push(flaw(&format!("spec.arms[1].{field}"), "both arms are the same address", Some(hint.into())));
+    }
+}
+
+/// Flaws of an arm's address: `path` and `host` go with a service only, since a URL contains both.
+fn check_place(arm: &Arm, at: &str, flaws: &mut Vec<Flaw>) {
+    let mut wrong = |field: &str, message: String, hint: Option<String>| flaws.push(flaw(&format!("{at}{field}"), message, hint));
+    let example = "`url: http://10.0.0.1/`, or `service: istio-system/istio-ingressgateway`";
+    match (&arm.url, &arm.service) {
+        (Some(_), Some(_)) => wrong(".service", "an arm is a url or a service, not both".into(), Some(example.into())),
+        (None, None) => wrong("", "an arm needs a url or a service".into(), Some(example.into())),
+        (Some(_), None) => {
+            if let Err((message, hint)) = arm.target() {
+                wrong(".url", message, hint);
+            }
+            for (field, given) in [(".path", &arm.path), (".host", &arm.host)] {
+                if given.is_some() {
+                    wrong(field, "this belongs to a service".into(), Some("a url has its host and its path in it".into()));
+                }
+            }
+        }
+        (None, Some(_)) => {
+            if let Some(path) = arm.path.as_ref().filter(|path| !path.starts_with('/') || path.parse::<PathAndQuery>().is_err()) {
+                wrong(".path", format!("`{path}` is not a path"), Some("begin with `/`, encode spaces as %20".into()));
+            }
+            if let Some(host) = arm.host.as_ref().filter(|host| host.contains('@') || host.parse::<Authority>().is_err()) {
+                wrong(".host", format!("`{host}` is not a host"), Some("write it as in `shop.example.com`".into()));
+            }
+        }
     }
 }
 
@@ -79,7 +146,7 @@ pub(super) async fn prepare(arms: &[Arm], expect: &Expect, run: &str) -> Result<
     let mut ready = Vec::new();
     let mut urls: Vec<(Url, SocketAddr)> = Vec::new();
     for arm in arms {
-        let url: Url = arm.url.parse().map_err(|(message, _)| CompareError::Address { arm: arm.name.clone(), message })?;
+        let url = arm.target().map_err(|(message, _)| CompareError::Address { arm: arm.name.clone(), message })?;
         let address = resolve(arm, &url).await?;
         for (other, elsewhere) in &urls {
             let same_site = other.authority == url.authority || other.is_machine() && url.is_machine();
@@ -119,7 +186,7 @@ async fn probe(arm: &Arm, target: &Target, expect: &Expect, run: &str) -> Result
     for answer in &answers {
         if answer.outcome != Outcome::Ok {
             let (arm, target) = (arm.name.clone(), target.clone());
-            return Err(CompareError::NoAnswer { arm, target, outcome: answer.outcome });
+            return Err(CompareError::NoAnswer { arm, target: Box::new(target), outcome: answer.outcome });
         }
         if answer.status != expect.status {
             return Err(CompareError::Status { arm: arm.name.clone(), status: answer.status, expected: expect.status });

@@ -2,12 +2,14 @@
 
 use super::analysis::{Units, dominance, metrics, phase, shift};
 use super::arm::Ready;
+use super::claim;
 use super::distribution::distribution;
 use super::metric::Metric;
 use super::plan::Declaration;
 use super::record::{
     ArmRecord, ArmVisits, ArmWindow, CheckRecord, Comparison, PhaseRecord, VisitsRecord, Void, WindowRecord, tidy,
 };
+use super::resources::{self, ResourcesRecord};
 use super::run::Found;
 use super::verdict::{Verdict, exceeds};
 use super::window::{Sent, Window};
@@ -37,10 +39,15 @@ pub(super) fn conclude(record: &mut Comparison, found: &Found, arms: &[Ready]) {
     let some = |windows: &[Window], level| (!windows.is_empty()).then(|| phase(windows, &declaration, level));
     record.same_arm = some(&found.same_arm, STRICT);
     record.blocks = some(&found.blocks, 1.0 - declaration.alpha);
-    record.visits = visits(found);
+    record.visits = visits(found, declaration.expect.status);
+    record.resources = found.turns.as_ref().map(|turns| match turns {
+        Ok(turns) => resources::conclude(turns, declaration.load.rate.0, 1.0 - declaration.alpha),
+        Err(why) => ResourcesRecord::unknown(why),
+    });
     record.incomplete = found.interrupted;
     record.checks = checks(record, found, &declaration);
     judge(record, found, &declaration);
+    record.claim = claim::judge(record);
     record.notes = notes(record, &declaration);
 }
 
@@ -173,11 +180,11 @@ fn against_others(record: &Comparison, check: &mut Check) {
 fn notes(record: &Comparison, declaration: &Declaration) -> Vec<String> {
     let mut notes = Vec::new();
     if declaration.quick {
-        notes.push(
-            "quick: one deployment, half a minute, no check by blocks and no sequential requests; slow drifts, rare tails and \
-             differences that come and go with a restart cannot be seen"
-                .into(),
-        );
+        let sequential = if declaration.visits == 0 { " and no sequential requests" } else { "" };
+        notes.push(format!(
+            "quick: one deployment, half a minute, no check by blocks{sequential}; slow drifts, rare tails and differences that \
+             come and go with a restart cannot be seen"
+        ));
     } else {
         notes.push("one deployment of each arm: how much differs from one restart to the next is not in the interval".into());
     }
@@ -234,7 +241,8 @@ fn arm_record(declaration: &Declaration, found: &Found, ready: &Ready, index: us
     let failing = clopper_pearson(tally.failed, tally.requests, 0.95);
     ArmRecord {
         name: arm.name.clone(),
-        url: arm.url.clone(),
+        url: arm.url.clone().unwrap_or_default(),
+        service: arm.service.as_ref().map(ToString::to_string),
         address: ready.target.address.to_string(),
         body_crc32: ready.body.map(|body| format!("{body:08x}")),
         requests: tally.requests,
@@ -246,10 +254,11 @@ fn arm_record(declaration: &Declaration, found: &Found, ready: &Ready, index: us
     }
 }
 
-fn visits(found: &Found) -> Option<VisitsRecord> {
+fn visits(found: &Found, status: u16) -> Option<VisitsRecord> {
     let arm = |visits: &[Visit]| {
-        let good: Vec<f64> =
-            visits.iter().filter(|visit| !visit.outcome.failed()).map(|visit| f64::from(visit.total) / 1e3).collect();
+        // any whole answer ends a visit, whatever it says
+        let good = visits.iter().filter(|visit| !visit.outcome.failed() && visit.status == status);
+        let good: Vec<f64> = good.map(|visit| f64::from(visit.total) / 1e3).collect();
         let mut sorted = good.clone();
         sorted.sort_unstable_by(f64::total_cmp);
         let finite = |value: f64| Some(tidy(value)).filter(|value| value.is_finite());

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use super::address::ServiceName;
 use super::plan::Flaw;
 use crate::error::{Explain, Family};
 use crate::load::{LoadError, Outcome, Target};
@@ -21,10 +22,26 @@ pub enum CompareError {
         #[source]
         source: std::io::Error,
     },
+    #[error("an arm is a service, and no cluster is there to look it up in")]
+    NoCluster,
+    #[error("arm `{arm}`: there is no service {service}")]
+    NoService { arm: String, service: ServiceName },
+    #[error("arm `{arm}`: service {service} is of type {kind}, which no load balancer gives an address")]
+    Inside { arm: String, service: ServiceName, kind: String },
+    #[error("arm `{arm}`: service {service} has no address yet")]
+    NoAddress { arm: String, service: ServiceName },
+    #[error("arm `{arm}`: service {service} has ports {}, and none of them is 80", listed(.ports))]
+    WhichPort { arm: String, service: ServiceName, ports: Vec<i32> },
+    #[error("cannot {action}")]
+    Kube {
+        action: String,
+        #[source]
+        source: Box<kube::Error>,
+    },
     #[error("both arms are the same: {address}, path {path}")]
     SamePath { address: SocketAddr, path: String },
     #[error("arm `{arm}` does not answer at {target}: {}", .outcome.name())]
-    NoAnswer { arm: String, target: Target, outcome: Outcome },
+    NoAnswer { arm: String, target: Box<Target>, outcome: Outcome },
     #[error("arm `{arm}` answers with status {status}, {expected} is wanted")]
     Status { arm: String, status: u16, expected: u16 },
     #[error("the bodies of the two arms differ")]
@@ -39,12 +56,34 @@ fn sentences(flaws: &[Flaw]) -> String {
     flaws.iter().map(|flaw| flaw.message.as_str()).collect::<Vec<_>>().join("; ")
 }
 
+fn listed(ports: &[i32]) -> String {
+    ports.iter().map(i32::to_string).collect::<Vec<_>>().join(", ")
+}
+
+impl CompareError {
+    /// Names what was attempted when the API server said no.
+    pub(super) fn kube(action: impl Into<String>) -> impl FnOnce(kube::Error) -> CompareError {
+        move |source| CompareError::Kube { action: action.into(), source: Box::new(source) }
+    }
+}
+
 impl Explain for CompareError {
     fn family(&self) -> Family {
         match self {
-            CompareError::Flawed { .. } | CompareError::Address { .. } | CompareError::SamePath { .. } => Family::Usage,
-            CompareError::Resolve { .. } | CompareError::NoAnswer { .. } => Family::NotReady,
-            CompareError::Status { .. } | CompareError::DifferentBodies | CompareError::ChangingBody { .. } => Family::Preflight,
+            CompareError::Flawed { .. }
+            | CompareError::Address { .. }
+            | CompareError::SamePath { .. }
+            | CompareError::NoCluster => Family::Usage,
+            CompareError::Resolve { .. }
+            | CompareError::NoAnswer { .. }
+            | CompareError::NoAddress { .. }
+            | CompareError::Kube { .. } => Family::NotReady,
+            CompareError::Status { .. }
+            | CompareError::DifferentBodies
+            | CompareError::ChangingBody { .. }
+            | CompareError::NoService { .. }
+            | CompareError::Inside { .. }
+            | CompareError::WhichPort { .. } => Family::Preflight,
             CompareError::Load(error) => error.family(),
         }
     }
@@ -55,6 +94,13 @@ impl Explain for CompareError {
             CompareError::SamePath { .. } => {
                 "name two different addresses; the A/A run compares an arm with itself before every measurement".into()
             }
+            CompareError::NoCluster => "name it with -f FILE or --name NAME, or give each arm a url".into(),
+            CompareError::NoService { .. } => {
+                "`hearth status` shows which cluster is meant and what runs in it; -f FILE or --name NAME means another".into()
+            }
+            CompareError::Inside { .. } => "name a service of type LoadBalancer, or give the arm a url".into(),
+            CompareError::NoAddress { .. } => "`hearth status` shows whether MetalLB works, and what keeps it".into(),
+            CompareError::WhichPort { .. } => "give the arm a url that names address and port".into(),
             CompareError::NoAnswer { target, .. } => {
                 format!("check that it answers: curl -i http://{}{}", target.address, target.path)
             }
@@ -63,6 +109,7 @@ impl Explain for CompareError {
                 "different answers cost different work: compare like with like, or --allow-different-bodies".into()
             }
             CompareError::Load(error) => return error.hint(),
+            CompareError::Kube { .. } => "`hearth status` shows what is wrong with the cluster".into(),
             CompareError::Address { .. } | CompareError::Resolve { .. } => return None,
         })
     }

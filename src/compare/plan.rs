@@ -8,7 +8,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::arm::Url;
+use super::arm;
+use super::claim::{self, Claim};
 use super::margin::Margin;
 use super::metric::Metric;
 use super::schema::{Arm, Expect, Load, Spec};
@@ -18,6 +19,8 @@ use crate::load::LONGEST;
 const QUICK_DUET: f64 = 13.0;
 /// Length of the A/A run of a quick comparison, in seconds: eight windows of one second, the fewest that bound it.
 const QUICK_SAME_ARM: f64 = 8.0;
+/// Number of turns while the kubelets are asked: A B B A, or B A A B.
+const TURNS: u32 = 4;
 /// Resamples of the bootstrap.
 const DRAWS: u32 = 10_000;
 
@@ -29,6 +32,9 @@ pub struct Declaration {
     pub hypothesis: String,
     /// The arms; every difference is the second less the first.
     pub arms: Vec<Arm>,
+    /// Figures that are held against what is measured; older declarations have none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub claim: Vec<Claim>,
     /// The metric that decides.
     pub metric: Metric,
     /// The largest difference that does not matter.
@@ -54,6 +60,9 @@ pub struct Declaration {
     pub blocks: u32,
     /// Number of requests to each arm one after the other, each on a new connection.
     pub visits: u32,
+    /// Turns in which one arm has the load alone and the kubelets are asked what its pods use.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub turns: u32,
     /// Seed of everything that is random.
     pub seed: u64,
     /// Number of resamples of the bootstrap.
@@ -135,6 +144,10 @@ impl Seal {
     }
 }
 
+fn is_zero(count: &u32) -> bool {
+    *count == 0
+}
+
 fn digest(content: &Declaration) -> String {
     // plain fields with names as keys: JSON can represent them all
     let json = serde_json::to_vec(content).unwrap_or_default();
@@ -148,7 +161,8 @@ impl Declaration {
     /// All flaws at once.
     pub fn of(spec: &Spec) -> Result<Self, Vec<Flaw>> {
         let mut flaws = Vec::new();
-        check_arms(spec, &mut flaws);
+        arm::check(&spec.arms, &mut flaws);
+        claim::check(spec, &mut flaws);
         check_numbers(spec, &mut flaws);
         if !flaws.is_empty() {
             return Err(flaws);
@@ -166,6 +180,7 @@ impl Declaration {
                 .clone()
                 .unwrap_or_else(|| format!("{} of `{}` differs from that of `{}`", metric, spec.arms[1].name, spec.arms[0].name)),
             arms: spec.arms.clone(),
+            claim: spec.claim.clone(),
             metric,
             margin: spec.primary.margin,
             alpha: spec.alpha.0,
@@ -177,7 +192,8 @@ impl Declaration {
             windows: design.windows.unwrap_or(if quick { fitting(QUICK_DUET) } else { 40 }),
             same_arm_windows: design.same_arm_windows.unwrap_or(if quick { fitting(QUICK_SAME_ARM) } else { 10 }),
             blocks: design.blocks.unwrap_or(if quick { 0 } else { 12 }),
-            visits: design.visits.unwrap_or(if quick { 0 } else { 100 }),
+            visits: design.visits.or(claim::visits(&spec.claim)).unwrap_or(if quick { 0 } else { 100 }),
+            turns: if claim::needs_turns(&spec.claim) && !quick { TURNS } else { 0 },
             seed: design.seed,
             draws: DRAWS,
             validity: Validity::default(),
@@ -222,35 +238,9 @@ impl Declaration {
     }
 }
 
-fn flaw(path: &str, message: impl Into<String>, hint: Option<String>) -> Flaw {
+/// A flaw of the value at this path.
+pub(super) fn flaw(path: &str, message: impl Into<String>, hint: Option<String>) -> Flaw {
     Flaw { path: path.into(), message: message.into(), hint }
-}
-
-fn check_arms(spec: &Spec, flaws: &mut Vec<Flaw>) {
-    if spec.arms.len() != 2 {
-        flaws.push(flaw("spec.arms", format!("two arms are compared, there are {}", spec.arms.len()), None));
-        return;
-    }
-    for (index, arm) in spec.arms.iter().enumerate() {
-        if let Err((message, hint)) = arm.url.parse::<Url>() {
-            flaws.push(flaw(&format!("spec.arms[{index}].url"), message, hint));
-        }
-        let plain = |c: char| c.is_alphanumeric() || "-_.".contains(c);
-        if arm.name.is_empty() || !arm.name.chars().all(plain) {
-            let message = format!("`{}` is no name for an arm", arm.name);
-            flaws.push(flaw(&format!("spec.arms[{index}].name"), message, Some("letters, digits, `-`, `_` and `.`".into())));
-        }
-    }
-    let (one, other) = (&spec.arms[0], &spec.arms[1]);
-    if one.name == other.name {
-        flaws.push(flaw("spec.arms[1].name", format!("both arms are called `{}`", one.name), None));
-    }
-    if let (Ok(one), Ok(other)) = (one.url.parse::<Url>(), other.url.parse::<Url>())
-        && one == other
-    {
-        let hint = "the A/A run compares an arm with itself, before every measurement";
-        flaws.push(flaw("spec.arms[1].url", "both arms are the same address", Some(hint.into())));
-    }
 }
 
 fn check_numbers(spec: &Spec, flaws: &mut Vec<Flaw>) {

@@ -9,8 +9,10 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::claim::ClaimRecord;
 use super::metric::Metric;
 use super::plan::Seal;
+use super::resources::ResourcesRecord;
 use super::verdict::Verdict;
 use crate::load::Calibration;
 
@@ -71,6 +73,12 @@ pub struct Comparison {
     pub blocks: Option<PhaseRecord>,
     /// The same question asked as `curl` in a loop would.
     pub visits: Option<VisitsRecord>,
+    /// What each arm costs in pods and memory; none when no claim asks for it, or the run ended before.
+    #[serde(default)]
+    pub resources: Option<ResourcesRecord>,
+    /// Figures of others, held against what was measured; in the order in which they were claimed.
+    #[serde(default)]
+    pub claim: Vec<ClaimRecord>,
     /// The checks of the measurement.
     pub checks: Vec<CheckRecord>,
 }
@@ -104,6 +112,8 @@ impl Comparison {
             same_arm: None,
             blocks: None,
             visits: None,
+            resources: None,
+            claim: Vec::new(),
             checks: Vec::new(),
         }
     }
@@ -126,11 +136,11 @@ pub(super) fn tidy(value: f64) -> f64 {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Estimate {
-    /// The quantity: a metric's name, or `cliffs-delta`.
+    /// The quantity: a metric's name, `cliffs-delta`, or what a claim is about.
     pub of: String,
     /// The estimated value.
     pub value: f64,
-    /// Its unit: `ms`, or empty for a pure number.
+    /// Its unit: `ms`, `pods`, `Mi`, or empty for a pure number.
     pub unit: String,
     /// Lower end; null when the data do not bound it.
     pub low: Option<f64>,
@@ -146,8 +156,11 @@ pub struct Estimate {
 pub struct ArmRecord {
     /// Its name.
     pub name: String,
-    /// Its URL, as given.
+    /// Its URL, as given or as found for the service.
     pub url: String,
+    /// The service, as NAMESPACE/NAME; none when a URL was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<String>,
     /// Its address, resolved once.
     pub address: String,
     /// CRC-32 of its body in hexadecimal; none if the body changes.

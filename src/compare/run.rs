@@ -1,13 +1,16 @@
-//! The experiment, phase by phase: calibration, warm-up, A/A, duet, blocks, visits. Each phase may end it.
+//! The experiment, phase by phase: calibration, warm-up, A/A, duet, blocks, visits, turns. Each phase may end it.
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
+use kube::Client;
+
 use super::arm::Ready;
 use super::measure::{Bench, Kind, Measured};
 use super::plan::Declaration;
 use super::record::WarmUp;
+use super::resources::Turn;
 use super::warm_up::warm_up;
 use super::window::{Window, block_boundaries, boundaries, gate, of_blocks, of_pairs};
 use crate::event::{Event, Events};
@@ -31,6 +34,8 @@ pub(super) struct Found {
     pub duet: Vec<Window>,
     pub blocks: Vec<Window>,
     pub visits: [Vec<Visit>; 2],
+    /// The kubelets' figures while one arm had the load alone, or why there are none; none if they were not asked.
+    pub turns: Option<Result<Vec<Turn>, String>>,
     pub arms: [Tally; 2],
     /// Why it ended early, so that the measurement does not count.
     pub stopped: Option<String>,
@@ -63,12 +68,14 @@ impl Tally {
 pub(super) struct Experiment<'a> {
     pub bench: Bench<'a>,
     pub arms: &'a [Ready],
+    /// The cluster that the arms are services of.
+    pub client: Option<&'a Client>,
     pub events: &'a Events,
     pub found: Found,
 }
 
 /// Whether the next phase makes sense.
-type Phase = Result<ControlFlow<()>, LoadError>;
+pub(super) type Phase = Result<ControlFlow<()>, LoadError>;
 
 impl<'a> Experiment<'a> {
     /// Runs all phases, or as many as make sense.
@@ -81,14 +88,15 @@ impl<'a> Experiment<'a> {
     }
 
     async fn phases(&mut self) -> Phase {
-        for phase in 0..6 {
+        for phase in 0..7 {
             let next = match phase {
                 0 => self.calibrate().await?,
                 1 => self.warm_up().await?,
                 2 => self.same_arm().await?,
                 3 => self.duet().await?,
                 4 => self.blocks().await?,
-                _ => self.visits().await?,
+                5 => self.visits().await?,
+                _ => self.turns().await?,
             };
             if next.is_break() {
                 break;
@@ -97,15 +105,15 @@ impl<'a> Experiment<'a> {
         Ok(ControlFlow::Continue(()))
     }
 
-    fn declaration(&self) -> &'a Declaration {
+    pub fn declaration(&self) -> &'a Declaration {
         self.bench.declaration
     }
 
-    fn targets(&self) -> [&'a Target; 2] {
+    pub fn targets(&self) -> [&'a Target; 2] {
         [&self.arms[0].target, &self.arms[1].target]
     }
 
-    fn measuring(&self, what: &str) {
+    pub fn measuring(&self, what: &str) {
         self.events.emit(Event::Measuring { what: what.to_owned() });
     }
 
@@ -250,7 +258,7 @@ impl<'a> Experiment<'a> {
     }
 
     /// Counts the requests of a load for the arms that its targets stand for, and decides whether to go on.
-    fn account(&mut self, measured: &Measured, owners: [usize; 2]) -> ControlFlow<()> {
+    pub fn account(&mut self, measured: &Measured, owners: [usize; 2]) -> ControlFlow<()> {
         for entry in &measured.ledger.entries {
             let owner = owners[usize::from(entry.target)];
             self.found.arms[owner].add(entry.outcome.name(), entry.outcome.failed());

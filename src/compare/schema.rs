@@ -3,6 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::address::ServiceName;
+use super::claim::Claim;
 use super::margin::Margin;
 use super::metric::Metric;
 use crate::input::ApiVersion;
@@ -50,6 +52,9 @@ pub struct Spec {
     pub arms: Vec<Arm>,
     /// What is expected, in words; it is sealed with everything else before the first request.
     pub hypothesis: Option<String>,
+    /// Published figures, each compared with what is measured here. They do not affect the verdict.
+    #[serde(default)]
+    pub claim: Vec<Claim>,
     /// What decides.
     #[serde(default)]
     pub primary: Primary,
@@ -67,15 +72,26 @@ pub struct Spec {
     pub expect: Expect,
 }
 
-/// One of the two.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+/// One of the two: a `url` or a `service`. In a declaration a service also has the `url` that was found for it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Arm {
     /// What results call it.
     #[schemars(length(min = 1, max = 63))]
     pub name: String,
     /// Where its requests go, for example `http://10.0.0.1:8080/api`.
-    pub url: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// A service of the cluster as NAMESPACE/NAME: requests go to its load balancer's address, to port 80 or its only one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub service: Option<ServiceName>,
+    /// Path and query of requests to a service; `/` where it is left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = r"^/[!-~]*$"))]
+    pub path: Option<String>,
+    /// Host header of requests to a service; its address where it is left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
 }
 
 /// What decides.
@@ -154,12 +170,18 @@ impl Spec {
         Spec {
             arms,
             hypothesis: None,
+            claim: Vec::new(),
             primary: Primary::default(),
             alpha: Self::alpha(),
             load: Load::default(),
             design: Design::default(),
             expect: Expect::default(),
         }
+    }
+
+    /// True if an arm is a service, so that a cluster is needed.
+    pub fn needs_cluster(&self) -> bool {
+        self.arms.iter().any(|arm| arm.service.is_some())
     }
 
     /// 5 %.
@@ -174,7 +196,7 @@ impl std::str::FromStr for Arm {
     /// Parses `NAME=URL`.
     fn from_str(text: &str) -> Result<Self, String> {
         let (name, url) = text.split_once('=').ok_or("write an arm as NAME=URL, as in a=http://127.0.0.1:8080/")?;
-        Ok(Arm { name: name.into(), url: url.into() })
+        Ok(Arm { name: name.into(), url: Some(url.into()), ..Arm::default() })
     }
 }
 

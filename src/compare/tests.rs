@@ -10,11 +10,12 @@ use super::run::{Found, Tally};
 use super::schema::{Arm, Design};
 use super::window::{Gate, Sent, Window, gate};
 use super::*;
-use crate::load::{Misbehaviour, Server, Target};
+use crate::load::{Misbehaviour, Outcome, Server, Target, Visit};
 use crate::quantity::{Rate, Share, Span};
 
 fn arms(urls: [&str; 2]) -> Vec<Arm> {
-    vec![Arm { name: "a".into(), url: urls[0].into() }, Arm { name: "b".into(), url: urls[1].into() }]
+    let arm = |(name, url): (&str, &str)| Arm { name: name.into(), url: Some(url.into()), ..Arm::default() };
+    ["a", "b"].into_iter().zip(urls).map(arm).collect()
 }
 
 fn question() -> Spec {
@@ -158,6 +159,15 @@ fn an_instrument_that_sees_differences_where_there_are_none_is_not_believed() {
 }
 
 #[test]
+fn a_request_by_itself_that_is_answered_with_another_status_had_no_good_answer() {
+    let visit = |status| Visit { total: 5000, outcome: Outcome::Ok, status, body: 0 };
+    let mut found = found(duet([20.0, 20.0], 0.05));
+    found.visits = [vec![visit(200), visit(200)], vec![visit(503), visit(200)]];
+    let visits = concluded(&question(), found).visits.expect("visits");
+    assert_eq!((visits.a.failed, visits.b.failed, visits.b.times_ms), (0, 1, vec![5.0]));
+}
+
+#[test]
 fn too_few_or_unpaired_or_no_windows_decide_nothing() {
     let mut few = duet([20.0, 21.0], 0.05);
     few.truncate(5);
@@ -186,8 +196,8 @@ fn what_is_asked_has_to_make_sense() {
     assert_eq!(flaws(|_| {}), "");
     assert_eq!(flaws(|spec| spec.arms[1].url = spec.arms[0].url.clone()), "both arms are the same address");
     assert_eq!(flaws(|spec| spec.arms.truncate(1)), "two arms are compared, there are 1");
-    assert!(flaws(|spec| spec.arms[0].url = "https://x/".into()).starts_with("https is not measured"));
-    assert_eq!(flaws(|spec| spec.arms[0].url = "127.0.0.1:80".into()), "`127.0.0.1:80` does not begin with http://");
+    assert!(flaws(|spec| spec.arms[0].url = Some("https://x/".into())).starts_with("https is not measured"));
+    assert_eq!(flaws(|spec| spec.arms[0].url = Some("127.0.0.1:80".into())), "`127.0.0.1:80` does not begin with http://");
     assert_eq!(flaws(|spec| spec.primary.margin = Margin::Share(Share(0.0))), "with no margin nothing can be equivalent");
     assert_eq!(flaws(|spec| spec.alpha = Share(0.5)), "50 % is not a level");
     assert_eq!(flaws(|spec| spec.design.blocks = Some(6)), "not a multiple of four");
@@ -204,6 +214,36 @@ fn what_is_asked_has_to_make_sense() {
         spec.design.quick = true;
     });
     assert_eq!(slow, "0 windows cannot decide anything at this level, 6 are the fewest");
+}
+
+#[test]
+fn an_arm_is_a_url_or_a_service() {
+    let flaws = |change: fn(&mut Arm)| {
+        let mut spec = question();
+        spec.arms[1] = Arm { name: "b".into(), service: "istio-system/gateway".parse().ok(), ..Arm::default() };
+        change(&mut spec.arms[1]);
+        let flaws = Declaration::of(&spec).err().unwrap_or_default();
+        flaws.into_iter().map(|flaw| format!("{}: {}", flaw.path, flaw.message)).collect::<Vec<_>>().join("; ")
+    };
+    assert_eq!(flaws(|_| {}), "");
+    assert_eq!(flaws(|arm| (arm.path, arm.host) = (Some("/a?b=c".into()), Some("shop.test:80".into()))), "");
+    assert_eq!(flaws(|arm| arm.service = None), "spec.arms[1]: an arm needs a url or a service");
+    let both = flaws(|arm| arm.url = Some("http://127.0.0.1/".into()));
+    assert_eq!(both, "spec.arms[1].service: an arm is a url or a service, not both");
+    assert_eq!(flaws(|arm| arm.path = Some("a b".into())), "spec.arms[1].path: `a b` is not a path");
+    assert_eq!(flaws(|arm| arm.host = Some("a b".into())), "spec.arms[1].host: `a b` is not a host");
+    let foreign = flaws(|arm| *arm = Arm { url: Some("http://x/".into()), host: Some("y".into()), service: None, ..arm.clone() });
+    assert_eq!(foreign, "spec.arms[1].host: this belongs to a service");
+    let mut same = question();
+    same.arms = ["a", "b"].map(|name| Arm { name: name.into(), service: "i/g".parse().ok(), ..Arm::default() }).to_vec();
+    let refused = Declaration::of(&same).expect_err("the same");
+    assert_eq!(
+        (refused[0].path.as_str(), refused[0].message.as_str()),
+        ("spec.arms[1].service", "both arms are the same address")
+    );
+    // two sites of one gateway are two arms
+    same.arms[1].host = Some("other.test".into());
+    assert!(Declaration::of(&same).is_ok() && same.needs_cluster() && !question().needs_cluster());
 }
 
 #[test]
@@ -234,6 +274,36 @@ fn files_are_read_strictly() {
     assert!(problems.contains("hop.yaml:7") && problems.contains("both arms are the same address"), "{problems}");
 }
 
+const HOP: &str = include_str!("../../scenarios/ingress-hop.yaml");
+
+#[test]
+fn the_shipped_comparison_asks_what_the_claim_is_of() {
+    let (metadata, spec) = load_file("ingress-hop.yaml", HOP).unwrap_or_else(|problems| panic!("{problems}"));
+    assert_eq!((metadata.name.as_str(), spec.primary.metric, spec.needs_cluster()), ("ingress-hop", Metric::P50, true));
+    assert_eq!(spec.claim.iter().map(|line| line.difference().round()).collect::<Vec<_>>(), [-18.0, -1.0, -128.0]);
+    let declaration = Declaration::of(&spec).expect("sense");
+    assert_eq!((declaration.visits, declaration.turns, declaration.arms[0].url.as_ref()), (100, 4, None));
+    let seal = Seal::now(declaration);
+    let again: Seal = serde_json::from_slice(&serde_json::to_vec(&seal).expect("JSON")).expect("the same");
+    assert!(again == seal && again.holds());
+    let quick = Declaration::of(&Spec { design: Design { quick: true, ..spec.design }, ..spec }).expect("sense");
+    assert_eq!((quick.visits, quick.turns), (100, 0), "a quick one has time for a hundred requests, and none for turns");
+}
+
+#[test]
+fn what_is_wrong_with_arms_and_claims_is_told_with_its_place() {
+    let wrong = HOP
+        .replace("istio-system/istio-ingressgateway", "istio-ingressgateway")
+        .replace("-128 Mi", "-128")
+        .replace("method: sequential", "method: parallel");
+    insta::assert_snapshot!("form", load_file("hop.yaml", &wrong).expect_err("refused"));
+    let wrong = HOP
+        .replace("    - pods: -1\n", "    - pods: -1\n    - pods: -2\n")
+        .replace("service: istio-system/istio-ingressgateway", "url: http://10.0.0.1/")
+        .replace("  primary:", "  design: {visits: 50}\n  primary:");
+    insta::assert_snapshot!("meaning", load_file("hop.yaml", &wrong).expect_err("refused"));
+}
+
 /// A question about two servers in this process, as short as makes sense.
 fn short(one: &Server, other: &Server) -> Spec {
     let url = |server: &Server| format!("http://{}/", server.address);
@@ -257,7 +327,8 @@ fn server(delay: u64) -> Server {
 }
 
 fn context() -> Context {
-    Context { run: "test".into(), events: crate::event::Events::open("test", Vec::new()).0, cancel: CancellationToken::new() }
+    let (run, events) = ("test".into(), crate::event::Events::open("test", Vec::new()).0);
+    Context { run, events, client: None, cancel: CancellationToken::new() }
 }
 
 #[tokio::test]
@@ -292,14 +363,14 @@ async fn what_cannot_be_compared_is_refused_before_the_measurement() {
     let (one, other) = (server(0), server(0));
     let refused = async |spec: Spec| run("test", &spec, &context()).await.expect_err("refused");
     let mut same = short(&one, &other);
-    same.arms[1].url = format!("http://localhost:{}/", one.address.port());
+    same.arms[1].url = Some(format!("http://localhost:{}/", one.address.port()));
     assert!(matches!(refused(same).await, CompareError::SamePath { .. }));
     let mut status = short(&one, &other);
     status.expect.status = 204;
     assert!(matches!(refused(status).await, CompareError::Status { status: 200, .. }));
     let gone = server(0).address;
     let mut dead = short(&one, &other);
-    dead.arms[1].url = format!("http://{gone}/");
+    dead.arms[1].url = Some(format!("http://{gone}/"));
     tokio::time::sleep(Duration::from_millis(50)).await;
     assert!(matches!(refused(dead).await, CompareError::NoAnswer { .. }));
     let different = Server::start(Misbehaviour { body: Some("other"), ..Misbehaviour::default() }).expect("a server");

@@ -6,6 +6,7 @@
 //! `story` finds the parts of sentences, `sentence` words them, `number` and `estimate` write numbers; all renderers share
 //! these.
 
+mod claim;
 mod comparison;
 mod csv;
 mod environment;

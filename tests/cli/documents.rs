@@ -49,3 +49,8 @@ fn every_line_of_a_json_log_is_an_event() {
     let failed: Value = serde_json::from_str(&ran.err).unwrap();
     assert_eq!((&failed["event"], &failed["code"]), (&Value::from("failed"), &Value::from(20)));
 }
+
+#[test]
+fn the_format_of_comparisons_is_seen_when_it_changes() {
+    Place::new().snapshot("schema_comparison", &["schema", "comparison"]);
+}

@@ -93,6 +93,29 @@ fn a_kept_profile_that_cannot_be_read_is_an_error() {
     assert!(place.path("hearth/homelab/journal.jsonl").exists());
 }
 
+/// Only an arm that is a service asks for a cluster, in the same order as any verb.
+#[test]
+fn a_comparison_of_services_needs_a_cluster_and_one_of_urls_none() {
+    let place = Place::with_empty_engine();
+    let hop = repository("scenarios/ingress-hop.yaml");
+    let none = place.hearth(&["compare", &hop]).expect(2);
+    assert!(none.err.contains("no cluster is up") && none.err.contains("-f FILE"), "{}", none.err);
+    place.keep("before-after", "profiles/before-after.yaml");
+    for args in [&["compare", &hop][..], &["compare", &hop, "--name", "before-after"]] {
+        let gone = place.hearth(args).expect(20);
+        assert!(gone.err.contains("no cluster named `before-after`") && gone.err.contains("hearth up"), "{}", gone.err);
+    }
+    let file = repository("profiles/before-after.yaml");
+    place.hearth(&["compare", &hop, "-f", &file]).expect(20);
+    assert!(!place.work.join("hearth-reports").exists(), "nothing was begun");
+    // nothing listens on the discard port: without a cluster it gets as far as the first request
+    let urls = ["compare", "--arm", "a=http://127.0.0.1:9/", "--arm", "b=http://127.0.0.1:10/"];
+    let ran = place.hearth(&urls).expect(70);
+    assert!(ran.err.contains("arm `a` does not answer"), "{}", ran.err);
+    let refused = place.hearth(&[&urls[..], &["--name", "before-after"]].concat()).expect(2);
+    assert!(refused.err.contains("both arms are urls"), "{}", refused.err);
+}
+
 /// Files written before they had a version.
 #[test]
 fn a_kept_profile_without_a_version_is_read() {
