@@ -82,6 +82,7 @@ fn more(of: &Comparison, verdict: Verdict) -> Vec<String> {
         });
     }
     more.extend(the_same_at(of));
+    more.extend(super::claim::sum(of));
     let counts = of.arms.iter().map(|arm| part_of(arm.failed, arm.requests)).collect::<Vec<_>>();
     match counts.as_slice() {
         [a, b] if a == b => more.push(format!("Failures: {a} in both arms.")),

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::model::Report;
-use crate::compare::record::{Comparison, MetricRecord};
+use crate::compare::record::{Comparison, Estimate, MetricRecord};
 use crate::scenario::RunRecord;
 use crate::scenario::record::{Fact, FaultRecord, PartRecord, TrialRecord};
 
@@ -60,13 +60,30 @@ fn comparison(table: &mut Table, of: &Comparison) {
             }
         }
         if let Some(estimate) = estimate {
-            // the columns are for 95 %; the ends for another level are in the JSON
-            let is95 = (estimate.level - 0.95).abs() < 1e-9;
-            let (low95, high95) = if is95 { (estimate.low, estimate.high) } else { (None, None) };
             let value = estimate.value;
-            table.row(Row { result, of: "difference", place: "", measure, value, unit: "ms", low95, high95 });
+            let row = Row { result, of: "difference", place: "", measure, value, unit: "ms", low95: None, high95: None };
+            table.row(with_ends(row, estimate));
         }
     }
+    claim(table, of);
+}
+
+/// What was measured of what others claimed.
+fn claim(table: &mut Table, of: &Comparison) {
+    for line in &of.claim {
+        if let Some(estimate) = &line.estimate {
+            let (measure, value, unit) = (line.claim.name(), estimate.value, estimate.unit.as_str());
+            let row = Row { result: &of.name, of: "claim", place: "", measure, value, unit, low95: None, high95: None };
+            table.row(with_ends(row, estimate));
+        }
+    }
+}
+
+/// The columns are for 95 %; the ends for another level are in the JSON.
+fn with_ends<'a>(row: Row<'a>, estimate: &Estimate) -> Row<'a> {
+    let is95 = (estimate.level - 0.95).abs() < 1e-9;
+    let (low95, high95) = if is95 { (estimate.low, estimate.high) } else { (None, None) };
+    Row { low95, high95, ..row }
 }
 
 fn scenario(table: &mut Table, run: &RunRecord) {

@@ -2,6 +2,7 @@
 
 use std::fmt::{self, Write};
 
+use super::claim;
 use super::estimate::{bounds, places};
 use super::model::Report;
 use super::number::{SPACE, signed};
@@ -64,11 +65,24 @@ fn write_comparison(out: &mut String, of: &Comparison) -> fmt::Result {
         let (a, b) = (value(metric.a_ms), value(metric.b_ms));
         writeln!(out, "| {} | {a} | {b} | {difference} | {interval} | {verdict} |", metric.metric)?;
     }
+    write_claim(out, of)?;
     writeln!(
         out,
         "\n{} of {} windows void. Declared before the first request, sha256 `{}`.\n",
         of.void.windows, of.void.of, of.declaration.sha256
     )
+}
+
+/// The published figures, line by line.
+fn write_claim(out: &mut String, of: &Comparison) -> fmt::Result {
+    if of.claim.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "\n| Claimed | Measured | Result | Why |\n|---|---|---|---|")?;
+    of.claim.iter().try_for_each(|line| {
+        let (claimed, measured, result) = (claim::claimed(line.claim), claim::measured(line), line.judgement.name());
+        writeln!(out, "| {} | {measured} | **{result}** | {} |", super::sentence::capital(&claimed), cell(&line.why))
+    })
 }
 
 fn write_run(out: &mut String, run: &RunRecord) -> fmt::Result {

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use super::claim;
 use super::estimate::{ends, places, short};
 use super::number::{SPACE, decimals, fixed, interval, signed};
 use super::sentence::{self, Measured};
@@ -23,6 +24,10 @@ pub fn comparison(of: &Comparison) -> String {
         text.push('\n');
         table(&mut text, of);
         drawing(&mut text, of);
+    }
+    if !of.claim.is_empty() {
+        text.push('\n');
+        claims(&mut text, of);
     }
     text.push('\n');
     details(&mut text, of);
@@ -156,6 +161,15 @@ fn drawing(text: &mut String, of: &Comparison) {
         line[column(estimate.value)] = '●';
         let name = short(metric.metric);
         let _ = writeln!(text, "{name:<12} {}", line.into_iter().collect::<String>().trim_end());
+    }
+}
+
+/// The published figures, line by line.
+fn claims(text: &mut String, of: &Comparison) {
+    for line in &of.claim {
+        let (claimed, judgement, why) = (claim::claimed(line.claim), line.judgement.name(), &line.why);
+        let measured = line.estimate.as_ref().map(|_| format!("{}; ", claim::measured(line))).unwrap_or_default();
+        let _ = writeln!(text, "claimed {claimed:<30} {judgement:<14} {measured}{why}");
     }
 }
 

@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use hearth::compare::record::*;
-use hearth::compare::{Comparison, Declaration, Margin, Metric, Seal, Spec, Verdict};
+use hearth::compare::{
+    Claim, ClaimRecord, Comparison, Declaration, Judgement, Margin, MeanClaim, Method, Metric, PodRecord, ResourcesRecord, Seal,
+    Spec, Verdict,
+};
 use hearth::load::Distribution as Times;
 use hearth::statistics::{Interval, SignedRank, clopper_pearson, quantile};
 use rand::rngs::StdRng;
@@ -186,6 +189,7 @@ fn arm(name: &str, url: &str, requests: u64, failed: u64, hdr: Option<String>) -
     ArmRecord {
         name: name.into(),
         url: url.into(),
+        service: None,
         address: url.trim_start_matches("http://").split('/').next().unwrap_or_default().into(),
         body_crc32: Some("6f0c1fe1".into()),
         requests,
@@ -232,6 +236,8 @@ fn begun(asked: Question, names: [&str; 2]) -> Comparison {
         same_arm: None,
         blocks: None,
         visits: None,
+        resources: None,
+        claim: Vec::new(),
         checks: vec![check("generator", "lateness of the generator, p99", "0.091 ms", "at most 0.020 ms", Some(false))],
     }
 }
@@ -345,9 +351,39 @@ fn void(mut record: Comparison, reason: &str) -> Comparison {
 
 const NAMES: [&str; 2] = ["before", "after"];
 
-/// Faster by more than the margin.
+/// Faster by more than the margin, beside figures of others.
 pub fn better() -> Comparison {
-    measured(HOP, NAMES, 1)
+    let mut record = measured(HOP, NAMES, 1);
+    let nginx = PodRecord {
+        pod: "ingress-nginx/ingress-nginx-controller-7d9c7b8c5f-x2x4z".into(),
+        node: "before-after-worker".into(),
+        received_a: vec![175_210.0, 174_870.0],
+        received_b: vec![612.0, 590.0],
+        working_set_mi: vec![61.0, 62.0],
+    };
+    let of = |name: &str, unit: &str, value: f64, half: f64| {
+        let interval = Interval { low: value - half, high: value + half };
+        Estimate { of: name.into(), unit: unit.into(), ..estimate(name, value, interval, 0.95) }
+    };
+    let memory = of("memory", "Mi", -61.5, 6.4);
+    record.resources = Some(ResourcesRecord { a: vec![nginx], b: Vec::new(), memory: Some(memory.clone()), unknown: None });
+    let line = |claim, judgement, (a, b): (f64, f64), estimate, why: &str| ClaimRecord {
+        claim,
+        judgement,
+        a: Some(a),
+        b: Some(b),
+        estimate: Some(estimate),
+        why: why.into(),
+    };
+    let (before, after) = ("85 ms".parse().unwrap(), "67 ms".parse().unwrap());
+    let mean = Claim::Mean(MeanClaim { before, after, method: Method::Sequential, requests: 100 });
+    let smaller = "the direction is as claimed, the difference is smaller";
+    record.claim = vec![
+        line(mean, Judgement::NotConfirmed, (7.42, 6.12), of("mean", "ms", -1.3, 0.21), smaller),
+        line(Claim::Pods(-1), Judgement::Confirmed, (1.0, 0.0), of("pods", "pods", -1.0, 0.0), "counted"),
+        line(Claim::Memory("-128 Mi".parse().unwrap()), Judgement::NotConfirmed, (61.5, 0.0), memory, smaller),
+    ];
+    record
 }
 
 /// Slower, but it is open whether by more than the margin; some requests failed.

@@ -31,9 +31,10 @@ pub fn section(page: &Page, line: &Line, of: &Comparison, alone: bool) -> Markup
                     (figure::shift::draw(page, &id("shift"), of))
                 }
                 (figure::windows::draw(page, &id("windows"), of))
+                (figure::claim::draw(page, &id("claim"), of))
                 div.two.even {
                     (hole(page, &id("hops"), ["Where the difference sits", "The mean time that each hop adds."], "No decomposition.", "No access log of a hop was matched with the requests."))
-                    (hole(page, &id("resources"), ["What the arms use", "Pods, memory and CPU of each arm."], "No resources.", "No kubelet was asked for its figures."))
+                    (figure::resources::draw(page, &id("resources"), of))
                 }
                 (figure::checks::draw(sound, &id("checks"), &of.name, "the comparison", &checks(of)))
             }

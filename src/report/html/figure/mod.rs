@@ -2,6 +2,7 @@
 //! keeps its place and states why.
 
 pub mod checks;
+pub mod claim;
 pub mod counters;
 pub mod distribution;
 pub mod expectations;
@@ -11,6 +12,7 @@ pub mod interval;
 pub mod ledger;
 pub mod paths;
 pub mod phases;
+pub mod resources;
 pub mod shift;
 pub mod timeline;
 pub mod windows;

@@ -84,7 +84,7 @@ fn behind(of: &Comparison, arms: [&ArmRecord; 2]) -> Markup {
     let mut row = |name: &str, of: fn(&ArmRecord) -> String, how: &str| {
         table.row(vec![text(name), text(of(arms[0])), text(of(arms[1])), text(how)]);
     };
-    row("asked for", |arm| arm.url.clone(), "as declared");
+    row("asked for", |arm| arm.service.clone().unwrap_or_else(|| arm.url.clone()), "as declared");
     row("looked up as", |arm| arm.address.clone(), "once, before the first request");
     row("requests sent", |arm| count(arm.requests), "ledger, all phases");
     row("without a good answer", |arm| count(arm.failed), "ledger");
