@@ -4,10 +4,16 @@ use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 
-/// Serves until the test ends.
+/// Serves until the test ends, or does not.
 pub struct Engine;
 
 impl Engine {
+    /// Its socket is there, but nothing listens on it.
+    pub fn stopped(socket: &Path) -> Engine {
+        drop(UnixListener::bind(socket).unwrap());
+        Engine
+    }
+
     /// `answer` returns status and body for a request's path.
     pub fn serve(socket: &Path, answer: fn(&str) -> (u16, String)) -> Engine {
         let listener = UnixListener::bind(socket).unwrap();

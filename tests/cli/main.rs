@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
+mod away;
 mod documents;
 mod engine;
 mod help;
@@ -24,6 +25,12 @@ struct Ran {
 }
 
 impl Ran {
+    fn of(args: &[&str], output: Output) -> Ran {
+        let Output { status, stdout, stderr } = output;
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        Ran { args: args.join(" "), code: status.code(), out: text(stdout), err: text(stderr) }
+    }
+
     fn json(&self) -> serde_json::Value {
         serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}\n{}\n{}", self.out, self.err))
     }
@@ -51,10 +58,19 @@ impl Place {
 
     /// Uses an empty folder as working directory, and an empty engine.
     fn with_empty_engine() -> Place {
+        Place::with_engine(|socket| Engine::serve(socket, engine::current))
+    }
+
+    /// Uses an empty folder as working directory, and an engine that was stopped.
+    fn with_stopped_engine() -> Place {
+        Place::with_engine(Engine::stopped)
+    }
+
+    fn with_engine(engine: impl FnOnce(&Path) -> Engine) -> Place {
         let place = Place::new();
         let work = place.path("work");
         std::fs::create_dir(&work).unwrap();
-        let engine = Engine::serve(&place.path("docker.sock"), engine::current);
+        let engine = engine(&place.path("docker.sock"));
         Place { work, engine: Some(engine), ..place }
     }
 
@@ -90,15 +106,19 @@ impl Place {
     }
 
     fn hearth(&self, args: &[&str]) -> Ran {
-        let Output { status, stdout, stderr } = self.command(args).output().unwrap();
-        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-        Ran { args: args.join(" "), code: status.code(), out: text(stdout), err: text(stderr) }
+        Ran::of(args, self.command(args).output().unwrap())
     }
 
     /// Runs it and compares everything it did with a snapshot.
     #[track_caller]
     fn snapshot(&self, name: &str, args: &[&str]) {
-        let Ran { args, code, out, err } = self.hearth(args);
+        self.compare(name, self.hearth(args));
+    }
+
+    /// Compares everything that a run did with a snapshot.
+    #[track_caller]
+    fn compare(&self, name: &str, ran: Ran) {
+        let Ran { args, code, out, err } = ran;
         let code = code.map_or("killed".to_owned(), |code| code.to_string());
         let err = in_any_order(&err);
         let text = format!("$ hearth {args}\nexit code {code}\n----- stdout -----\n{out}----- stderr -----\n{err}");

@@ -225,16 +225,24 @@ type Cause = Box<dyn Error + Send + Sync>;
 
 impl Unreachable {
     fn of(error: EngineError) -> Self {
-        match error {
-            EngineError::UnsupportedURISchemeError { .. } => Unreachable::Address(error.into()),
-            error if is_forbidden(&error) => Unreachable::Forbidden(error.into()),
-            error => Unreachable::Other(error.into()),
+        if let EngineError::UnsupportedURISchemeError { .. } = error {
+            return Unreachable::Address(error.into());
+        }
+        let Some((kind, code)) = of_system(&error).map(|system| (system.kind(), system.raw_os_error())) else {
+            return Unreachable::Other(error.into());
+        };
+        // what the client wraps around the system's error says nothing more
+        let cause = code.map_or_else(|| error.into(), |code| io::Error::from_raw_os_error(code).into());
+        match kind {
+            io::ErrorKind::PermissionDenied => Unreachable::Forbidden(cause),
+            _ => Unreachable::Other(cause),
         }
     }
 }
 
-/// True when the system refused the connection for lack of permission.
-fn is_forbidden(error: &EngineError) -> bool {
+/// The system's error that the client's error comes from, if there is one.
+fn of_system(error: &EngineError) -> Option<&io::Error> {
+    let mut found = None;
     let mut cause: Option<&(dyn Error + 'static)> = Some(error);
     while let Some(inner) = cause {
         // the client's own wrapper returns the source of its inner error, and so hides that one from this walk
@@ -242,18 +250,19 @@ fn is_forbidden(error: &EngineError) -> bool {
             Some(EngineError::IOError { err }) => Some(err),
             _ => inner.downcast_ref::<io::Error>(),
         };
-        if within.is_some_and(|error| error.kind() == io::ErrorKind::PermissionDenied) {
-            return true;
-        }
+        found = within.or(found);
         cause = inner.source();
     }
-    false
+    found
 }
 
-/// Adds what was attempted to an error of the engine.
+/// Adds what was attempted to an error of the engine; if it could not even be connected to, that is the error.
 fn call(action: impl Into<String>) -> impl FnOnce(EngineError) -> DockerError {
     let action = action.into();
-    |source| DockerError::Call { action, source }
+    |source| match &source {
+        EngineError::HyperLegacyError { err } if err.is_connect() => absent(source),
+        _ => DockerError::Call { action, source },
+    }
 }
 
 /// True when the engine reports that something does not exist.
