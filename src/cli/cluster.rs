@@ -16,7 +16,7 @@ use crate::error::Result;
 use crate::journal::Journal;
 use crate::journal::steps::StepEntry;
 use crate::profile::{self, Kept, Profile, Source};
-use crate::provider::AnyProvider;
+use crate::provider::{AnyProvider, NodeView, Provider};
 use crate::state::State;
 use crate::steps::Session;
 
@@ -174,6 +174,29 @@ fn unknown(state: &State) -> Result<Profile> {
         return Err(UsageError::ProfileLost { name: state.name().to_owned(), state: state.root().to_owned() }.into());
     }
     Ok(Profile::of_name(state.name())?)
+}
+
+/// The nodes of a cluster that has to be there.
+///
+/// # Errors
+/// [`UsageError::NoCluster`] if there are none.
+pub async fn nodes(session: &Session) -> Result<Vec<NodeView>> {
+    let existing = session.provider.existing().await?;
+    match existing.is_empty() {
+        true => Err(UsageError::NoCluster { name: session.profile.name.clone() }.into()),
+        false => Ok(existing),
+    }
+}
+
+/// Waits for `work` on a cluster. If it fails because there is no such cluster, that is the error, and not what was missed first.
+pub async fn on<T>(session: &Session, work: impl Future<Output = Result<T>>) -> Result<T> {
+    match work.await {
+        Ok(done) => Ok(done),
+        Err(error) => {
+            nodes(session).await?;
+            Err(error)
+        }
+    }
 }
 
 /// Everything a run on this profile shares.

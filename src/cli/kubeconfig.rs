@@ -15,7 +15,7 @@ pub async fn run(context: &Context, args: KubeconfigArgs) -> Result<u8> {
         context.result(&json!({"kubeconfig": path}), || path.display().to_string())?;
         return Ok(0);
     }
-    let config = step::of(&session).await?;
+    let config = cluster::on(&session, step::of(&session)).await?;
     match args.merge {
         Some(path) => {
             let path = path.unwrap_or_else(kubeconfig::user_file);

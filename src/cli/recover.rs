@@ -8,10 +8,9 @@ use tokio::time::timeout;
 
 use super::args::RecoverArgs;
 use super::run::{self, Opening, Run};
-use super::{Context, UsageError, cluster};
+use super::{Context, cluster};
 use crate::error::{BoxError, Result, chain};
 use crate::event::Event;
-use crate::provider::Provider;
 use crate::scenario::undo::{self, Change, Hands, Until};
 use crate::scenario::{self, Nodes};
 use crate::state::{Lock, RunId, StateError};
@@ -24,9 +23,7 @@ const ANSWER: Duration = Duration::from_secs(10);
 pub async fn run(context: &Context, args: RecoverArgs) -> Result<u8> {
     let session = cluster::session(cluster::existing(&args.profile)?.profile, None, None)?;
     let name = session.profile.name.clone();
-    if session.provider.existing().await?.is_empty() {
-        return Err(UsageError::NoCluster { name }.into());
-    }
+    cluster::nodes(&session).await?;
     match Lock::acquire(&session.state, &RunId::new(), None).await {
         Err(held @ StateError::Held { .. }) if args.dry_run => context.say(format!("{held}\nits own changes are among these")),
         free => drop(free?),

@@ -3,10 +3,10 @@
 use comfy_table::{Table, presets};
 use serde::Serialize;
 
+use super::Context;
 use super::args::StatusArgs;
 use super::cluster::{self, Target};
 use super::up::gateway;
-use super::{Context, UsageError};
 use crate::cluster::ready;
 use crate::error::{Explain, Family, Result};
 use crate::profile::{NodeSpec, Workloads};
@@ -82,10 +82,7 @@ pub async fn run(context: &Context, args: StatusArgs) -> Result<u8> {
 }
 
 async fn look(session: &Arc<Session>, why: String) -> Result<Status> {
-    let existing = session.provider.existing().await?;
-    if existing.is_empty() {
-        return Err(UsageError::NoCluster { name: session.profile.name.clone() }.into());
-    }
+    let existing = cluster::nodes(session).await?;
     let mut status = Status {
         name: session.profile.name.clone(),
         why,

@@ -10,7 +10,6 @@ use super::{Context, UsageError, cluster, recover};
 use crate::engine::{Reason, Stopped};
 use crate::error::{Explain, Family, Result, chain};
 use crate::profile::Workloads;
-use crate::provider::Provider;
 use crate::report::{self, About, Digest, Place, Report, strip};
 use crate::scenario::{self, RunRecord, Scenario, Verdict};
 use crate::state::RunId;
@@ -100,9 +99,7 @@ async fn measure(
     records: &mut Vec<RunRecord>,
 ) -> Result<()> {
     recover::wake(context, session).await?;
-    if session.provider.existing().await?.is_empty() {
-        return Err(UsageError::NoCluster { name: session.profile.name.clone() }.into());
-    }
+    cluster::nodes(session).await?;
     let last_words = "`hearth recover` takes back what this run changed";
     run::open(context, session, Opening { id, verb: "test", wait: None, last_words }, async |running| {
         let within = running.unless_stopped(scenario_context(session, running, dir)).await??;

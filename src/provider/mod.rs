@@ -192,6 +192,8 @@ pub enum ProviderError {
         cluster: String,
         /// What containers lack.
         what: &'static str,
+        /// What there is instead.
+        instead: Option<&'static str>,
     },
     /// A step of one provider met the nodes of another.
     #[error("this needs nodes of provider {wants}")]
@@ -208,7 +210,7 @@ impl Explain for ProviderError {
 
     fn hint(&self) -> Option<String> {
         match self {
-            ProviderError::NotMachines { .. } => Some("`docker exec -it NODE bash` opens a shell on one".into()),
+            ProviderError::NotMachines { instead, .. } => instead.map(str::to_owned),
             ProviderError::Other { .. } => None,
         }
     }

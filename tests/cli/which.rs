@@ -55,6 +55,18 @@ fn down_does_not_guess() {
 }
 
 #[test]
+fn of_a_cluster_that_is_not_there_nothing_is_shown() {
+    let place = Place::with_empty_engine();
+    let status = place.hearth(&["status", "--name", "quick"]).expect(20).err;
+    for verb in [&["logs"][..], &["logs", "quick-worker"], &["logs", "default/web"], &["kubeconfig"], &["recover"]] {
+        let ran = place.hearth(&[verb, &["--name", "quick"]].concat()).expect(20);
+        assert_eq!((ran.out.as_str(), &ran.err), ("", &status), "{verb:?}");
+    }
+    let unlock = place.hearth(&["unlock", "--name", "quick"]).expect(2).err;
+    assert!(!unlock.contains("docker exec"), "a shell is no help with a lease: {unlock}");
+}
+
+#[test]
 fn a_value_without_a_file_is_refused() {
     let place = Place::with_empty_engine();
     place.keep("quick", "profiles/quick.yaml");

@@ -155,7 +155,7 @@ impl Provider for DockerProvider {
     }
 
     async fn leases(&self) -> Result<Vec<(DockerNode, Holder)>> {
-        Err(self.not_machines("which have no lease: the lock of a run ends with its process").into())
+        Err(self.not_machines("which have no lease: the lock of a run ends with its process", None).into())
     }
 
     async fn end_lease(&self, _: &DockerNode) -> Result<()> {
@@ -163,7 +163,7 @@ impl Provider for DockerProvider {
     }
 
     async fn terminal(&self, _: &str, _: Option<Vec<String>>) -> Result<i32> {
-        Err(self.not_machines("they have no SSH").into())
+        Err(self.not_machines("they have no SSH", Some("`docker exec -it NODE bash` opens a shell on one")).into())
     }
 
     async fn release(&self, node: &str) -> Result<()> {
@@ -199,7 +199,7 @@ impl DockerProvider {
         Ok(info.proxied || mirrored || answers(reference::server(image)).await)
     }
 
-    fn not_machines(&self, what: &'static str) -> ProviderError {
-        ProviderError::NotMachines { cluster: self.cluster.clone(), what }
+    fn not_machines(&self, what: &'static str, instead: Option<&'static str>) -> ProviderError {
+        ProviderError::NotMachines { cluster: self.cluster.clone(), what, instead }
     }
 }
