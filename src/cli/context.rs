@@ -11,7 +11,7 @@ use super::UsageError;
 use super::args::{Format, LogFormat, OutputArgs};
 use crate::error::{Explain, Family, Result, chain};
 use crate::event::{Event, Record, Sink};
-use crate::ui::{JsonLines, Printer, Verbosity, failure};
+use crate::ui::{JsonLines, OutputError, Printer, Verbosity, failure};
 
 /// What every verb gets.
 pub struct Context {
@@ -61,10 +61,6 @@ impl Context {
     /// Prints what is left to print, and returns the exit code.
     pub fn conclude(&self, outcome: Result<u8>) -> ExitCode {
         let document = self.document.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let code = match &outcome {
-            Ok(code) => *code,
-            Err(error) => error.family().code(),
-        };
         let document = match &outcome {
             Ok(_) => document,
             Err(error) => Some(with_error(document, &**error)),
@@ -72,26 +68,35 @@ impl Context {
         if let Some(document) = document {
             print(&self.printer, self.output.output, &document);
         }
-        if let Err(error) = &outcome {
+        let delivered = self.printer.delivered();
+        let code = outcome.and_then(|code| Ok(delivered.map(|()| code)?)).unwrap_or_else(|error| {
             match self.output.log_format {
-                LogFormat::Text => failure(&self.printer, error, self.log.get().map(PathBuf::as_path)),
-                LogFormat::Json => self.talk(failed(&**error), |_| {}),
+                LogFormat::Text => failure(&self.printer, &error, self.log.get().map(PathBuf::as_path)),
+                LogFormat::Json => self.talk(failed(&*error), |_| {}),
             }
-        }
+            error.family().code()
+        });
         ExitCode::from(code)
     }
 }
 
 /// Handles a command line that cannot be read, or one that only asks for help.
 pub fn refused(error: &clap::Error) -> ExitCode {
+    let printer = Printer::new(Verbosity::Normal);
     if !error.use_stderr() {
-        let _closed = error.print();
-        return ExitCode::SUCCESS;
+        return match error.print().or_else(OutputError::unless_closed) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(lost) => {
+                let code = lost.family().code();
+                failure(&printer, &lost.into(), None);
+                ExitCode::from(code)
+            }
+        };
     }
     let text = error.render().to_string();
     let text = text.trim().trim_start_matches("error: ");
     let document = json!({"error": {"message": text, "code": Family::Usage.code(), "family": Family::Usage}});
-    print(&Printer::new(Verbosity::Normal), asked_format(), &document);
+    print(&printer, asked_format(), &document);
     let _closed = error.print();
     ExitCode::from(Family::Usage.code())
 }

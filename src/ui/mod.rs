@@ -22,6 +22,6 @@ mod visible;
 pub use ask::{AskError, confirm};
 pub use failure::failure;
 pub use json_lines::JsonLines;
-pub use printer::{Printer, Verbosity};
+pub use printer::{OutputError, Printer, Verbosity};
 pub use progress::Display;
 pub use timing::{milestones, timing_table};

@@ -1,7 +1,7 @@
 //! Every line to the terminal goes through here.
 
 use std::fmt::Display;
-use std::io::{IsTerminal, Write};
+use std::io::{self, IsTerminal, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anstream::adapter::strip_str;
@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use super::terminal::{self, Terminal};
 use super::visible::visible;
+use crate::error::{Explain, Family};
 
 /// How much is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -25,7 +26,7 @@ pub enum Verbosity {
 }
 
 /// Writes data to stdout and messages to stderr, without colour where it is not wanted, and works around a progress display if
-/// one is shown. Cheap to clone. It is no error if the reader has gone away.
+/// one is shown. Cheap to clone. A reader that has gone away does not matter; [`Printer::delivered`] tells of any other failure.
 #[derive(Clone)]
 pub struct Printer {
     inner: Arc<Inner>,
@@ -42,18 +43,21 @@ struct Stream {
     writer: Mutex<Box<dyn Write + Send>>,
     /// Whether the stream accepts colours.
     colour: bool,
+    /// The first failure to write to it.
+    failure: Mutex<Option<io::Error>>,
 }
 
 impl Stream {
     fn new(writer: impl Write + Send + 'static, colour: bool) -> Stream {
-        Stream { writer: Mutex::new(Box::new(writer)), colour }
+        Stream { writer: Mutex::new(Box::new(writer)), colour, failure: Mutex::default() }
     }
 
     fn write(&self, text: &str) {
         let text = if self.colour { visible(text) } else { visible(&strip_str(text).to_string()).into_owned().into() };
         let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
-        // if the terminal or pipe is closed, there is nobody to report it to
-        let _ = writer.write_all(text.as_bytes()).and_then(|()| writer.flush());
+        if let Err(error) = writer.write_all(text.as_bytes()).and_then(|()| writer.flush()) {
+            self.failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+        }
     }
 }
 
@@ -99,6 +103,15 @@ impl Printer {
             Ok(text) => self.out(text),
             Err(error) => self.error(format!("cannot be written as JSON: {error}")),
         }
+    }
+
+    /// Whether all data has got to where stdout leads. A closed pipe counts as delivered: its reader wanted no more.
+    ///
+    /// # Errors
+    /// The first failure to write.
+    pub fn delivered(&self) -> Result<(), OutputError> {
+        let failure = self.inner.out.failure.lock().unwrap_or_else(PoisonError::into_inner).take();
+        failure.map_or(Ok(()), OutputError::unless_closed)
     }
 
     /// Prints a message, unless quiet.
@@ -157,5 +170,30 @@ impl Printer {
 
     fn write(&self, stream: &Stream, text: &str) {
         if self.is_live() { self.inner.bars.suspend(|| stream.write(text)) } else { stream.write(text) }
+    }
+}
+
+/// The result could not be written to stdout.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot write to standard output")]
+pub struct OutputError(#[source] io::Error);
+
+impl OutputError {
+    /// The error for a failed write; none if the reader has gone away.
+    pub fn unless_closed(error: io::Error) -> Result<(), OutputError> {
+        match error.kind() {
+            io::ErrorKind::BrokenPipe => Ok(()),
+            _ => Err(OutputError(error)),
+        }
+    }
+}
+
+impl Explain for OutputError {
+    fn family(&self) -> Family {
+        Family::Preflight
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some("only what would have been printed is lost; write it to another place".to_owned())
     }
 }

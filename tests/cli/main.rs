@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
 mod away;
+mod delivery;
 mod documents;
 mod engine;
 mod help;
