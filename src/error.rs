@@ -5,7 +5,7 @@ use std::fmt::Write;
 /// Declares the families with what each means, so that `--help`, README and code cannot differ.
 macro_rules! families {
     ($($name:ident = $code:literal, $meaning:literal;)*) => {
-        /// Exit-code families, one per kind of trouble.
+        /// Exit-code families, one per kind of trouble, and one for a plan that is no trouble.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
         #[serde(rename_all = "kebab-case")]
         #[repr(u8)]
@@ -30,6 +30,7 @@ macro_rules! families {
 families! {
     Scenario = 1, "a scenario or comparison failed";
     Usage = 2, "usage";
+    Changes = 3, "there is something to do (`plan --detailed-exitcode`)";
     Profile = 10, "profile or another input file";
     Preflight = 20, "preflight: this machine, the cluster's lock; or nothing was proven";
     Docker = 30, "Docker";

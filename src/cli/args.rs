@@ -190,7 +190,7 @@ pub struct PlanArgs {
     /// Do not look at the live world
     #[arg(long)]
     pub offline: bool,
-    /// Exit with 2 when there is something to do
+    /// Exit with 3 when there is something to do, with 0 when there is nothing
     #[arg(long)]
     pub detailed_exitcode: bool,
 }

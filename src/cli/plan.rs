@@ -60,7 +60,7 @@ pub async fn run(context: &Context, args: PlanArgs) -> Result<u8> {
         }
     }
     let changes = checks.iter().any(|(_, check)| !matches!(check, Ok(Check::Satisfied))) || checks.is_empty();
-    Ok(if args.detailed_exitcode && changes { 2 } else { 0 })
+    Ok(if args.detailed_exitcode && changes { Family::Changes.code() } else { 0 })
 }
 
 /// A session, if the Docker engine or the hosts answer.

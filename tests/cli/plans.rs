@@ -28,6 +28,14 @@ fn validate() {
     );
 }
 
+/// An exit code of its own: a script must not take a mistyped option for changes.
+#[test]
+fn changes_are_no_mistake_on_the_command_line() {
+    let place = Place::new();
+    place.hearth(&["plan", "--offline", "--detailed-exitcode", "-f", "profiles/minimal.yaml"]).expect(3);
+    place.hearth(&["plan", "--detailed-exitcodes", "-f", "profiles/minimal.yaml"]).expect(2);
+}
+
 #[test]
 fn init() {
     let place = Place::with_empty_engine();
