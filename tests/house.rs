@@ -65,6 +65,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "event",
             "file",
             "graph",
+            "input",
             "journal",
             "plan",
             "profile",

@@ -12,6 +12,7 @@ use crate::engine::interrupt;
 use crate::error::{Family, Result};
 use crate::event::{Event, Events, LogSink, RunOutcome};
 use crate::file::{self, Readers};
+use crate::input::read_file;
 use crate::provider::Provider;
 use crate::report::{self, About, Place, Report, terminal};
 use crate::state::RunId;
@@ -144,7 +145,7 @@ fn question(args: &CompareArgs) -> Result<(String, Spec)> {
     let (name, mut spec) = match &args.comparison {
         Some(file) => {
             let path = file.display().to_string();
-            let text = std::fs::read_to_string(file).map_err(|source| UsageError::Read { path: path.clone(), source })?;
+            let text = read_file("comparison", file)?;
             let (metadata, spec) = compare::load_file(&path, &text)?;
             (metadata.name, spec)
         }

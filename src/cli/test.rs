@@ -9,6 +9,7 @@ use super::run::{self, Opening, Run};
 use super::{Context, UsageError, cluster, recover};
 use crate::engine::{Reason, Stopped};
 use crate::error::{Explain, Family, Result, chain};
+use crate::input::read_file;
 use crate::profile::Workloads;
 use crate::report::{self, About, Digest, Place, Report, strip};
 use crate::scenario::{self, RunRecord, Scenario, Verdict};
@@ -122,14 +123,11 @@ async fn measure(
 /// All scenarios of the named files, and of the files in the named directories; every mistake in them at once. A comparison in
 /// a directory is left out with a message; one that is named itself is refused.
 fn load(context: &Context, paths: &[PathBuf]) -> Result<Vec<Scenario>> {
-    let unreadable = |path: &Path| {
-        let path = path.display().to_string();
-        move |source| UsageError::Read { path, source }
-    };
     let mut files = Vec::new();
     for path in paths {
         if path.is_dir() {
-            let entries = std::fs::read_dir(path).map_err(unreadable(path))?;
+            let unreadable = |source| UsageError::Read { path: path.display().to_string(), source };
+            let entries = std::fs::read_dir(path).map_err(unreadable)?;
             let mut found: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
             found.retain(|file| file.extension().is_some_and(|extension| extension == "yaml" || extension == "yml"));
             found.sort();
@@ -140,7 +138,7 @@ fn load(context: &Context, paths: &[PathBuf]) -> Result<Vec<Scenario>> {
     }
     let (mut scenarios, mut comparisons) = (Vec::new(), Vec::new());
     for (file, named) in files {
-        let text = std::fs::read_to_string(&file).map_err(unreadable(&file))?;
+        let text = read_file("scenario", &file)?;
         let path = file.display().to_string();
         match is_comparison(&text) {
             false => scenarios.push(scenario::load_file(&path, &text)?),

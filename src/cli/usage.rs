@@ -54,6 +54,7 @@ impl Explain for UsageError {
             | UsageError::ProfileLost { .. }
             | UsageError::OtherProvider { .. }
             | UsageError::Changed { .. } => Family::Preflight,
+            UsageError::Read { .. } | UsageError::Stdin(_) => Family::Profile,
             UsageError::Signals(_) | UsageError::NotData(_) => Family::Internal,
             _ => Family::Usage,
         }

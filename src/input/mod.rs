@@ -1,7 +1,7 @@
 //! Strict input: what a user writes, read with every structural problem at once, each with its place.
 //!
 //! In: the text of profiles and scenario files, and `--set` values. Out: a typed value that knows where each of its
-//! parts was written ([`Located`]), or all [`Problems`]. Only the given text is looked at.
+//! parts was written ([`Located`]), or all [`Problems`]. Only the files that are named are looked at.
 //!
 //! A strict load is
 //!
@@ -18,6 +18,7 @@ mod check;
 mod choice;
 mod expect;
 mod layers;
+mod file;
 mod path;
 mod problem;
 mod scalar;
@@ -31,6 +32,7 @@ use serde::de::DeserializeOwned;
 
 pub use layers::{Layer, Located, load_layers, load_with};
 pub use problem::{Location, Problem, Problems};
+pub use file::{Unreadable, read_file};
 pub use schema::schema_of;
 pub use version::ApiVersion;
 

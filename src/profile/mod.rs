@@ -30,7 +30,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Explain, Family, Result};
-use crate::input::{Layer, load_with, schema_of};
+use crate::input::{Layer, Unreadable, load_with, read_file, schema_of};
 
 /// Where a profile is read from.
 #[derive(Debug, Clone)]
@@ -43,7 +43,6 @@ pub enum Source {
 
 /// A profile could not be read at all; problems inside a profile are [`crate::input::Problems`].
 #[derive(Debug, thiserror::Error)]
-#[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum ProfileError {
     /// No cluster can have that name.
     #[error("{message}")]
@@ -67,12 +66,8 @@ pub enum ProfileError {
         hint: String,
     },
     /// A file could not be read.
-    #[error("cannot read profile {}", path.display())]
-    Unreadable {
-        path: PathBuf,
-        #[source]
-        source: std::io::Error,
-    },
+    #[error(transparent)]
+    Unreadable(#[from] Unreadable),
 }
 
 impl Explain for ProfileError {
@@ -84,6 +79,7 @@ impl Explain for ProfileError {
         match self {
             ProfileError::Name { hint, .. } => hint.clone(),
             ProfileError::Foreign { hint, .. } => Some(hint.clone()),
+            ProfileError::Unreadable(file) if file.hint().is_some() => file.hint(),
             _ => Some("name one with --file, or write one with `hearth init`".to_owned()),
         }
     }
@@ -106,10 +102,7 @@ pub fn load(sources: &[Source], overrides: &[String]) -> Result<Profile> {
 fn read(source: &Source) -> Result<Layer, ProfileError> {
     Ok(match source {
         Source::Stdin(text) => Layer { name: "<stdin>".to_owned(), text: text.clone() },
-        Source::File(path) => {
-            let text = std::fs::read_to_string(path).map_err(|source| ProfileError::Unreadable { path: path.clone(), source })?;
-            Layer { name: path.display().to_string(), text }
-        }
+        Source::File(path) => Layer { name: path.display().to_string(), text: read_file("profile", path)? },
     })
 }
 

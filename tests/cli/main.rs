@@ -8,6 +8,7 @@ mod delivery;
 mod documents;
 mod engine;
 mod help;
+mod inputs;
 mod plans;
 mod stop;
 mod which;
