@@ -34,9 +34,10 @@ mod was;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::Parser;
+use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser};
 
-use args::{Cli, Verb};
+use args::{Cli, Format, PlanArgs, Verb};
 use context::Context;
 use usage::UsageError;
 
@@ -45,7 +46,7 @@ use crate::ui::{Printer, Verbosity};
 
 /// Parses the command line, runs the verb, and turns the outcome into an exit code.
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let cli = match Cli::try_parse().and_then(in_a_form_there_is) {
         Ok(cli) => cli,
         Err(error) => return context::refused(&error),
     };
@@ -69,6 +70,23 @@ pub fn main() -> ExitCode {
     // work of dropped steps may still block a thread; do not wait for it
     runtime.shutdown_timeout(Duration::from_millis(100));
     context.conclude(outcome)
+}
+
+/// Refuses a format for programs where what is printed is no data of ours but written in a language of its own.
+fn in_a_form_there_is(cli: Cli) -> Result<Cli, clap::Error> {
+    let printed = match &cli.verb {
+        Verb::Plan(PlanArgs { dot: true, .. }) => "`plan --dot` prints a graph for Graphviz",
+        Verb::Completions { .. } => "`completions` prints a script for a shell",
+        Verb::Ssh(_) => "`ssh` prints what the node prints",
+        _ => return Ok(cli),
+    };
+    match cli.output.output {
+        Format::Text => Ok(cli),
+        Format::Json | Format::Yaml => {
+            let message = format!("{printed}, which cannot be had as JSON or YAML: leave out -o");
+            Err(Cli::command().error(ErrorKind::ArgumentConflict, message))
+        }
+    }
 }
 
 async fn dispatch(verb: Verb, context: &Context) -> Result<u8> {

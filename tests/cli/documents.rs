@@ -36,6 +36,30 @@ fn a_result_and_its_error_are_one_document() {
 }
 
 #[test]
+fn what_is_no_data_is_refused_as_data() {
+    let place = Place::new();
+    for args in [
+        &["plan", "--dot", "-f", "profiles/minimal.yaml", "-o", "json"][..],
+        &["-o", "json", "plan", "--dot", "-f", "profiles/minimal.yaml"],
+        &["completions", "bash", "--output=json"],
+        &["ssh", "n1", "-o", "json"],
+    ] {
+        let refused = place.hearth(args).expect(2).json();
+        assert!(refused["error"]["message"].as_str().unwrap().contains("leave out -o"), "{args:?}: {refused}");
+    }
+    place.snapshot("dot_as_json", &["plan", "--dot", "-f", "profiles/minimal.yaml", "-o", "json"]);
+}
+
+#[test]
+fn a_schema_and_findings_are_documents() {
+    let place = Place::with_stopped_engine();
+    let schema = hearth::yaml::documents(&place.hearth(&["schema", "scenario", "-o", "yaml"]).expect(0).out).unwrap();
+    assert_eq!((schema.len(), &schema[0]), (1, &place.hearth(&["schema", "scenario", "-o", "json"]).expect(0).json()));
+    let findings = place.hearth(&["doctor", "-o", "json"]).expect(30).json();
+    assert_eq!(findings[0]["id"], "engine-absent", "{findings}");
+}
+
+#[test]
 fn every_line_of_a_json_log_is_an_event() {
     let place = Place::with_empty_engine();
     place.keep("quick", "profiles/quick.yaml");
