@@ -144,7 +144,7 @@ pub enum Verb {
 /// `hearth init`
 #[derive(Debug, Args)]
 pub struct InitArgs {
-    /// File to write
+    /// File to write, `-` prints it instead
     #[arg(default_value = "hearth.yaml")]
     pub path: PathBuf,
     /// Which profile to start from: quick (Docker, the full stack), minimal (Docker, a bare cluster) or homelab (three machines)

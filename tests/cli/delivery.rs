@@ -14,6 +14,7 @@ fn a_result_that_cannot_be_written_is_an_error() {
         &["plan", "--dot"],
         &["validate"],
         &["validate", "-o", "yaml"],
+        &["init", "-"],
         &["schema"],
         &["completions", "bash"],
         &["version"],

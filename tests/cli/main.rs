@@ -8,6 +8,7 @@ mod delivery;
 mod documents;
 mod engine;
 mod help;
+mod init;
 mod inputs;
 mod plans;
 mod stop;
@@ -294,19 +295,6 @@ fn what_cannot_be_compared_is_refused_before_the_first_request() {
     let error: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
     assert_eq!((ran.code, error["error"]["code"].as_u64()), (Some(70), Some(70)), "{}", ran.err);
     assert!(error["error"]["message"].as_str().unwrap().contains("arm `a` does not answer"), "{error}");
-}
-
-#[test]
-fn init_writes_a_valid_profile_and_overwrites_nothing() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("mine.yaml");
-    let path = path.to_str().unwrap();
-    assert_eq!(hearth(&["init", path, "--name", "mine"]).code, Some(0));
-    let ran = hearth(&["validate", "-f", path, "-o", "json"]);
-    let profile: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
-    assert_eq!(profile["name"], "mine");
-    let again = hearth(&["init", path]);
-    assert_eq!(again.code, Some(20), "{}", again.err);
 }
 
 /// No scenario is no success.

@@ -35,10 +35,3 @@ fn changes_are_no_mistake_on_the_command_line() {
     place.hearth(&["plan", "--offline", "--detailed-exitcode", "-f", "profiles/minimal.yaml"]).expect(3);
     place.hearth(&["plan", "--detailed-exitcodes", "-f", "profiles/minimal.yaml"]).expect(2);
 }
-
-#[test]
-fn init() {
-    let place = Place::with_empty_engine();
-    place.snapshot("init", &["init"]);
-    place.snapshot("init_again", &["init"]);
-}
