@@ -127,7 +127,7 @@ pub enum Verb {
     Gc(GcArgs),
     /// Look for trouble on this machine, with the fix for each
     Doctor(ProfileArgs),
-    /// Print the JSON schema of profiles or scenarios
+    /// Print the JSON schema of profiles, scenarios or comparisons, for editors
     Schema(SchemaArgs),
     /// Print a completion script for a shell
     Completions {
@@ -429,7 +429,7 @@ pub struct DownArgs {
 /// `hearth schema`
 #[derive(Debug, Args)]
 pub struct SchemaArgs {
-    /// Of what
+    /// The kind of file
     #[arg(value_enum, default_value = "profile")]
     pub of: SchemaOf,
 }
@@ -437,13 +437,13 @@ pub struct SchemaArgs {
 /// What there is a schema for.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub enum SchemaOf {
-    /// Cluster profiles.
+    /// A profile, as `init` writes one and `up` reads it.
     Profile,
-    /// Scenarios.
+    /// A scenario, which `test` runs.
     Scenario,
-    /// Comparisons.
+    /// A comparison, which `compare` runs.
     Comparison,
-    /// The result of a comparison.
+    /// What `compare -o json` prints.
     ComparisonResult,
 }
 

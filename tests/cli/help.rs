@@ -18,6 +18,18 @@ fn help() {
     }
 }
 
+/// The sample application's server is not for people.
+#[test]
+fn shells_do_not_offer_hidden_verbs() {
+    for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
+        let script = Place::new().hearth(&["completions", shell]).expect(0).out;
+        assert!(!script.contains("subcmd__was") && !script.contains("sample application server"), "{shell}: {script}");
+        for offered in ["kubeconfig", "detailed-exitcode", "log-format", "version"] {
+            assert!(script.contains(offered), "{shell}: {offered}");
+        }
+    }
+}
+
 #[test]
 fn exit_codes_are_the_same_everywhere() {
     let help = Place::new().hearth(&["--help"]).out;
