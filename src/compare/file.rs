@@ -20,7 +20,9 @@ pub fn load_file(file_name: &str, text: &str) -> Result<(Metadata, Spec), Proble
             let hint = Some("it names folders and reports".to_owned());
             problems.push(located.problem("metadata.name", format!("`{name}` is not made of a-z, 0-9 and `-`"), hint));
         }
-        for flaw in Declaration::of(&located.value.spec).err().into_iter().flatten() {
+        // a declaration is judged as one: stand-ins in it would be judged as if they had been written
+        let flaws = if located.is_whole() { Declaration::of(&located.value.spec).err() } else { None };
+        for flaw in flaws.into_iter().flatten() {
             // a value that was left out has no place: the flaw is then shown at the nearest thing around it
             let mut path = flaw.path.as_str();
             while located.find(path).is_none() {

@@ -88,7 +88,7 @@ impl<'a> Walk<'a> {
         for key in list(schema, "required").iter().filter_map(Value::as_str) {
             // a misspelt key is one problem, not two
             if node.entry(key).is_none() && !meant.contains(&key) {
-                let finding = Finding::new(node.span, path, format!("missing key `{key}`"));
+                let finding = Finding::new(node.span, child(path, key), "missing key");
                 let about = self.about(&schema["properties"][key]);
                 self.findings.push(Finding { hint: about, ..finding });
             }

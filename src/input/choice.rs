@@ -46,7 +46,7 @@ impl<'a> Walk<'a> {
     fn tagged(&mut self, node: &Node, shapes: &[&'a Value], tag: &str, path: &str) {
         let names: Vec<&str> = shapes.iter().filter_map(|shape| shape["properties"][tag]["const"].as_str()).collect();
         let Some(entry) = node.entry(tag) else {
-            let finding = Finding::new(node.span, path, format!("missing key `{tag}`"));
+            let finding = Finding::new(node.span, child(path, tag), "missing key");
             return self.findings.push(finding.hint(format!("it is {}", listing(&names))));
         };
         let chosen = names.iter().position(|name| entry.value.to_json() == **name);
@@ -94,7 +94,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn trial(&self, node: &Node, schema: &'a Value, path: &str) -> Vec<Finding> {
+    pub fn trial(&self, node: &Node, schema: &'a Value, path: &str) -> Vec<Finding> {
         let mut walk = Walk { root: self.root, findings: Vec::new() };
         walk.visit(node, schema, path);
         walk.findings

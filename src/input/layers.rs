@@ -4,9 +4,10 @@ use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
 use super::check::check;
-use super::path::{Segment, child, find, mend, segments};
+use super::path::{Segment, child, find, mend, segments, within};
 use super::problem::{Location, Problem, Problems, SourceText};
 use super::schema::schema_of;
+use super::stand_in::complete;
 use super::tree::{Entry, Finding, Kind, Mend, Node, Span, UNFILLED, parse, without_helpers};
 
 /// One text to read; later layers override earlier ones.
@@ -25,9 +26,16 @@ pub struct Located<T> {
     pub value: T,
     root: Node,
     sources: Vec<SourceText>,
+    whole: bool,
 }
 
 impl<T> Located<T> {
+    /// Whether everything in it was written, or left out as it may be. If not, problems were found in its structure, and what is
+    /// missing has stand-ins.
+    pub fn is_whole(&self) -> bool {
+        self.whole
+    }
+
     /// Where a field was written, for example `spec.provider.ssh.hosts[1].name`; if it was left out, the place of the nearest
     /// thing around it.
     pub fn locate(&self, path: &str) -> Location {
@@ -56,8 +64,9 @@ pub fn load_layers<T: DeserializeOwned + JsonSchema>(layers: &[Layer], overrides
 }
 
 /// As [`load_layers`], then `judge` turns the value into its meaning and adds the problems of that. If the structure has
-/// problems, `judge` still sees the document with misspelt keys corrected and bad values removed, so that the user learns
-/// everything at once; it must not report values that already have a problem.
+/// problems, `judge` still sees the document with misspelt keys corrected, bad values removed, and stand-ins for those that have to
+/// be there, so that the user learns everything at once. What it reports about a stand-in is dropped; that values contradict each
+/// other it must not report if one of them already has a problem.
 ///
 /// # Errors
 /// All [`Problems`], of structure and of meaning.
@@ -68,19 +77,28 @@ pub fn load_with<T: DeserializeOwned + JsonSchema, U>(
 ) -> Result<U, Problems> {
     let mut findings = Vec::new();
     let (mut root, sources) = read(layers, overrides, &mut findings);
+    let mut stand_ins = Vec::new();
     let value = root.as_mut().and_then(|root| {
-        findings.extend(check(&schema_of::<T>(), root));
+        let schema = schema_of::<T>();
+        findings.extend(check(&schema, root));
         // inner ones first: their paths are as written
         for finding in findings.iter().rev() {
             mend(root, finding);
         }
-        deserialize::<T>(root, &mut findings)
+        if !findings.is_empty() {
+            stand_ins = complete(&schema, root);
+        }
+        // where all of it is a stand-in there is nothing to judge
+        if stand_ins.iter().any(String::is_empty) { None } else { deserialize::<T>(root, &mut findings) }
     });
     // other problems of a value that is an unfilled variable help nobody
     let open: Vec<String> = findings.iter().filter(|one| one.message.contains(UNFILLED)).map(|one| one.path.clone()).collect();
     findings.retain(|one| one.message.contains(UNFILLED) || !open.contains(&one.path));
     let mut problems: Vec<Problem> = findings.into_iter().map(|finding| Problem::new(finding, &sources)).collect();
-    let meaning = value.zip(root).map(|(value, root)| judge(Located { value, root, sources }, &mut problems));
+    let (of_structure, whole) = (problems.len(), stand_ins.is_empty());
+    let meaning = value.zip(root).map(|(value, root)| judge(Located { value, root, sources, whole }, &mut problems));
+    let of_meaning = problems.split_off(of_structure);
+    problems.extend(of_meaning.into_iter().filter(|one| stand_ins.iter().all(|place| !within(&one.path, place))));
     problems.retain(|one| one.message.contains(UNFILLED) || !open.contains(&one.path));
     match meaning {
         Some(meaning) if problems.is_empty() => Ok(meaning),

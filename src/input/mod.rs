@@ -8,7 +8,8 @@
 //! 1. text → a tree whose nodes know their place (`tree`),
 //! 2. later files and `--set` laid over it (`layers`),
 //! 3. the tree checked against the JSON schema of the target type (`check`),
-//! 4. serde, on what is valid; so that checks of meaning can add their problems to those of structure.
+//! 4. serde, on what is valid, with stand-ins for the rest (`stand_in`); so that checks of meaning can add their problems to
+//!    those of structure.
 //!
 //! So the schema used by editors and the check made by the command line cannot drift apart. Types for strict loading derive
 //! `JsonSchema` and `Deserialize` with `deny_unknown_fields` and without `flatten`; an `Option` may be left out, but not be
@@ -17,12 +18,13 @@
 mod check;
 mod choice;
 mod expect;
-mod layers;
 mod file;
+mod layers;
 mod path;
 mod problem;
 mod scalar;
 mod schema;
+mod stand_in;
 mod suggest;
 mod tree;
 mod version;
@@ -30,9 +32,10 @@ mod version;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
-pub use layers::{Layer, Located, load_layers, load_with};
-pub use problem::{Location, Problem, Problems};
 pub use file::{Unreadable, read_file};
+pub use layers::{Layer, Located, load_layers, load_with};
+pub use path::within;
+pub use problem::{Location, Problem, Problems};
 pub use schema::schema_of;
 pub use version::ApiVersion;
 

@@ -7,6 +7,11 @@ pub(super) fn child(path: &str, key: &str) -> String {
     if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
 }
 
+/// Whether a path is another one, or leads further into it.
+pub fn within(path: &str, outer: &str) -> bool {
+    path.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+}
+
 /// One step of a path.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Segment<'a> {

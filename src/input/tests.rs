@@ -156,8 +156,9 @@ fn words_and_keys_find_what_was_meant() {
     assert_eq!(problem("cuont: 1"), "2:1 cuont: unknown key [did you mean `count`?]");
     assert_eq!(problem("deep: 1"), "2:1 deep: unknown key [did you mean `nested.deep`?]");
     assert_eq!(problem("nested: {deeep: 1}"), "2:10 nested.deeep: unknown key [did you mean `deep`?]");
-    assert_eq!(problem("nested: {}"), "2:1 nested: missing key `deep`");
-    assert_eq!(problems("count: 1\n"), ["1:1 : missing key `name` [What it is called]"]);
+    assert_eq!(problem("nested: {}"), "2:1 nested.deep: missing key");
+    assert_eq!(problems("count: 1\n"), ["1:1 name: missing key [What it is called]"]);
+    assert_eq!(problems("[1, 2]"), ["1:1 : expected a mapping, found a list"]);
 }
 
 #[test]
@@ -172,7 +173,7 @@ fn choices_report_the_shape_that_was_meant() {
         "2:1 action: only one of `podKill` or `delay` can be used, there are 2"
     );
     assert_eq!(problem("probe: {type: tpc, port: 1}"), "2:15 probe.type: `tpc` is not `http` or `tcp` [did you mean `tcp`?]");
-    assert_eq!(problem("probe: {port: 1}"), "2:1 probe: missing key `type` [it is `http` or `tcp`]");
+    assert_eq!(problem("probe: {port: 1}"), "2:1 probe.type: missing key [it is `http` or `tcp`]");
     assert_eq!(problem("probe: {type: tcp, port: 70000}"), "2:26 probe.port: 70000 is not between 0 and 65535");
     assert_eq!(problem("pool: [1, x]"), "2:11 pool[1]: expected an integer, found the string \"x\"");
     assert_eq!(problem("pool: {a: 1}"), "2:1 pool: expected an integer or a list, found a mapping");
@@ -184,7 +185,7 @@ fn all_problems_come_at_once_and_in_order() {
     assert_eq!(
         found,
         [
-            "1:1 : missing key `name` [What it is called]",
+            "1:1 name: missing key [What it is called]",
             "1:7 tags: expected a list, found the number 1 [write [1]]",
             "2:8 count: expected an integer, found the string \"x\"",
             "3:1 count: duplicate key [it is already on line 2]",

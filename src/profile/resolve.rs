@@ -6,7 +6,7 @@ use super::schema::{self, ClusterProfile};
 use super::validate::validate;
 use super::values::{self, Complaint};
 use super::{Cni, DockerNodes, Host, HostKeys, Jump, Kubernetes, Profile, Provider, Role, SshHosts};
-use crate::input::{Located, Problem};
+use crate::input::{Located, Problem, within};
 
 /// The problems found so far, and the file to show them in.
 pub(super) struct Findings<'a> {
@@ -22,9 +22,6 @@ impl Findings<'_> {
     /// Reports values that contradict each other, at the first of `paths` that was written. Does nothing if one of the values,
     /// or something around it, was refused already: then only a stand-in for it was looked at.
     pub fn conflict(&mut self, paths: &[&str], message: impl Into<String>, hint: Option<&str>) {
-        let within = |path: &str, outer: &str| {
-            path.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
-        };
         let refused = paths.iter().any(|path| self.problems.iter().any(|problem| within(path, &problem.path)));
         let written = paths.iter().find(|path| self.file.find(path).is_some());
         if let (false, Some(path)) = (refused, written.or(paths.first())) {

@@ -203,6 +203,19 @@ snapshots! {
     bad_words: "provider: {docker: {}}\nnetwork: {cni: route}\ncomponents: {metallb: {}, istio: {telemetry: Istio}}\n";
     both_providers: "provider:\n  docker: {}\n  ssh: {user: root, hosts: []}\n";
     no_provider: "network: {cni: none}\n";
+    no_provider_and_more: "kubernetes: {podSubnet: 10.96.0.0/17, serviceSubnet: 10.96.0.0/16}\ncontrolPlane: {schedulable: false}\ncomponents:\n  metallb: {pool: 10.96.7.1-10.96.7.9}\n  workloads: {}\n";
+    no_hosts_to_speak_of: r#"provider:
+  ssh:
+    hostKeys: tofu
+    hosts:
+      - {name: n1, address: 192.168.1.11, role: wroker}
+      - {name: n2, address: 192.168.1.12, role: control-plane}
+      - {name: n2, address: 192.168.1.13}
+      - 192.168.1.14
+components:
+  metallb: {pool: 192.168.1.9-192.168.1.12}
+  istio: {gateway: {vip: 192.168.1.1}}
+"#;
     syntax: "provider:\n  docker: {nodes: {workers: 1}\nnetwork: {cni: none}\n";
     numbers_out_of_bounds: "provider: {docker: {nodes: {controlPlanes: 3, workers: 20}, apiPort: 1}}\ncomponents: {metallb: {}, istio: {}, workloads: {web: {replicas: 0}, was: {replicas: 51}}}\n";
     more_control_planes: "provider: {docker: {nodes: {controlPlanes: 3}}}\n";

@@ -51,15 +51,15 @@ fn subnets(profile: &Profile, findings: &mut Findings) {
             Some("give each a subnet of its own, as in 10.244.0.0/16 and 10.96.0.0/16"),
         );
     }
-    let nodes = match &profile.provider {
-        Provider::Docker(docker) => 1 + u64::from(docker.workers),
-        Provider::Ssh(ssh) => ssh.hosts.len() as u64,
+    let (nodes, counted) = match &profile.provider {
+        Provider::Docker(docker) => (1 + u64::from(docker.workers), "spec.provider.docker.nodes.workers"),
+        Provider::Ssh(ssh) => (ssh.hosts.len() as u64, HOSTS),
     };
     let room = 1_u64 << 24_u8.saturating_sub(pods.prefix_len());
     if nodes > room {
         let prefix = 24 - nodes.next_power_of_two().trailing_zeros();
         findings.conflict(
-            &[PODS],
+            &[PODS, counted],
             format!("{pods} has room for {room} of {nodes} nodes, each gets a /24"),
             Some(&format!("use a /{prefix} or larger")),
         );
@@ -117,10 +117,11 @@ fn ssh_hosts(ssh: &SshHosts, findings: &mut Findings) {
     match control_planes.as_slice() {
         [_] => {}
         [] => findings.refuse(HOSTS, "no host is the control plane", Some("give one of them role: control-plane")),
-        [_, others @ ..] => {
+        [first, others @ ..] => {
             for at in others {
                 let message = "a second control plane; more than one comes in a later version";
-                findings.refuse(&host_path(*at, "role"), message, Some("write role: worker"));
+                let paths = [host_path(*at, "role"), host_path(*first, "role")];
+                findings.conflict(&paths.each_ref().map(String::as_str), message, Some("write role: worker"));
             }
         }
     }

@@ -187,6 +187,19 @@ fn every_problem_is_told_at_once_with_its_place() {
     assert!(ran.err.contains("2 problems"), "{}", ran.err);
 }
 
+/// A key that is missing and a word that is none do not hide what is wrong with the rest.
+#[test]
+fn what_contradicts_the_rest_is_told_beside_what_is_missing() {
+    let head = "apiVersion: hearth.dev/v1alpha1\nkind: ClusterProfile\nmetadata: {name: x}\nspec:\n";
+    let ran = validate(&format!(
+        "{head}  kubernetes: {{podSubnet: 10.96.0.0/16}}\n  network: {{cni: route}}\n  components: {{istio: {{}}}}\n"
+    ));
+    assert_eq!(ran.code, Some(10), "{}", ran.err);
+    for told in ["spec.provider: missing key", "did you mean `routed`", "overlap", "metallb is not installed", "4 problems in"] {
+        assert!(ran.err.contains(told), "{told}: {}", ran.err);
+    }
+}
+
 #[test]
 fn overlapping_subnets_are_refused() {
     let ran = validate(
