@@ -1,10 +1,10 @@
 //! Signals before anything runs.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use super::Place;
+use super::{Place, Ran};
 
 /// A run that waits for another run's lock holds nothing that a signal could leave behind: it ends at once, with the exit code
 /// of an interruption.
@@ -22,8 +22,8 @@ fn a_signal_while_waiting_for_the_lock_ends_the_run_in_order() {
             .spawn()
             .unwrap();
         BufReader::new(holder.stdout.take().unwrap()).read_line(&mut String::new()).unwrap();
-        let mut run =
-            place.command(&["down", "--name", "quick", "--yes", "--wait", "60s"]).stderr(Stdio::piped()).spawn().unwrap();
+        let args = ["down", "--name", "quick", "--yes", "--wait", "60s"];
+        let mut run = place.command(&args).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let mut stderr = BufReader::new(run.stderr.take().unwrap());
         let mut said = String::new();
         while !said.contains("waiting for it") {
@@ -34,6 +34,10 @@ fn a_signal_while_waiting_for_the_lock_ends_the_run_in_order() {
         let status = run.wait().unwrap();
         assert_eq!(status.code(), Some(130), "SIG{signal}: {status}");
         assert!(signalled.elapsed() < Duration::from_secs(5));
+        stderr.read_to_string(&mut said).unwrap();
+        if signal == "INT" {
+            place.compare("interrupted", Ran { args: args.join(" "), code: status.code(), out: String::new(), err: said });
+        }
         drop(holder.stdin.take());
         holder.wait().unwrap();
     }
