@@ -13,7 +13,6 @@ use crate::error::{Family, Result};
 use crate::event::{Event, Events, LogSink, RunOutcome};
 use crate::file::{self, Readers};
 use crate::input::read_file;
-use crate::provider::Provider;
 use crate::report::{self, About, Place, Report, terminal};
 use crate::state::RunId;
 use crate::steps::Session;
@@ -59,9 +58,7 @@ async fn place(args: &CompareArgs, spec: &Spec) -> Result<Option<Arc<Session>>> 
         return if named { Err(UsageError::NoServiceArm.into()) } else { Ok(None) };
     }
     let session = cluster::session(cluster::existing(&args.profile)?.profile, None, None)?;
-    if session.provider.existing().await?.is_empty() {
-        return Err(UsageError::NoCluster { name: session.profile.name.clone() }.into());
-    }
+    cluster::nodes(&session).await?;
     Ok(Some(session))
 }
 
