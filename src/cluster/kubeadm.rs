@@ -250,6 +250,7 @@ fn without_advice(mut error: NodeError) -> NodeError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::profile::Profile;
     use crate::provider::fake::InMemory;
 
     fn settings(kubernetes: &Kubernetes) -> Settings<'_> {
@@ -266,11 +267,7 @@ mod tests {
 
     #[tokio::test]
     async fn nothing_secret_is_a_constant_and_no_token_is_made() {
-        let kubernetes = Kubernetes {
-            version: "v1.36.4".into(),
-            pod_subnet: "10.244.0.0/16".parse().unwrap(),
-            service_subnet: "10.96.0.0/16".parse().unwrap(),
-        };
+        let kubernetes = Profile::of_name("q").unwrap().kubernetes;
         let file = config_file(&settings(&kubernetes)).unwrap();
         let text = String::from_utf8(file.bytes).unwrap();
         assert!(!text.contains("oken"), "{text}");

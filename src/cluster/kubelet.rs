@@ -205,14 +205,11 @@ pub async fn start(node: &impl Node) -> Result<(), ClusterError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::profile::Profile;
     use crate::provider::fake::InMemory;
 
     async fn worker(pki: &Pki) -> (InMemory, Vec<FileSpec>) {
-        let kubernetes = Kubernetes {
-            version: "v1.36.4".into(),
-            pod_subnet: "10.244.0.0/16".parse().unwrap(),
-            service_subnet: "10.96.0.0/16".parse().unwrap(),
-        };
+        let kubernetes = Profile::of_name("q").unwrap().kubernetes;
         let node = InMemory::new("n2");
         let files = worker_files(&node, pki, "n1:6443", "kind://docker/q/n2", &kubernetes, &Quirks::default()).unwrap();
         node.put(files.clone()).await.unwrap();

@@ -79,6 +79,7 @@ fn argument(container: &Value, name: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::profile::Profile;
 
     fn manifest(image: &str, argument: &str) -> Look<FileSpec> {
         let text = format!("spec:\n  containers:\n  - command:\n    - x\n    - {argument}\n    image: {image}\n");
@@ -86,11 +87,7 @@ mod tests {
     }
 
     fn kubernetes(version: &str) -> Kubernetes {
-        Kubernetes {
-            version: version.into(),
-            pod_subnet: "10.244.0.0/16".parse().unwrap(),
-            service_subnet: "10.96.0.0/16".parse().unwrap(),
-        }
+        Kubernetes { version: version.into(), ..Profile::of_name("q").unwrap().kubernetes }
     }
 
     #[test]

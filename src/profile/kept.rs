@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::schema::{POD_SUBNET, SERVICE_SUBNET, VERSION, WORKERS};
-use super::{Cni, Components, DockerNodes, Host, Kubernetes, Profile, ProfileError, Provider, SshHosts, values};
+use super::resolve::resolve;
+use super::{Host, Profile, ProfileError, Provider, SshHosts, values};
 use crate::error::{Explain, Family};
 use crate::file::{self, Readers};
+use crate::input::{Layer, load_with};
 
 /// Version of the file format. It is raised when older profiles can no longer be read.
 const FORMAT: u32 = 1;
@@ -90,32 +91,19 @@ impl Profile {
         })
     }
 
-    /// A cluster about which only its name is known: its containers carry it, so it can be looked at and removed.
+    /// A cluster about which only its name is known: its containers carry it, so it can be looked at and removed. All else is as
+    /// in a profile that says nothing more.
     ///
     /// # Errors
     /// [`ProfileError::Name`] if no cluster can have that name.
     pub fn of_name(name: &str) -> Result<Profile, ProfileError> {
         let name = values::cluster_name(name)
             .map_err(|complaint| ProfileError::Name { message: complaint.message, hint: complaint.hint })?;
-        // the defaults of the schema, which a test parses
-        let subnet = |text: &str| text.parse().expect("defaults are subnets");
-        Ok(Profile {
-            name,
-            kubernetes: Kubernetes {
-                version: VERSION.to_owned(),
-                pod_subnet: subnet(POD_SUBNET),
-                service_subnet: subnet(SERVICE_SUBNET),
-            },
-            provider: Provider::Docker(DockerNodes {
-                image: DockerNodes::default_image(VERSION),
-                workers: WORKERS,
-                api_port: None,
-                keep_node_image: true,
-            }),
-            schedulable: None,
-            cni: Cni::Routed,
-            components: Components::default(),
-        })
+        let text = format!(
+            "apiVersion: hearth.dev/v1alpha1\nkind: ClusterProfile\nmetadata: {{name: '{name}'}}\nspec: {{provider: {{docker: {{}}}}}}"
+        );
+        // the name was checked, and everything else is constant; a test reads it
+        Ok(load_with(&[Layer { name, text }], &[], resolve).expect("a profile of a name and defaults is valid"))
     }
 }
 
@@ -161,14 +149,19 @@ impl SshHosts {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::profile::{Source, load};
+    use crate::profile::{Components, Source, load};
 
     #[test]
     fn a_name_alone_means_the_profile_of_all_defaults() {
-        let bare = "{apiVersion: hearth.dev/v1alpha1, kind: ClusterProfile, metadata: {name: x}, spec: {provider: {docker: {}}}}";
-        let loaded = load(&[Source::Stdin(bare.to_owned())], &[]).expect("valid");
-        assert_eq!(Profile::of_name("x").expect("a name"), loaded);
-        assert!(Profile::of_name("-x").is_err());
+        // YAML would take the first for a number
+        for name in ["1.0", "a.b-c"] {
+            let profile = Profile::of_name(name).expect("a name");
+            assert_eq!((profile.name.as_str(), profile.components), (name, Components::default()));
+            assert!(matches!(&profile.provider, Provider::Docker(nodes) if nodes.workers == 2), "{:?}", profile.provider);
+        }
+        for name in ["-x", "a'b", ""] {
+            assert!(matches!(Profile::of_name(name), Err(ProfileError::Name { .. })), "{name}");
+        }
     }
 
     #[test]
