@@ -3,7 +3,7 @@
 
 use super::UsageError;
 use crate::error::{Explain, Family, Result};
-use crate::profile::{Host, Kept, Profile, Provider as Nodes};
+use crate::profile::{Host, Kept, Profile};
 use crate::provider::Provider;
 use crate::provider::machine::HOME;
 use crate::steps::Session;
@@ -70,10 +70,7 @@ pub fn unreleased(profile: &Profile, hosts: &[Host]) -> Option<String> {
 
 /// A command for each host that makes it a plain host again.
 fn by_hand(profile: &Profile, hosts: &[Host]) -> String {
-    let user = match &profile.provider {
-        Nodes::Ssh(all) => all.user.as_str(),
-        Nodes::Docker(_) => "root",
-    };
+    let user = profile.provider.login();
     let sudo = if user == "root" { "" } else { "sudo " };
     hosts.iter().map(|host| format!("  ssh {user}@{} {sudo}sh {HOME}/release", host.address)).collect::<Vec<_>>().join("\n")
 }
@@ -131,12 +128,12 @@ impl Explain for MembersError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::profile::{Source, load};
+    use crate::profile::{Provider, Source, load};
 
     #[test]
     fn a_host_that_was_left_out_is_told_with_the_command_for_later() {
         let profile = load(&[Source::File("profiles/homelab.yaml".into())], &[]).expect("valid");
-        let Nodes::Ssh(all) = &profile.provider else { panic!("homelab is of hosts") };
+        let Provider::Ssh(all) = &profile.provider else { panic!("homelab is of hosts") };
         assert_eq!(unreleased(&profile, &[]), None);
         let (host, user) = (&all.hosts[1], &all.user);
         let words = unreleased(&profile, std::slice::from_ref(host)).expect("one");

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::resolve::resolve;
-use super::{Host, Profile, ProfileError, Provider, SshHosts, values};
+use super::{Host, Profile, ProfileError, values};
 use crate::error::{Explain, Family};
 use crate::file::{self, Readers};
 use crate::input::{Layer, load_with};
@@ -59,11 +59,7 @@ impl Kept {
 
     /// Every host that belongs to the cluster, or may; empty for containers.
     pub fn hosts(&self) -> Vec<Host> {
-        let named = match &self.profile.provider {
-            Provider::Ssh(hosts) => hosts.hosts.as_slice(),
-            Provider::Docker(_) => &[],
-        };
-        named.iter().chain(&self.leaving).cloned().collect()
+        self.profile.provider.hosts().iter().chain(&self.leaving).cloned().collect()
     }
 }
 
@@ -139,17 +135,10 @@ impl Explain for KeptError {
     }
 }
 
-impl SshHosts {
-    /// The hosts that belonged to the cluster and are no longer in the profile: they are to leave.
-    pub fn leaving(&self, former: &[Host]) -> Vec<Host> {
-        former.iter().filter(|host| self.hosts.iter().all(|known| known.name != host.name)).cloned().collect()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::profile::{Components, Source, load};
+    use crate::profile::{Components, Provider, Source, SshHosts, load};
 
     #[test]
     fn a_name_alone_means_the_profile_of_all_defaults() {

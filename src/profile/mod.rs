@@ -4,6 +4,7 @@
 //! every problem with its place. Nothing is touched but the copy that is kept for later verbs.
 
 pub mod components;
+mod docker;
 mod foreign;
 mod kept;
 mod nodes;
@@ -11,6 +12,7 @@ mod provider;
 mod range;
 mod resolve;
 pub mod schema;
+mod ssh;
 #[cfg(test)]
 mod tests;
 mod validate;
@@ -21,9 +23,11 @@ use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
 pub use components::{Components, Gateway, Istio, Metallb, Mysql, Pool, Telemetry, Vip, Was, Web, Workloads};
+pub use docker::DockerNodes;
 pub use kept::{Kept, KeptError};
 pub use nodes::{NodeSpec, Nodes};
-pub use provider::{DockerNodes, Host, HostKeys, Jump, Provider, SshHosts};
+pub use provider::Provider;
+pub use ssh::{Host, HostKeys, Jump, SshHosts};
 
 use ipnet::Ipv4Net;
 use schemars::JsonSchema;

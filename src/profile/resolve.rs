@@ -1,11 +1,9 @@
 //! From the profile as written to its meaning: defaults filled in, every text parsed.
 
-use std::net::Ipv4Addr;
-
 use super::schema::{self, ClusterProfile};
 use super::validate::validate;
 use super::values::{self, Complaint};
-use super::{Cni, DockerNodes, Host, HostKeys, Jump, Kubernetes, Profile, Provider, Role, SshHosts};
+use super::{Cni, Kubernetes, Profile, Provider, Role};
 use crate::input::{Located, Problem, within};
 
 /// The problems found so far, and the file to show them in.
@@ -30,14 +28,15 @@ impl Findings<'_> {
     }
 
     /// Parses a value; returns the stand-in if that fails.
-    fn parse<T>(&mut self, path: &str, text: &str, stand_in: T, parse: impl Fn(&str) -> Result<T, Complaint>) -> T {
+    pub fn parse<T>(&mut self, path: &str, text: &str, stand_in: T, parse: impl Fn(&str) -> Result<T, Complaint>) -> T {
         parse(text).unwrap_or_else(|complaint| {
             self.refuse(path, complaint.message, complaint.hint.as_deref());
             stand_in
         })
     }
 
-    fn parse_text(&mut self, path: &str, text: &str, parse: impl Fn(&str) -> Result<String, Complaint>) -> String {
+    /// Parses a value that stays a text.
+    pub fn parse_text(&mut self, path: &str, text: &str, parse: impl Fn(&str) -> Result<String, Complaint>) -> String {
         self.parse(path, text, text.to_owned(), parse)
     }
 }
@@ -50,10 +49,7 @@ pub(super) fn resolve(file: Located<ClusterProfile>, problems: &mut Vec<Problem>
     let kubernetes = kubernetes(&mut findings, spec.kubernetes.as_ref());
     let mut profile = Profile {
         name: findings.parse_text("metadata.name", &file.value.metadata.name, values::cluster_name),
-        provider: match &spec.provider {
-            schema::Provider::Docker(docker) => Provider::Docker(docker_nodes(&mut findings, docker, &kubernetes.version)),
-            schema::Provider::Ssh(ssh) => Provider::Ssh(ssh_hosts(&mut findings, ssh)),
-        },
+        provider: Provider::resolve(&spec.provider, &kubernetes.version, &mut findings),
         kubernetes,
         schedulable: spec.control_plane.as_ref().and_then(|control_plane| control_plane.schedulable),
         cni: spec.network.as_ref().and_then(|network| network.cni).unwrap_or(Cni::Routed),
@@ -86,64 +82,5 @@ fn kubernetes(findings: &mut Findings, written: Option<&schema::Kubernetes>) -> 
             stand_in,
             values::service_subnet,
         ),
-    }
-}
-
-fn docker_nodes(findings: &mut Findings, written: &schema::Docker, version: &str) -> DockerNodes {
-    let nodes = written.nodes.as_ref();
-    if let Some(count) = nodes.and_then(|nodes| nodes.control_planes).filter(|count| *count != 1) {
-        let message =
-            if count == 0 { "a cluster needs a control plane" } else { "more than one control plane comes in a later version" };
-        findings.refuse("spec.provider.docker.nodes.controlPlanes", message, Some("write 1"));
-    }
-    if written.image.as_deref().is_some_and(|image| image.trim().is_empty() || image.contains(char::is_whitespace)) {
-        findings.refuse(
-            "spec.provider.docker.image",
-            "not the name of an image",
-            Some("leave it out for kindest/node of the version"),
-        );
-    }
-    DockerNodes {
-        image: written.image.clone().unwrap_or_else(|| DockerNodes::default_image(version)),
-        workers: nodes.and_then(|nodes| nodes.workers).unwrap_or(schema::WORKERS),
-        api_port: written.api_port,
-        keep_node_image: written.keep_node_image.unwrap_or(true),
-    }
-}
-
-fn ssh_hosts(findings: &mut Findings, written: &schema::Ssh) -> SshHosts {
-    if written.user.trim().is_empty() {
-        findings.refuse("spec.provider.ssh.user", "no login name", None);
-    }
-    let mut hosts = Vec::new();
-    for (index, host) in written.hosts.iter().enumerate() {
-        let path = |field: &str| format!("spec.provider.ssh.hosts[{index}].{field}");
-        hosts.push(Host {
-            name: findings.parse_text(&path("name"), &host.name, values::node_name),
-            address: findings.parse(&path("address"), &host.address, Ipv4Addr::UNSPECIFIED, values::address),
-            role: host.role,
-            host_key: host.host_key.as_ref().map(|key| findings.parse_text(&path("hostKey"), key, values::fingerprint)),
-        });
-    }
-    let jump = written.jump.as_ref().map(|jump| {
-        let path = |field: &str| format!("spec.provider.ssh.jump.{field}");
-        let user = jump.user.clone().unwrap_or_else(|| written.user.clone());
-        if jump.user.is_some() && user.trim().is_empty() {
-            findings.refuse(&path("user"), "no login name", None);
-        }
-        Jump {
-            address: findings.parse(&path("address"), &jump.address, Ipv4Addr::UNSPECIFIED, values::address),
-            port: jump.port.unwrap_or(schema::SSH_PORT),
-            user,
-            host_key: jump.host_key.as_ref().map(|key| findings.parse_text(&path("hostKey"), key, values::fingerprint)),
-        }
-    });
-    SshHosts {
-        user: written.user.clone(),
-        port: written.port.unwrap_or(schema::SSH_PORT),
-        identity_file: written.identity_file.clone(),
-        host_keys: written.host_keys.unwrap_or(HostKeys::Pinned),
-        jump,
-        hosts,
     }
 }
