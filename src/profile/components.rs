@@ -1,7 +1,8 @@
 //! The components that a profile can ask for. The same types are written by users and read everywhere later: every default is
 //! filled in, and every text is parsed. Their docs become the schema that editors show.
 //!
-//! To add a component: a field of [`Components`] and, if it has settings, a struct for them with its `Default`.
+//! To add a component: a field of [`Components`], a struct for its settings with its `Default`, and its line in [`NEEDS`] if it
+//! does not work without another.
 
 use std::net::Ipv4Addr;
 
@@ -31,6 +32,13 @@ pub struct Components {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ingress_nginx: Option<IngressNginx>,
 }
+
+/// Components that do not work without another, by the names that profiles write: the component, the other one, and why.
+pub(super) const NEEDS: &[(&str, &str, &str)] = &[
+    ("istio", "metallb", "the gateway needs an address"),
+    ("workloads", "istio", "the workloads are reached through the gateway"),
+    ("ingressNginx", "istio", "ingress-nginx stands in front of the gateway here"),
+];
 
 /// MetalLB in layer 2 mode.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]

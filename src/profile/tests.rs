@@ -83,6 +83,16 @@ fn a_control_plane_runs_pods_where_it_is_alone_or_may() {
     assert!(of(QUICK, &nowhere).expect_err("refused").to_string().contains("there is no worker"));
 }
 
+#[test]
+fn what_a_component_needs_is_a_component() {
+    let schema = json_schema();
+    for (component, other, _) in components::NEEDS {
+        for name in [component, other] {
+            assert!(schema["$defs"]["Components"]["properties"].get(name).is_some(), "{name}");
+        }
+    }
+}
+
 fn without_fingerprints(text: &str) -> String {
     text.lines().filter(|line| !line.trim_start().starts_with("hostKey: ")).collect::<Vec<_>>().join("\n")
 }

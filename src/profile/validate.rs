@@ -4,6 +4,7 @@ use std::net::Ipv4Addr;
 
 use ipnet::Ipv4Net;
 
+use super::components::NEEDS;
 use super::resolve::Findings;
 use super::docker::WORKERS;
 use super::ssh::{HOSTS, host_path};
@@ -68,20 +69,13 @@ fn overlap(a: Ipv4Net, b: Ipv4Net) -> bool {
     a.contains(&b.network()) || b.contains(&a.network())
 }
 
-/// Each component needs the one before.
+/// A component is asked for together with what it needs.
 fn components(profile: &Profile, findings: &mut Findings) {
-    let components = &profile.components;
-    if components.istio.is_some() && components.metallb.is_none() {
-        let message = "the gateway needs an address, and metallb is not installed";
-        findings.conflict(&["spec.components.istio", "spec.components.metallb"], message, Some("add metallb: {} beside it"));
-    }
-    if components.workloads.is_some() && components.istio.is_none() {
-        let message = "the workloads are reached through the gateway, and istio is not installed";
-        findings.conflict(&["spec.components.workloads", "spec.components.istio"], message, Some("add istio: {} beside it"));
-    }
-    if components.ingress_nginx.is_some() && components.istio.is_none() {
-        let message = "ingress-nginx stands in front of the gateway here, and istio is not installed";
-        findings.conflict(&["spec.components.ingressNginx", "spec.components.istio"], message, Some("add istio: {} beside it"));
+    let asked = serde_json::to_value(&profile.components).unwrap_or_default();
+    for (component, other, why) in NEEDS.iter().filter(|(one, other, _)| !asked[one].is_null() && asked[other].is_null()) {
+        let [component, needed] = [component, other].map(|name| format!("spec.components.{name}"));
+        let message = format!("{why}, and {other} is not installed");
+        findings.conflict(&[&component, &needed], message, Some(&format!("add {other}: {{}} beside it")));
     }
 }
 
