@@ -79,7 +79,6 @@ struct Counts {
     to_do: Option<usize>,
     in_place: usize,
     restart: usize,
-    recreate: usize,
     destroy: usize,
 }
 
@@ -153,12 +152,11 @@ impl Outlook {
             *match step.kind.class() {
                 Class::InPlace => &mut counts.in_place,
                 Class::Restart => &mut counts.restart,
-                Class::Recreate => &mut counts.recreate,
                 Class::Destroy => &mut counts.destroy,
             } += 1;
         }
         if !checks.is_empty() {
-            counts.to_do = Some(counts.in_place + counts.restart + counts.recreate + counts.destroy);
+            counts.to_do = Some(counts.in_place + counts.restart + counts.destroy);
         }
         self.steps = Some(counts);
         self
@@ -246,12 +244,7 @@ impl Change {
 
 impl Counts {
     fn text(self) -> String {
-        let kinds = [
-            (self.in_place, "in place"),
-            (self.restart, "restart something"),
-            (self.recreate, "make something anew"),
-            (self.destroy, "remove something"),
-        ];
+        let kinds = [(self.in_place, "in place"), (self.restart, "restart something"), (self.destroy, "remove something")];
         let kinds: Vec<String> =
             kinds.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect();
         match self.to_do {

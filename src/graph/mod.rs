@@ -95,8 +95,6 @@ pub enum Class {
     InPlace,
     /// Something restarts.
     Restart,
-    /// Something is made anew.
-    Recreate,
     /// Something is removed.
     Destroy,
 }

@@ -79,7 +79,6 @@ fn remark<K: Kind>(step: &Step<K>, after: &[usize], check: Option<&Result<Check>
         parts.extend(match step.kind.class() {
             Class::InPlace => None,
             Class::Restart => Some("restarts".to_owned()),
-            Class::Recreate => Some("makes anew".to_owned()),
             Class::Destroy => Some("removes".to_owned()),
         });
     }
