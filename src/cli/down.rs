@@ -99,10 +99,7 @@ pub async fn run(context: &Context, args: DownArgs) -> Result<u8> {
 /// Prints what was removed, and what was kept because it is not Hearth's.
 async fn gone(context: &Context, session: &Session, removed: &[String]) -> Result<()> {
     let name = &session.profile.name;
-    let kept = match session.provider.machines() {
-        Ok(machines) => machines.kept().await,
-        Err(_containers) => Vec::new(),
-    };
+    let kept = session.provider.kept().await;
     context.result(&json!({"name": name, "removed": removed, "kept": kept}), || {
         let list = |items: &[String]| items.iter().map(|item| format!("  {item}\n")).collect::<String>();
         let kept = if kept.is_empty() { String::new() } else { format!("Kept, as it is not Hearth's:\n{}", list(&kept)) };
@@ -123,9 +120,8 @@ struct Found {
 impl Found {
     async fn look(session: &Session) -> Result<Found> {
         let existing = session.provider.existing().await?;
-        let known = session.provider.machines().map(|machines| machines.all().to_vec()).unwrap_or_default();
         let is_away = |host: &Host| existing.iter().any(|node| node.away && node.name == host.name);
-        let away = known.into_iter().filter(is_away).collect();
+        let away = session.provider.hosts().into_iter().filter(is_away).collect();
         let there = existing.iter().filter(|node| !node.away);
         let nodes: Vec<_> = there.map(|node| NodeSpec { name: node.name.clone(), role: node.role }).collect();
         let plan = build::down(&session.profile, &nodes)?;

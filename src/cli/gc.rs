@@ -9,8 +9,8 @@ use super::args::GcArgs;
 use crate::components::catalogue;
 use crate::error::Result;
 use crate::profile::Profile;
-use crate::provider::AnyProvider;
 use crate::provider::docker::Engine;
+use crate::provider::{AnyProvider, Provider};
 use crate::state::State;
 use crate::ui;
 
@@ -48,14 +48,10 @@ async fn used() -> Result<BTreeSet<String>> {
     for name in State::names()? {
         let state = State::of(&name)?;
         let Some(profile) = Profile::kept(&state.profile())? else { continue };
-        let Some(base) = profile.provider.node_image() else { continue };
         let provider = AnyProvider::of(&profile, &[], state.known_hosts())?;
-        let cluster = provider.docker()?;
-        let images = catalogue::pulled(&profile);
-        // if the base image is gone, nothing derived from it is used
-        if cluster.lacking(&images).await?.is_empty() && cluster.has_image(base).await? {
-            used.insert(cluster.derived_reference(&images).await?);
-        }
+        // if the image it would be made from is gone, nothing kept is used
+        let image = provider.node_image(&catalogue::pulled(&profile)).await?;
+        used.extend(image.and_then(|image| image.value().cloned()));
     }
     Ok(used)
 }

@@ -11,10 +11,7 @@ use crate::steps::Session;
 /// Keeps the profile, together with the hosts that it no longer names but that still belong to the cluster or do not answer;
 /// returns those hosts. `forgotten` hosts are not among them.
 pub async fn keep(session: &Session, forgotten: &[String]) -> Result<Vec<Host>> {
-    let mut leaving = match session.provider.machines() {
-        Ok(machines) => machines.leaving().await,
-        Err(_containers) => Vec::new(),
-    };
+    let mut leaving = session.provider.leaving().await;
     leaving.retain(|host| !forgotten.contains(&host.name));
     session.profile.keep(&session.state.profile(), &leaving)?;
     Ok(leaving)
@@ -25,9 +22,9 @@ pub async fn keep(session: &Session, forgotten: &[String]) -> Result<Vec<Host>> 
 /// # Errors
 /// [`UsageError::Changed`].
 pub fn refuse_stale(session: &Session) -> Result<()> {
-    let Ok(machines) = session.provider.machines() else { return Ok(()) };
+    let known = session.provider.hosts();
     let hosts = Kept::read(&session.state.profile())?.map(|kept| kept.hosts()).unwrap_or_default();
-    match hosts.iter().all(|host| machines.all().iter().any(|known| known.name == host.name)) {
+    match hosts.iter().all(|host| known.iter().any(|known| known.name == host.name)) {
         true => Ok(()),
         false => Err(UsageError::Changed { name: session.profile.name.clone() }.into()),
     }
@@ -128,14 +125,13 @@ impl Explain for MembersError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::profile::{Provider, Source, load};
+    use crate::profile::{Source, load};
 
     #[test]
     fn a_host_that_was_left_out_is_told_with_the_command_for_later() {
         let profile = load(&[Source::File("profiles/homelab.yaml".into())], &[]).expect("valid");
-        let Provider::Ssh(all) = &profile.provider else { panic!("homelab is of hosts") };
         assert_eq!(unreleased(&profile, &[]), None);
-        let (host, user) = (&all.hosts[1], &all.user);
+        let (host, user) = (&profile.provider.hosts()[1], profile.provider.login());
         let words = unreleased(&profile, std::slice::from_ref(host)).expect("one");
         let sudo = if user == "root" { "" } else { "sudo " };
         let command = format!("ssh {user}@{} {sudo}sh /var/lib/hearth/release", host.address);

@@ -9,7 +9,7 @@ use super::fake::{Fakes, InMemory};
 use super::machine::{self, Machines};
 use super::ssh::SshNode;
 use super::{
-    Choose, Command, FileSpec, Holder, Holdings, Leases, Machine, Network, Node, NodeError, NodeView, Output, Provider,
+    Choose, Command, FileSpec, Fixed, Holder, Holdings, Leases, Machine, Network, Node, NodeError, NodeView, Output, Provider,
     ProviderError,
 };
 use crate::artifact::Store;
@@ -134,8 +134,20 @@ impl Provider for AnyProvider {
         any!(AnyProvider, self, one => Ok(one.nodes(wanted).await?.into_iter().map(Into::into).collect()))
     }
 
+    fn hosts(&self) -> Vec<Host> {
+        any!(AnyProvider, self, one => one.hosts())
+    }
+
+    async fn leaving(&self) -> Vec<Host> {
+        any!(AnyProvider, self, one => one.leaving().await)
+    }
+
     async fn machine(&self, node: &str) -> Result<Machine> {
         any!(AnyProvider, self, one => one.machine(node).await)
+    }
+
+    async fn fixed(&self, control_plane: &str) -> Result<Option<Fixed>> {
+        any!(AnyProvider, self, one => one.fixed(control_plane).await)
     }
 
     async fn network(&self) -> Result<Option<Network>> {
@@ -184,6 +196,10 @@ impl Provider for AnyProvider {
 
     async fn release(&self, node: &str) -> Result<()> {
         any!(AnyProvider, self, one => one.release(node).await)
+    }
+
+    async fn kept(&self) -> Vec<String> {
+        any!(AnyProvider, self, one => one.kept().await)
     }
 
     async fn holdings(&self) -> Result<Holdings> {

@@ -12,13 +12,13 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
 use super::{
-    Choose, Command, FileSpec, Holder, Holdings, Leases, Machine, Network, Node, NodeError, NodeView, Output, Provider,
+    Choose, Command, FileSpec, Fixed, Holder, Holdings, Leases, Machine, Network, Node, NodeError, NodeView, Output, Provider,
     ProviderError, Quirks, files, runtime,
 };
 use crate::artifact::Store;
 use crate::decision::Decision;
 use crate::error::Result as Outcome;
-use crate::profile::{AddressRange, NodeSpec, Role};
+use crate::profile::{AddressRange, Host, NodeSpec, Role};
 use crate::progress::Progress;
 
 /// Runs commands on this machine.
@@ -271,9 +271,21 @@ impl Provider for Fakes {
         wanted.iter().map(|spec| self.find(&spec.name)).collect()
     }
 
+    fn hosts(&self) -> Vec<Host> {
+        Vec::new()
+    }
+
+    async fn leaving(&self) -> Vec<Host> {
+        Vec::new()
+    }
+
     async fn machine(&self, node: &str) -> Outcome<Machine> {
         let quirks = Quirks { in_container: true, ..Quirks::default() };
         Ok(Machine { cpus: 2, memory: 4 << 30, provider_id: format!("fake://{}", self.find(node)?.name), quirks })
+    }
+
+    async fn fixed(&self, _: &str) -> Outcome<Option<Fixed>> {
+        Ok(None)
     }
 
     async fn network(&self) -> Outcome<Option<Network>> {
@@ -332,6 +344,10 @@ impl Provider for Fakes {
     async fn release(&self, node: &str) -> Outcome<()> {
         self.nodes.lock().unwrap().retain(|one| one.name != node);
         Ok(())
+    }
+
+    async fn kept(&self) -> Vec<String> {
+        Vec::new()
     }
 
     async fn holdings(&self) -> Outcome<Holdings> {

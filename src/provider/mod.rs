@@ -29,7 +29,7 @@ pub use node::{Command, FileSpec, Node, NodeError, Output, SHA256};
 use crate::artifact::Store;
 use crate::decision::Decision;
 use crate::error::{Explain, Family, Result};
-use crate::profile::{AddressRange, NodeSpec, Role};
+use crate::profile::{AddressRange, Host, NodeSpec, Role};
 use crate::progress::Progress;
 
 /// A shell function: `thaw PATTERN` resumes frozen processes of pods.
@@ -53,9 +53,17 @@ pub trait Provider: Clone + Send + Sync + 'static {
     fn running(&self, name: &str) -> impl Future<Output = Result<Option<Self::Node>>> + Send;
     /// Several nodes, in the order of `wanted`; all must be running.
     fn nodes(&self, wanted: &[NodeSpec]) -> impl Future<Output = Result<Vec<Self::Node>>> + Send;
+    /// The machines that the profile names, and those that belonged to the cluster; none if nodes are not machines.
+    fn hosts(&self) -> Vec<Host>;
+    /// Those of them that the profile no longer names and that still belong to the cluster, or do not answer: one is forgotten
+    /// only once it was released.
+    fn leaving(&self) -> impl Future<Output = Vec<Host>> + Send;
     /// What a node runs on.
     fn machine(&self, node: &str) -> impl Future<Output = Result<Machine>> + Send;
 
+    /// The setting of this provider that a control plane was made with, and that no `up` can change; none if there is none, or the
+    /// profile leaves it open.
+    fn fixed(&self, control_plane: &str) -> impl Future<Output = Result<Option<Fixed>>> + Send;
     /// The network that all nodes are on, for choosing addresses from; none if it does not exist yet.
     fn network(&self) -> impl Future<Output = Result<Option<Network>>> + Send;
     /// True when an address pool is recorded for the cluster (the profile's if `given`), or when none can be recorded any more.
@@ -102,6 +110,8 @@ pub trait Provider: Clone + Send + Sync + 'static {
 
     /// Removes a node that has left the cluster, or makes it the plain host it was.
     fn release(&self, node: &str) -> impl Future<Output = Result<()>> + Send;
+    /// What releasing nodes left on them on purpose, and why, one line each.
+    fn kept(&self) -> impl Future<Output = Vec<String>> + Send;
     /// What the cluster holds besides its nodes.
     fn holdings(&self) -> impl Future<Output = Result<Holdings>> + Send;
     /// What is left of a cluster with these holdings after everything was removed; one line each.
@@ -158,6 +168,17 @@ pub struct Quirks {
     pub resolver: Option<String>,
     /// A DNS server for pods, if the host's own listens only on its loopback: pods would ask themselves.
     pub nameserver: Option<Ipv4Addr>,
+}
+
+/// A setting that nodes are made with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fixed {
+    /// Its path in the profile.
+    pub field: &'static str,
+    /// As the nodes have it.
+    pub has: String,
+    /// As the profile wants it.
+    pub wants: String,
 }
 
 /// A network, for choosing addresses from.

@@ -137,9 +137,9 @@ impl Session {
             has_authority = Pki::look(&node).await.known()?.is_some();
             differences.extend(Made::look(&node).await?.differences(&self.profile.kubernetes));
         }
-        if let Some((docker, _)) = self.provider.docker().ok().zip(control_plane) {
-            let port = docker.other_api_port(&name).await?;
-            differences.extend(port.and_then(|(has, wants)| made::difference("spec.provider.docker.apiPort", &has, &wants)));
+        if control_plane.is_some() {
+            let fixed = self.provider.fixed(&name).await?;
+            differences.extend(fixed.and_then(|it| made::difference(it.field, &it.has, &it.wants)));
         }
         if !differences.is_empty() {
             return Err(SessionError::Unchangeable { cluster, differences: differences.join("\n  ") }.into());

@@ -6,9 +6,9 @@ use super::{API_PORT, DockerError, DockerNode, DockerProvider, NETWORK, Reserved
 use crate::artifact::{Store, reference, store::answers};
 use crate::decision::{Choice, Decision};
 use crate::error::Result;
-use crate::profile::{AddressRange, DockerNodes, NodeSpec, Profile, Role};
+use crate::profile::{AddressRange, DockerNodes, Host, NodeSpec, Profile, Role};
 use crate::progress::Progress;
-use crate::provider::{Choose, Holder, Holdings, Leases, Machine, Network, NodeView, Provider, ProviderError, Quirks};
+use crate::provider::{Choose, Fixed, Holder, Holdings, Leases, Machine, Network, NodeView, Provider, ProviderError, Quirks};
 
 /// The engine resolves containers' names on their network.
 pub fn endpoint(profile: &Profile) -> Choice<String> {
@@ -70,6 +70,14 @@ impl Provider for DockerProvider {
         wanted.iter().map(find).collect()
     }
 
+    fn hosts(&self) -> Vec<Host> {
+        Vec::new()
+    }
+
+    async fn leaving(&self) -> Vec<Host> {
+        Vec::new()
+    }
+
     async fn machine(&self, node: &str) -> Result<Machine> {
         let info = self.info().await?;
         Ok(Machine {
@@ -78,6 +86,13 @@ impl Provider for DockerProvider {
             provider_id: format!("kind://docker/{}/{node}", self.cluster),
             quirks: Quirks { cgroup_v1: info.cgroup_v1, in_container: true, ..Quirks::default() },
         })
+    }
+
+    /// The engine publishes a port of a container once, when it is made.
+    async fn fixed(&self, control_plane: &str) -> Result<Option<Fixed>> {
+        let port = self.other_api_port(control_plane).await?;
+        let field = "spec.provider.docker.apiPort";
+        Ok(port.map(|(has, wants)| Fixed { field, has: has.to_string(), wants: wants.to_string() }))
     }
 
     /// A pool that this run has reserved counts as the cluster's own.
@@ -168,6 +183,10 @@ impl Provider for DockerProvider {
 
     async fn release(&self, node: &str) -> Result<()> {
         Ok(self.remove_node(node).await?)
+    }
+
+    async fn kept(&self) -> Vec<String> {
+        Vec::new()
     }
 
     async fn holdings(&self) -> Result<Holdings> {

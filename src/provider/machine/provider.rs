@@ -18,7 +18,7 @@ use crate::error::{BoxError, Result, chain};
 use crate::profile::{AddressRange, Host, NodeSpec, Nodes, Profile, Role, SshHosts};
 use crate::progress::Progress;
 use crate::provider::ssh::{SshNode, SshProvider};
-use crate::provider::{Choose, Command, Holder, Holdings, Machine, Network, Node, NodeView, Provider, Quirks};
+use crate::provider::{Choose, Command, Fixed, Holder, Holdings, Machine, Network, Node, NodeView, Provider, Quirks};
 
 /// The machines of one cluster.
 #[derive(Clone)]
@@ -87,24 +87,6 @@ impl Machines {
             Ok::<_, BoxError>(try_join_all(nodes.iter().map(|node| facts::gather(node, &self.profile))).await?)
         });
         facts.await.map(Vec::as_slice)
-    }
-
-    /// Hosts that the profile no longer names and that still belong to the cluster, or do not answer: a host is forgotten only
-    /// once it was released.
-    pub async fn leaving(&self) -> Vec<Host> {
-        let leaving = self.all.iter().filter(|host| !self.nodes.contains(&host.name));
-        let looks = leaving.map(|host| async { self.view(host.name.clone(), host.role).await.map(|_| host.clone()) });
-        join_all(looks).await.into_iter().flatten().collect()
-    }
-
-    /// Every host that the profile names or that belonged to the cluster.
-    pub fn all(&self) -> &[Host] {
-        &self.all
-    }
-
-    /// What clean-ups left on hosts on purpose, and why, one line each.
-    pub async fn kept(&self) -> Vec<String> {
-        self.kept.lock().await.clone()
     }
 
     /// Facts about one host.
@@ -182,6 +164,16 @@ impl Provider for Machines {
         Ok(self.hosts.nodes(wanted.iter().map(|node| node.name.as_str())).await?)
     }
 
+    fn hosts(&self) -> Vec<Host> {
+        self.all.clone()
+    }
+
+    async fn leaving(&self) -> Vec<Host> {
+        let leaving = self.all.iter().filter(|host| !self.nodes.contains(&host.name));
+        let looks = leaving.map(|host| async { self.view(host.name.clone(), host.role).await.map(|_| host.clone()) });
+        join_all(looks).await.into_iter().flatten().collect()
+    }
+
     async fn machine(&self, node: &str) -> Result<Machine> {
         let facts = self.facts_of(node).await?;
         Ok(Machine {
@@ -199,6 +191,10 @@ impl Provider for Machines {
     }
 
     /// The hosts' network, with every address known to a host or its neighbour table.
+    async fn fixed(&self, _: &str) -> Result<Option<Fixed>> {
+        Ok(None)
+    }
+
     async fn network(&self) -> Result<Option<Network>> {
         let facts = self.facts().await?;
         let Some(subnet) = facts.first().and_then(Facts::network) else { return Ok(None) };
@@ -292,6 +288,10 @@ impl Provider for Machines {
             left if left.is_empty() => Ok(()),
             left => Err(MachineError::Left { host: node.to_owned(), left: left.join("\n  ") }.into()),
         }
+    }
+
+    async fn kept(&self) -> Vec<String> {
+        self.kept.lock().await.clone()
     }
 
     async fn holdings(&self) -> Result<Holdings> {
