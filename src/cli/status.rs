@@ -110,7 +110,7 @@ async fn look(session: &Arc<Session>, why: String) -> Result<Status> {
         Vec::new()
     });
     for node in &existing {
-        let problem = not_ready.iter().find(|problem| problem.starts_with(&format!("{}:", node.name)));
+        let problem = not_ready.iter().find(|problem| problem.node == node.name);
         let state = match (node.running, problem) {
             (false, _) => node.status.clone(),
             (true, Some(_)) => "not Ready".into(),

@@ -2,6 +2,7 @@
 //! every other.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -44,13 +45,31 @@ fn problems(seen: &BTreeMap<String, Option<String>>) -> Vec<String> {
     seen.iter().filter_map(|(name, problem)| Some(format!("{name}: {}", problem.as_ref()?))).collect()
 }
 
-/// Why nodes in `names` are not Ready, one line each.
-pub async fn node_problems(client: &Client, names: &[String]) -> Result<Vec<String>, ClusterError> {
+/// A node that is not Ready.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NodeProblem {
+    /// Its name.
+    pub node: String,
+    /// Why, as a fragment.
+    pub why: String,
+}
+
+impl fmt::Display for NodeProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.node, self.why)
+    }
+}
+
+/// Which nodes in `names` are not Ready, and why.
+pub async fn node_problems(client: &Client, names: &[String]) -> Result<Vec<NodeProblem>, ClusterError> {
     let list =
         Api::<NodeObject>::all(client.clone()).list(&ListParams::default()).await.map_err(ClusterError::api("list nodes"))?;
-    let problem = |name: &String| match list.iter().find(|node| node.name_any() == *name) {
-        Some(node) => node_problem(node).map(|problem| format!("{name}: {problem}")),
-        None => Some(format!("{name}: not registered")),
+    let problem = |name: &String| {
+        let why = match list.iter().find(|node| node.name_any() == *name) {
+            Some(node) => node_problem(node)?,
+            None => "not registered".into(),
+        };
+        Some(NodeProblem { node: name.clone(), why })
     };
     Ok(names.iter().filter_map(problem).collect())
 }

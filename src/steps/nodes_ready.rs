@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use tokio::time::sleep;
 
 use super::{Act, Session, Stage, goes_with_its_nodes, needs, patience};
-use crate::cluster::{ClusterError, kubelet, ready};
+use crate::cluster::ready::{self, NodeProblem};
+use crate::cluster::{ClusterError, kubelet};
 use crate::error::Result;
 use crate::graph::{Check, Class, StepLimits};
 use crate::progress::Progress;
@@ -66,13 +67,13 @@ async fn kubelet_that_fails(session: &Session, nodes: &[String], progress: &Prog
             Ok(client) => ready::node_problems(client, nodes).await.unwrap_or_default(),
             Err(_) => Vec::new(),
         };
-        for (name, problem) in problems.iter().filter_map(|line| line.split_once(": ")) {
-            let Ok(node) = session.provider.node(name).await else { continue };
+        for NodeProblem { node: name, why } in problems {
+            let Ok(node) = session.provider.node(&name).await else { continue };
             let Some(state) = kubelet::state(&node).await else { continue };
-            let first = *before.entry(name.to_owned()).or_insert(state.restarts);
-            let said = state.said.unwrap_or_else(|| problem.to_owned());
+            let first = *before.entry(name.clone()).or_insert(state.restarts);
+            let said = state.said.unwrap_or(why);
             if state.restarts >= first + STARTS {
-                return ClusterError::KubeletFails { node: name.to_owned(), restarts: state.restarts, said };
+                return ClusterError::KubeletFails { node: name, restarts: state.restarts, said };
             }
             progress.say(format!("{name}: its kubelet says: {said}"));
         }
