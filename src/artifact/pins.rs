@@ -59,7 +59,7 @@ images! {
 /// for some Kubernetes versions only (kubeadm `app/constants`); for others, nodes fetch those images when they need them.
 pub fn kubernetes_images(version: &str, role: Role) -> Vec<String> {
     let own = |name: &str| format!("registry.k8s.io/{name}:{version}");
-    let decided = version.starts_with("v1.36.");
+    let decided = minor(version) == Some(36);
     let mut images = vec![pause(version)];
     if role == Role::ControlPlane {
         images.extend(decided.then(|| "registry.k8s.io/etcd:3.6.8-0".to_owned()));
@@ -70,9 +70,14 @@ pub fn kubernetes_images(version: &str, role: Role) -> Vec<String> {
     images
 }
 
+/// The second number of a version of Kubernetes, 36 in `v1.36.4`; none if it has another form.
+fn minor(version: &str) -> Option<u32> {
+    version.strip_prefix("v1.")?.split('.').next()?.parse().ok()
+}
+
 /// The image that holds a pod's network namespace.
 pub fn pause(version: &str) -> String {
-    let tag = if version.starts_with("v1.36.") { "3.10.2" } else { "3.10.1" };
+    let tag = if minor(version) == Some(36) { "3.10.2" } else { "3.10.1" };
     format!("registry.k8s.io/pause:{tag}")
 }
 
@@ -91,3 +96,15 @@ pub const METALLB_NATIVE: FilePin = FilePin {
 
 /// Every file of the catalogue.
 pub const FILES: [FilePin; 2] = [ISTIO_CRDS, METALLB_NATIVE];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn images_that_kubeadm_chooses_are_known_for_one_minor_version() {
+        let etcd = |version: &str| kubernetes_images(version, Role::ControlPlane).iter().any(|image| image.contains("/etcd:"));
+        assert_eq!(["v1.36.0", "v1.36.12", "v1.35.3", "v1.37.0", "v1.3.36"].map(etcd), [true, true, false, false, false]);
+        assert_ne!(pause("v1.36.4"), pause("v1.35.4"));
+    }
+}
