@@ -124,7 +124,7 @@ pub struct Nodes {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Ssh {
-    /// Login name: root, or a user with sudo that asks no password.
+    /// Login name: root, or a user who may use sudo without a password.
     pub user: String,
     /// SSH port of every host.
     #[schemars(range(min = 1, max = 65535), extend("default" = SSH_PORT))]

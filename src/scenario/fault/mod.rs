@@ -1,8 +1,8 @@
 //! Faults: what goes wrong while the load runs. Each fault is one file with its format, its requirements, how it is injected
 //! and healed, and what shows that it bit. To add one, write its file and its line below.
+//!
 //! A fault makes every lasting change through the undo journal, so that it is undone when the fault is over, when the run ends
 //! for whatever reason, and also after the run was killed.
-//! ends for whatever reason, and after the run was killed.
 
 use std::time::{Duration, Instant};
 
