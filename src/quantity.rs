@@ -33,7 +33,7 @@ struct Form {
 const SPAN: Form = Form {
     what: "a time span",
     example: "3s",
-    units: &[("ns", 1e-9), ("us", 1e-6), ("µs", 1e-6), ("ms", 1e-3), ("s", 1.0), ("min", 60.0)],
+    units: &[("ns", 1e-9), ("us", 1e-6), ("µs", 1e-6), ("ms", 1e-3), ("s", 1.0), ("min", 60.0), ("h", 3600.0)],
     signed: false,
 };
 const RATE: Form =
@@ -243,7 +243,7 @@ mod tests {
     fn units_are_read_and_written() {
         assert_eq!("200us".parse(), Ok(Span(Duration::from_micros(200))));
         assert_eq!("1.5 s".parse(), Ok(Span(Duration::from_millis(1500))));
-        assert_eq!("2min".parse(), Ok(Span::secs(120)));
+        assert_eq!(("2min".parse(), "1h".parse()), (Ok(Span::secs(120)), Ok(Span::secs(3600))));
         assert_eq!("800 req/s".parse(), Ok(Rate(800.0)));
         assert_eq!("0 req".parse(), Ok(Requests(0)));
         assert_eq!("100 ppm".parse::<Share>().map(|share| (share.0 * 1e6).round()), Ok(100.0));

@@ -216,8 +216,8 @@ pub struct UpArgs {
     /// Merge the kubeconfig into this file too (without a value: the one kubectl uses)
     #[arg(long, value_name = "FILE", num_args = 0..=1)]
     pub kubeconfig: Option<Option<PathBuf>>,
-    /// Give up after this long, for example 10m
-    #[arg(long, value_name = "TIME", default_value = "15m", value_parser = duration)]
+    /// Give up after this long, for example 10min
+    #[arg(long, value_name = "TIME", default_value = "15min", value_parser = duration)]
     pub timeout: Duration,
     /// Steps at once
     #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=256))]
@@ -412,8 +412,8 @@ pub struct DownArgs {
     /// Show what would be removed, change nothing
     #[arg(long)]
     pub dry_run: bool,
-    /// Give up after this long, for example 10m
-    #[arg(long, value_name = "TIME", default_value = "5m", value_parser = duration)]
+    /// Give up after this long, for example 10min
+    #[arg(long, value_name = "TIME", default_value = "5min", value_parser = duration)]
     pub timeout: Duration,
     /// Also remove the cluster's entries from this kubeconfig (the one kubectl uses is always looked at)
     #[arg(long, value_name = "FILE")]
@@ -459,16 +459,9 @@ fn rate(text: &str) -> Result<Rate, String> {
     text.parse().map_err(|error: QuantityError| error.to_string())
 }
 
-/// Accepts `90s`, `10m`, `1h`.
+/// Accepts `90s`, `10min`, `1h`, as files do, and `10m`, as kubectl does.
 fn duration(text: &str) -> Result<Duration, String> {
-    let split = text.find(|c: char| !c.is_ascii_digit()).ok_or("a time needs a unit: 90s, 10m or 1h")?;
-    let (number, unit) = text.split_at(split);
-    let number: u64 = number.parse().map_err(|_| "a time starts with a number: 90s, 10m or 1h")?;
-    let seconds = match unit {
-        "s" => number,
-        "m" => number * 60,
-        "h" => number * 3600,
-        _ => return Err(format!("unknown unit `{unit}`: use s, m or h")),
-    };
-    Ok(Duration::from_secs(seconds))
+    let minutes = text.strip_suffix('m').map(|number| format!("{number}min"));
+    let span: Result<Span, QuantityError> = minutes.as_deref().unwrap_or(text).parse();
+    span.map(|span| span.0).map_err(|error| error.to_string())
 }

@@ -60,11 +60,11 @@ impl Explain for Stopped {
     }
 }
 
-/// As a user would type it: `90s`, `15m`.
+/// As a user would type it: `90s`, `15min`.
 fn spelled(limit: Duration) -> String {
     match limit.as_secs() {
         0 => format!("{limit:?}"),
-        seconds if seconds % 60 == 0 => format!("{}m", seconds / 60),
+        seconds if seconds % 60 == 0 => format!("{}min", seconds / 60),
         seconds => format!("{seconds}s"),
     }
 }

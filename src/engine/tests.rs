@@ -418,7 +418,7 @@ async fn a_run_out_of_time_is_no_interruption_and_names_what_it_was_amid() {
     });
     let error = lab.run(&plan.build().expect("valid")).await.into_result().expect_err("out of time");
     assert_eq!(error.family(), Family::NotReady);
-    assert_eq!(error.to_string(), "not done within 1m (--timeout): dropped while running\n- Make `wait`");
+    assert_eq!(error.to_string(), "not done within 1min (--timeout): dropped while running\n- Make `wait`");
 }
 
 #[tokio::test]
