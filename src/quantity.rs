@@ -182,6 +182,11 @@ impl fmt::Display for Memory {
     }
 }
 
+/// A number of things, `1 image` or `7 images`; `noun` takes an s.
+pub fn counted(number: usize, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}
+
 /// At most three decimals, without trailing zeros.
 fn number(amount: f64) -> String {
     let text = format!("{amount:.3}");
@@ -253,6 +258,7 @@ mod tests {
         assert_eq!(["-128 Mi", "-0.5Gi", "512Ki"].map(str::parse), [Ok(Memory(-128.0)), Ok(Memory(-512.0)), Ok(Memory(0.5))]);
         assert_eq!(Memory(-128.0).to_string(), "-128 Mi");
         assert_eq!(Share(0.995).to_string(), "99.5 %");
+        assert_eq!([0, 1, 2].map(|number| counted(number, "image")), ["0 images", "1 image", "2 images"]);
         assert_eq!(Share(0.0001).to_string(), "100 ppm");
     }
 

@@ -244,9 +244,14 @@ impl Change {
 
 impl Counts {
     fn text(self) -> String {
-        let kinds = [(self.in_place, "in place"), (self.restart, "restart something"), (self.destroy, "remove something")];
+        let kinds = [
+            (self.in_place, "disturbs nothing", "disturb nothing"),
+            (self.restart, "restarts something", "restart something"),
+            (self.destroy, "removes something", "remove something"),
+        ];
+        let there = kinds.into_iter().filter(|(count, ..)| *count > 0);
         let kinds: Vec<String> =
-            kinds.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect();
+            there.map(|(count, one, many)| format!("{count} {}", if count == 1 { one } else { many })).collect();
         match self.to_do {
             Some(0) => format!("{}, nothing to do", self.total),
             Some(to_do) => format!("{to_do} of {} to do: {}", self.total, kinds.join(", ")),

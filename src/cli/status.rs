@@ -49,7 +49,7 @@ struct ComponentStatus {
 
 /// The cluster is not as it should be.
 #[derive(Debug, thiserror::Error)]
-#[error("{} things are wrong with cluster `{name}`", .problems)]
+#[error("{} wrong with cluster `{name}`", if *.problems == 1 { "one thing is".to_owned() } else { format!("{problems} things are") })]
 struct Unwell {
     name: String,
     problems: usize,

@@ -41,7 +41,7 @@ pub async fn drain(client: &Client, node: &str, deadline: Instant, progress: &Pr
             let state = format!("pods that do not go: {}", names.join(", "));
             return Err(ClusterError::NotReady { what: format!("drained node {node}"), limit: started.elapsed(), state });
         }
-        progress.say(format!("{} pods to move", pods.len()));
+        progress.say(format!("pods to move: {}", pods.len()));
         try_join_all(pods.iter().map(|pod| evict(client, pod, dead))).await?;
         sleep(LOOK).await;
         dead = dead || standing(client, node).await? == Standing::Silent;

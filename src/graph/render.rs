@@ -17,43 +17,80 @@ const BOLD: Style = Style::new().bold();
 /// Checks of a plan's steps; a step that is missing was not checked.
 pub type Checks = [(StepId, Result<Check>)];
 
-/// Numbered sentences below their stages, each with a mark: `+` to do, `=` as wanted already, `?` not checked, `!` check
-/// failed. Contains ANSI styles, which the printer strips where they are not wanted.
+/// Columns within which text for people is kept, where its words allow.
+const COLUMNS: usize = 100;
+/// A longer sentence does not move the remarks of all others to the right.
+const USUAL_SENTENCE: usize = 60;
+
+/// Numbered sentences below their stages, each with a mark that the first line explains. Numbers are the order in which steps
+/// can run, so those of a stage may have gaps. Contains ANSI styles, which the printer strips where they are not wanted.
 pub fn stages<K: Kind>(plan: &Plan<K>, checks: &Checks) -> String {
-    let found = index(checks);
-    let direct = direct(plan);
+    let (found, direct) = (index(checks), direct(plan));
     let digits = plan.steps().len().to_string().len();
-    let sentences: Vec<String> = plan.steps().iter().map(|step| step.kind.sentence()).collect();
-    let width = sentences.iter().map(|sentence| sentence.chars().count()).max().unwrap_or(0);
-    let mut text = String::new();
-    let mut stage = "";
-    for ((step, sentence), at) in plan.steps().iter().zip(&sentences).zip(1..) {
-        if step.kind.stage() != stage {
-            stage = step.kind.stage();
-            let _ = writeln!(text, "\n{BOLD}{stage}{BOLD:#}");
+    let (mut legend, mut stages) = (Vec::new(), Vec::new());
+    for step in plan.steps() {
+        let (mark, _, meaning) = mark(found.get(&step.id).copied());
+        let (said, stage) = (format!("{mark} {meaning}"), step.kind.stage());
+        if !legend.contains(&said) {
+            legend.push(said);
         }
-        let check = found.get(&step.id).copied();
-        let (mark, style) = mark(check);
-        let remark = remark(step, &direct[at - 1], check);
-        let _ = write!(text, "  {at:>digits$} {style}{mark}{style:#} ");
-        let _ = match remark.as_str() {
-            "" => writeln!(text, "{sentence}"),
-            remark => writeln!(text, "{sentence:<width$}  {DIM}{remark}{DIM:#}"),
-        };
-        if let Some(Err(error)) = check {
-            let indent = " ".repeat(digits + 5);
-            let _ = writeln!(text, "{indent}{BROKEN}{}{BROKEN:#}", chain(&**error).replace('\n', &format!("\n{indent}")));
+        if !stages.contains(&stage) {
+            stages.push(stage);
+        }
+    }
+    let sentences: Vec<String> = plan.steps().iter().map(|step| step.kind.sentence()).collect();
+    let lengths = sentences.iter().map(|sentence| sentence.chars().count());
+    let width = lengths.filter(|length| *length <= USUAL_SENTENCE).max().unwrap_or(0);
+    let mut text = format!("\n{BOLD}Steps{BOLD:#}, numbered in order: {}\n", legend.join(", "));
+    for stage in stages {
+        let _ = writeln!(text, "\n{BOLD}{stage}{BOLD:#}");
+        for (at, step) in plan.steps().iter().enumerate().filter(|(_, step)| step.kind.stage() == stage) {
+            let check = found.get(&step.id).copied();
+            let ((mark, style, _), indent) = (mark(check), " ".repeat(digits + 5));
+            let _ = write!(text, "  {:>digits$} {style}{mark}{style:#} {}", at + 1, sentences[at]);
+            let used = sentences[at].chars().count();
+            text.push_str(&beside(&remark(step, &direct[at], check), (indent.len() + used, indent.len() + width), &indent));
+            if let Some(Err(error)) = check {
+                let _ = writeln!(text, "{indent}{BROKEN}{}{BROKEN:#}", chain(&**error).replace('\n', &format!("\n{indent}")));
+            }
         }
     }
     text
 }
 
-fn mark(check: Option<&Result<Check>>) -> (char, Style) {
+/// The rest of a line of which some columns are `used`, up to its end: the remark in the column after `usual`, or below the line
+/// if there is no room for it.
+fn beside(remark: &str, (used, usual): (usize, usize), indent: &str) -> String {
+    if remark.is_empty() {
+        return "\n".to_owned();
+    }
+    let at = used.max(usual) + 2;
+    if at + remark.chars().count() <= COLUMNS {
+        return format!("{}{DIM}{remark}{DIM:#}\n", " ".repeat(at - used));
+    }
+    let below = wrapped(remark, indent.len() + 2).into_iter().map(|line| format!("{indent}  {DIM}{line}{DIM:#}\n"));
+    format!("\n{}", below.collect::<String>())
+}
+
+/// A text in lines that fit behind an indent, broken between words; a word that is too long stands alone.
+pub fn wrapped(text: &str, indent: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if indent + line.chars().count() + 1 + word.chars().count() <= COLUMNS => *line += &format!(" {word}"),
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
+/// The mark of a step, and what it says.
+fn mark(check: Option<&Result<Check>>) -> (char, Style, &'static str) {
     match check {
-        None => ('?', DIM),
-        Some(Ok(Check::Satisfied)) => ('=', DIM),
-        Some(Ok(Check::Needed(_))) => ('+', NEEDED),
-        Some(Err(_)) => ('!', BROKEN),
+        None => ('?', DIM, "not checked"),
+        Some(Ok(Check::Satisfied)) => ('=', DIM, "as wanted already"),
+        Some(Ok(Check::Needed(_))) => ('+', NEEDED, "to do"),
+        Some(Err(_)) => ('!', BROKEN, "could not be checked"),
     }
 }
 
@@ -78,8 +115,8 @@ fn remark<K: Kind>(step: &Step<K>, after: &[usize], check: Option<&Result<Check>
     if !matches!(check, Some(Ok(Check::Satisfied))) {
         parts.extend(match step.kind.class() {
             Class::InPlace => None,
-            Class::Restart => Some("restarts".to_owned()),
-            Class::Destroy => Some("removes".to_owned()),
+            Class::Restart => Some("restarts something".to_owned()),
+            Class::Destroy => Some("removes something".to_owned()),
         });
     }
     if let Some(Ok(Check::Needed(why))) = check {
@@ -162,6 +199,7 @@ mod tests {
         let node = plan.add("node", Do("Start node `demo`", "Nodes", Class::InPlace), [&network]);
         let kubelet = plan.add("kubelet", Do("Start the kubelet", "Cluster", Class::Restart), [&node]);
         plan.add("ready", Do("Wait \"long\"", "Cluster", Class::InPlace), [&kubelet, &network]);
+        plan.add("copy", Do("Copy an image", "Nodes", Class::InPlace), [&node]);
         plan.build().expect("valid")
     }
 
@@ -178,25 +216,42 @@ mod tests {
     fn text_is_numbered_marked_and_grouped() {
         insta::assert_snapshot!(strip_str(&stages(&plan(), &checks())).to_string(), @r#"
 
+        Steps, numbered in order: = as wanted already, + to do, ! could not be checked, ? not checked
+
         Nodes
           1 = Create network `kind`
           2 + Start node `demo`      after 1; no such container
+          5 ? Copy an image          after 2
 
         Cluster
-          3 ! Start the kubelet      after 2; restarts
+          3 ! Start the kubelet      after 2; restarts something
               the plan has two steps named `x`
           4 ? Wait "long"            after 3
         "#);
         insta::assert_snapshot!(strip_str(&stages(&plan(), &[])).to_string(), @r#"
 
+        Steps, numbered in order: ? not checked
+
         Nodes
           1 ? Create network `kind`
           2 ? Start node `demo`      after 1
+          5 ? Copy an image          after 2
 
         Cluster
-          3 ? Start the kubelet      after 2; restarts
+          3 ? Start the kubelet      after 2; restarts something
           4 ? Wait "long"            after 3
         "#);
+    }
+
+    #[test]
+    fn no_line_is_longer_than_a_terminal_is_wide() {
+        let why = "differs in ".to_owned() + &"Deployment a/b, ".repeat(12);
+        let checks = [("node".into(), Ok(Check::Needed(why.clone())))];
+        let text = strip_str(&stages(&plan(), &checks)).to_string();
+        assert!(text.lines().all(|line| line.chars().count() <= COLUMNS), "{text}");
+        assert!(text.contains("2 + Start node `demo`\n        after 1; differs in Deployment a/b,"), "{text}");
+        assert_eq!(wrapped(&why, 0).join(" "), why.trim());
+        assert_eq!(wrapped(&"x".repeat(120), 0).len(), 1, "a name stays whole");
     }
 
     #[test]

@@ -6,25 +6,25 @@ use anstyle::Style;
 use serde_json::{Value, json};
 
 use super::decide::{Decisions, Line};
-use crate::graph::render::{Checks, json as steps_json, stages};
+use crate::graph::render::{Checks, json as steps_json, stages, wrapped};
 use crate::graph::{Kind, Plan};
 
 const BOLD: Style = Style::new().bold();
-const DIM: Style = Style::new().dimmed();
 
 /// The plan for people. Contains ANSI styles, which the printer strips where they are not wanted.
 pub fn text<K: Kind>(plan: &Plan<K>, checks: &Checks, decisions: &Decisions) -> String {
     format!("{}{}", decided(&decisions.lines), stages(plan, checks))
 }
 
-/// The decisions, a line each; an open one is shown as `-`, with when it will be decided.
+/// The decisions: what, and its value with the reason; for an open one, when it will be decided.
 fn decided(lines: &[Line]) -> String {
-    let width = |text: fn(&Line) -> usize| lines.iter().map(text).max().unwrap_or(0);
-    let (what, value) = (width(|line| line.what.len()), width(|line| line.value.as_ref().map_or(1, String::len)));
+    let width = lines.iter().map(|line| line.what.len()).max().unwrap_or(0);
     let mut text = format!("\n{BOLD}Decided{BOLD:#}\n");
-    for line in lines {
-        let shown = line.value.as_deref().unwrap_or("-");
-        let _ = writeln!(text, "  {:<what$}  {shown:<value$}  {DIM}{}{DIM:#}", line.what, line.reason);
+    for Line { what, value, reason } in lines {
+        let shown = value.as_ref().map_or_else(|| format!("open: {reason}"), |value| format!("{value}, {reason}"));
+        for (at, line) in wrapped(&shown, width + 4).iter().enumerate() {
+            let _ = writeln!(text, "  {:<width$}  {line}", if at == 0 { what } else { "" });
+        }
     }
     text
 }
@@ -54,26 +54,29 @@ mod tests {
         let shown = |name: &str| strip_str(&decided(&decide(&profile(name), None).lines)).to_string().trim().to_owned();
         insta::assert_snapshot!(shown("quick"), @r"
         Decided
-          node image                    -                         when the engine is looked at: kindest/node:v1.36.4, or one kept with images inside
-          API port                      -                         when the control plane is made: a port of 127.0.0.1 that is free then
-          API server from here          -                         with the port
-          API server for nodes          quick-control-plane:6443  the control plane's name, which the nodes' network resolves
-          pods of quick-control-plane   -                         when the live world is looked at
-          pods of quick-worker          -                         when the live world is looked at
-          pods of quick-worker2         -                         when the live world is looked at
-          addresses for load balancers  -                         when the live world is looked at
-          address of the gateway        -                         with the addresses for load balancers: the first of them
+          node image                    open: when the engine is looked at: kindest/node:v1.36.4, or one
+                                        kept with images inside
+          API port                      open: when the control plane is made: a port of 127.0.0.1 that is
+                                        free then
+          API server from here          open: with the port
+          API server for nodes          quick-control-plane:6443, the control plane's name, which the
+                                        nodes' network resolves
+          pods of quick-control-plane   open: when the live world is looked at
+          pods of quick-worker          open: when the live world is looked at
+          pods of quick-worker2         open: when the live world is looked at
+          addresses for load balancers  open: when the live world is looked at
+          address of the gateway        open: with the addresses for load balancers: the first of them
         ");
         insta::assert_snapshot!(shown("homelab"), @r"
         Decided
-          API port                      6443                       the control plane's own address
-          API server from here          https://172.30.0.11:6443   the control plane's own address
-          API server for nodes          172.30.0.11:6443           the control plane's own address
-          pods of n1                    -                          when the live world is looked at
-          pods of n2                    -                          when the live world is looked at
-          pods of n3                    -                          when the live world is looked at
-          addresses for load balancers  172.30.0.200-172.30.0.220  as the profile says
-          address of the gateway        172.30.0.200               as the profile says
+          API port                      6443, the control plane's own address
+          API server from here          https://172.30.0.11:6443, the control plane's own address
+          API server for nodes          172.30.0.11:6443, the control plane's own address
+          pods of n1                    open: when the live world is looked at
+          pods of n2                    open: when the live world is looked at
+          pods of n3                    open: when the live world is looked at
+          addresses for load balancers  172.30.0.200-172.30.0.220, as the profile says
+          address of the gateway        172.30.0.200, as the profile says
         ");
     }
 

@@ -13,6 +13,7 @@ use crate::error::Result;
 use crate::graph::{Check, Class, StepLimits};
 use crate::progress::Progress;
 use crate::provider::Provider;
+use crate::quantity::counted;
 
 /// All nodes are Ready.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -28,7 +29,7 @@ impl Act for NodesReady {
     const WAITS: bool = true;
 
     fn sentence(&self) -> String {
-        format!("Wait for {} nodes to be Ready", self.nodes.len())
+        format!("Wait for {} to be Ready", counted(self.nodes.len(), "node"))
     }
 
     fn target(&self) -> Option<&str> {

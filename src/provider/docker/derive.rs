@@ -24,6 +24,7 @@ use crate::error::Result;
 use crate::progress::Progress;
 use crate::provider::runtime::import;
 use crate::provider::{Command, Node, NodeError};
+use crate::quantity::counted;
 
 /// Repository of derived images.
 const REPOSITORY: &str = "hearth.dev/node";
@@ -74,7 +75,9 @@ impl DockerProvider {
     pub async fn image_of_nodes(&self, images: &[String]) -> Result<Choice<String>, DockerError> {
         let (base, derived) = (&self.nodes.image, self.derived_reference(images).await?);
         Ok(match self.has_image(&derived).await? {
-            true => Choice::new(derived, format!("kept by an earlier run: {base} with {} images inside", images.len())),
+            true => {
+                Choice::new(derived, format!("kept by an earlier run: {base} with {} inside", counted(images.len(), "image")))
+            }
             false => Choice::new(base.clone(), "the profile's: none with the components' images inside is kept"),
         })
     }
@@ -141,7 +144,7 @@ impl DockerProvider {
         };
         node.run(script("begin")).await?;
         if !images.is_empty() {
-            progress.say(format!("importing {} images", images.len()));
+            progress.say(format!("importing {}", counted(images.len(), "image")));
             self.import_into(&node, images, form).await?;
         }
         progress.say("unpacking");

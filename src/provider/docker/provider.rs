@@ -9,6 +9,7 @@ use crate::error::Result;
 use crate::profile::{AddressRange, DockerNodes, Host, NodeSpec, Profile, Role};
 use crate::progress::Progress;
 use crate::provider::{Choose, Fixed, Holder, Holdings, Leases, Machine, Network, NodeView, Provider, ProviderError, Quirks};
+use crate::quantity::counted;
 
 /// The engine resolves containers' names on their network.
 pub fn endpoint(profile: &Profile) -> Choice<String> {
@@ -160,7 +161,7 @@ impl Provider for DockerProvider {
         if !self.has_image(reference).await? {
             self.fetch_image(reference, store, progress).await?;
         }
-        progress.say(format!("to {} nodes", nodes.len()));
+        progress.say(format!("to {}", counted(nodes.len(), "node")));
         self.copy_image(reference, nodes).await
     }
 

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::Result;
 use crate::graph::{Check, Class, StepLimits};
 use crate::progress::Progress;
+use crate::quantity::counted;
 use crate::steps::{Act, Session, Stage, goes_with_its_nodes, needs};
 
 /// The engine has every image.
@@ -22,7 +23,7 @@ impl Act for Images {
     const WAITS: bool = false;
 
     fn sentence(&self) -> String {
-        format!("Have {} images in the Docker engine", self.images.len())
+        format!("Have {} in the Docker engine", counted(self.images.len(), "image"))
     }
 
     fn target(&self) -> Option<&str> {

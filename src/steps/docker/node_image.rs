@@ -6,6 +6,7 @@ use crate::error::Result;
 use crate::graph::{Check, Class, StepLimits};
 use crate::progress::Progress;
 use crate::provider::docker::Turn;
+use crate::quantity::counted;
 use crate::steps::{Act, Session, Stage, there};
 
 /// The engine keeps the node image.
@@ -24,7 +25,7 @@ impl Act for NodeImage {
     const WAITS: bool = false;
 
     fn sentence(&self) -> String {
-        format!("Keep node image `{}` with {} images inside for the next start", self.base, self.images.len())
+        format!("Keep node image `{}` with {} inside for the next start", self.base, counted(self.images.len(), "image"))
     }
 
     fn target(&self) -> Option<&str> {

@@ -8,6 +8,7 @@ use crate::progress::Progress;
 use crate::provider::machine::images;
 use crate::provider::ssh::SshNode;
 use crate::provider::{Provider, runtime};
+use crate::quantity::counted;
 use crate::steps::{Act, Session, Stage, goes_with_its_nodes, needs};
 
 /// A host has these images. They are copied in the order they are needed.
@@ -26,7 +27,7 @@ impl Act for HostImages {
     const WAITS: bool = false;
 
     fn sentence(&self) -> String {
-        format!("Copy {} images to `{}`", self.images.len(), self.node)
+        format!("Copy {} to `{}`", counted(self.images.len(), "image"), self.node)
     }
 
     fn target(&self) -> Option<&str> {
