@@ -134,8 +134,9 @@ impl Session {
         let mut has_authority = false;
         if let Some(view) = control_plane.filter(|view| view.running) {
             let node = self.provider.node(&view.name).await?;
-            has_authority = Pki::look(&node).await.known()?.is_some();
-            differences.extend(Made::look(&node).await?.differences(&self.profile.kubernetes));
+            let (authority, made) = tokio::join!(Pki::look(&node), Made::look(&node));
+            has_authority = authority.known()?.is_some();
+            differences.extend(made?.differences(&self.profile.kubernetes));
         }
         if control_plane.is_some() {
             let fixed = self.provider.fixed(&name).await?;
