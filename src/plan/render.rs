@@ -59,8 +59,8 @@ mod tests {
           API port                      open: when the control plane is made: a port of 127.0.0.1 that is
                                         free then
           API server from here          open: with the port
-          API server for nodes          quick-control-plane:6443, the control plane's name, which the
-                                        nodes' network resolves
+          API server for nodes          quick-control-plane:6443, the control plane's name, which the nodes'
+                                        network resolves
           pods of quick-control-plane   open: when the live world is looked at
           pods of quick-worker          open: when the live world is looked at
           pods of quick-worker2         open: when the live world is looked at

@@ -5,8 +5,8 @@ use std::net::Ipv4Addr;
 use ipnet::Ipv4Net;
 
 use super::components::NEEDS;
-use super::resolve::Findings;
 use super::docker::WORKERS;
+use super::resolve::Findings;
 use super::ssh::{HOSTS, host_path};
 use super::{AddressRange, Pool, Profile};
 
