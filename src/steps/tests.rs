@@ -439,15 +439,36 @@ async fn what_is_no_longer_asked_for_is_seen_and_only_that() {
     let path = "/api/v1/namespaces/default/configmaps/old";
     let mark = json!({"name": "old", "labels": {"hearth.dev/profile": "quick"}, "managedFields": [{"manager": "hearth"}]});
     world.api.put(path, json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": mark}));
+    let claim = "/api/v1/namespaces/default/persistentvolumeclaims/data";
+    world.api.put(claim, json!({"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": mark}));
+    // a copy that somebody made, label and all
     let others = "/api/v1/namespaces/default/configmaps/others";
-    world.api.put(others, json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "others"}}));
+    let copy = json!({"labels": mark["labels"], "managedFields": [{"manager": "kubectl"}]});
+    world.api.put(others, json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": copy}));
     assert!(matches!(world.look(&prune).await, Ok(Check::Needed(_))));
     world.api.silence(true);
     assert!(world.look(&prune).await.is_err());
     world.api.silence(false);
     world.apply(&prune).await;
     assert_eq!(world.look(&prune).await, Ok(Check::Satisfied));
-    assert!(!world.api.objects().contains_key(path) && world.api.objects().contains_key(others));
+    let there = |path: &str| world.api.objects().contains_key(path);
+    assert!(!there(path) && there(claim) && there(others));
+    let prune = step("prune", json!({"deleteData": true}));
+    assert!(matches!(world.look(&prune).await, Ok(Check::Needed(_))));
+    world.apply(&prune).await;
+    assert!(!there(claim) && there(others));
+}
+
+/// Nobody answers, so nothing is known to work; that is no reason to give up.
+#[tokio::test]
+async fn a_cluster_that_does_not_answer_is_not_settled_and_is_waited_for() {
+    let settled = step("settled", json!({}));
+    let world = World::new().await;
+    world.api.silence(true);
+    assert!(matches!(world.look(&settled).await, Ok(Check::Needed(_))));
+    world.api.silence(false);
+    world.fakes.silent.store(true, Ordering::Relaxed);
+    assert!(matches!(world.look(&settled).await, Ok(Check::Needed(_))));
 }
 
 /// A file that cannot be read may be as it should be.

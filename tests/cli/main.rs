@@ -323,3 +323,20 @@ fn a_folder_without_scenarios_is_refused_and_yml_is_read() {
     assert_eq!(read.code, Some(10), "{}", read.err);
     assert!(read.err.contains("a.yml"), "{}", read.err);
 }
+
+/// An engine elsewhere decides whether the cluster can be used from here: that is said before the question, and unasked.
+#[test]
+fn warnings_that_decide_are_shown() {
+    let place = Place::with_empty_engine();
+    let images = place.path("bundle/images");
+    std::fs::create_dir_all(&images).unwrap();
+    let manifest = br#"[{"RepoTags": ["kindest/node:v1.36.4"]}]"#;
+    let mut header = tar::Header::new_gnu();
+    header.set_size(manifest.len() as u64);
+    let mut archive = tar::Builder::new(std::fs::File::create(images.join("node.tar")).unwrap());
+    archive.append_data(&mut header, "manifest.json", &manifest[..]).unwrap();
+    archive.finish().unwrap();
+    let bundle = place.path("bundle").display().to_string();
+    let ran = place.hearth(&["up", "-f", &repository("profiles/minimal.yaml"), "--bundle", &bundle]);
+    assert!(ran.err.contains("! engine-elsewhere") && ran.err.contains("--yes"), "{}", ran.err);
+}

@@ -204,3 +204,34 @@ fn summarize(summary: ContainerSummary) -> Option<Container> {
         api_port: ports.iter().find(|port| port.private_port == 6443).and_then(|port| port.public_port),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// A container as the engine lists it.
+    fn listed(owner: &str, networks: serde_json::Value) -> Container {
+        let labels = json!({CLUSTER_LABEL: "q", ROLE_LABEL: "worker", OWNER_LABEL: owner});
+        let listed = json!({"Names": ["/q-worker"], "State": "running", "Status": "Up 5 minutes", "Labels": labels,
+            "NetworkSettings": {"Networks": networks}});
+        summarize(serde_json::from_value(listed).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_node_has_its_address_on_the_network_of_all_nodes_and_no_other() {
+        let side = json!({"IPAddress": "10.1.0.5"});
+        let both = listed("q", json!({"a-side": side, "kind": {"IPAddress": "172.18.0.3"}, "side": side}));
+        assert_eq!(both.address, Some([172, 18, 0, 3].into()));
+        assert_eq!(listed("q", json!({"side": side})).address, None);
+        assert_eq!(listed("q", json!({"kind": {"IPAddress": ""}})).address, None, "a stopped container has none");
+    }
+
+    /// An image of an earlier Hearth gives its containers the label of the cluster in which it was built.
+    #[test]
+    fn a_label_of_another_cluster_does_not_make_a_container_ours() {
+        assert!(listed("q", json!({})).ours);
+        assert!(!listed("other", json!({})).ours);
+    }
+}

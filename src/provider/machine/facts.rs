@@ -195,6 +195,17 @@ pub async fn gather(node: &impl Node, profile: &Profile) -> Result<Facts, NodeEr
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::profile::{Source, load};
+
+    /// The first port is a sign of life: it must be one on which something listens.
+    #[test]
+    fn hosts_look_for_each_other_on_the_port_of_ssh() {
+        let set = ["spec.provider.ssh.port=2222".to_owned()];
+        let profile = load(&[Source::File("profiles/homelab.yaml".into())], &set).expect("valid");
+        let lines = to_reach(&profile, Role::ControlPlane);
+        assert_eq!(lines[0], "172.30.0.11:2222,6443,10250,7946");
+        assert!(lines.len() == 3 && lines.iter().all(|line| line.contains(":2222,")), "{lines:?}");
+    }
 
     #[test]
     fn what_the_script_prints_is_understood() {

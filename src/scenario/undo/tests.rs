@@ -75,31 +75,63 @@ async fn a_node_is_woken_where_it_runs_and_one_that_is_gone_holds_nobody_up() {
     assert!(wake_nodes(&*nodes, &path).await.is_err(), "what cannot be asked is not awake");
 }
 
-/// The deployment's pods never become ready: its cluster needs the repair first.
-#[tokio::test]
-async fn rollouts_are_waited_for_on_request_and_an_interrupted_undo_stays_open() {
-    let (api, scratch) = (FakeCluster::default(), tempfile::tempdir().expect("scratch"));
+const DEPLOYMENT: &str = "/apis/apps/v1/namespaces/n/deployments/d";
+
+/// A cluster with a deployment that a run has scaled from two replicas to none.
+fn scaled() -> (FakeCluster, Undo) {
+    let api = FakeCluster::default();
     let names = json!({"plural": "deployments", "kind": "Deployment"});
     let served = json!({"spec": {"group": "apps", "names": names, "versions": [{"name": "v1"}]}});
     api.put("/apis/apiextensions.k8s.io/v1/customresourcedefinitions/deployments", served);
-    let deployment = "/apis/apps/v1/namespaces/n/deployments/d";
     api.put(
-        deployment,
+        DEPLOYMENT,
         json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"uid": "u"}, "spec": {"replicas": 0}}),
     );
-    let path = scratch.path().join("undo.jsonl");
     let object = ObjectRef { api_version: "apps/v1".into(), kind: "Deployment".into(), namespace: "n".into(), name: "d".into() };
     let fields = vec![Field { path: "/replicas".into(), before: Some(json!(2)) }];
-    let undo = Undo::Spec { object, uid: "u".into(), fields };
+    (api, Undo::Spec { object, uid: "u".into(), fields })
+}
+
+/// The deployment's pods never become ready: its cluster needs the repair first.
+#[tokio::test]
+async fn rollouts_are_waited_for_on_request_and_an_interrupted_undo_stays_open() {
+    let ((api, undo), scratch) = (scaled(), tempfile::tempdir().expect("scratch"));
+    let path = scratch.path().join("undo.jsonl");
     file::File::open(&path).expect("made").opened(&change("a", undo)).await.expect("written");
     let hands = Hands { client: api.client(), nodes: None };
     let waited = timeout(Duration::from_millis(500), heal(&hands, &path, Until::Settled)).await;
     assert!(waited.is_err() && noted(&path).expect("readable").len() == 1, "{waited:?}");
-    api.edit(deployment, |object| object["spec"]["replicas"] = json!(0));
+    api.edit(DEPLOYMENT, |object| object["spec"]["replicas"] = json!(0));
     let healed = timeout(Duration::from_secs(20), heal(&hands, &path, Until::Written)).await.expect("it does not wait");
     assert_eq!(healed.expect("healed"), ["Deployment n/d (changed by run r)"]);
-    assert_eq!(api.objects()[deployment]["spec"]["replicas"], 2);
+    assert_eq!(api.objects()[DEPLOYMENT]["spec"]["replicas"], 2);
     assert_eq!(noted(&path).expect("readable"), []);
+}
+
+#[tokio::test]
+async fn what_somebody_else_has_changed_since_stays() {
+    let ((api, undo), scratch) = (scaled(), tempfile::tempdir().expect("scratch"));
+    let path = scratch.path().join("undo.jsonl");
+    let made = Change { made: Some(vec![Some(json!(0))]), ..change("a", undo) };
+    file::File::open(&path).expect("made").opened(&made).await.expect("written");
+    api.edit(DEPLOYMENT, |object| object["spec"]["replicas"] = json!(5));
+    let hands = Hands { client: api.client(), nodes: None };
+    let healed = heal(&hands, &path, Until::Settled).await.expect("healed");
+    assert!(healed.len() == 1 && healed[0].contains("somebody else has changed it since"), "{healed:?}");
+    assert_eq!(api.objects()[DEPLOYMENT]["spec"]["replicas"], 5);
+    assert_eq!(noted(&path).expect("readable"), [], "it is not tried again");
+}
+
+/// Kubernetes' limits: 63 characters in a label, 253 in a name.
+#[tokio::test]
+async fn a_trial_with_the_longest_name_can_be_recorded() {
+    let ((api, undo), scratch) = (scaled(), tempfile::tempdir().expect("scratch"));
+    let (hands, path) = (Hands { client: api.client(), nodes: None }, scratch.path().join("undo.jsonl"));
+    let mut changes = Changes::new(hands, &path, "20261128-001500-abcd", &"n".repeat(63)).expect("made");
+    let id = changes.open(undo, Duration::ZERO, None).await.expect("recorded");
+    let entry = &api.objects()[&format!("/api/v1/namespaces/kube-system/configmaps/{id}")];
+    let labels = entry["metadata"]["labels"].as_object().expect("labels");
+    assert!(id.len() <= 253 && labels.values().all(|label| label.as_str().expect("text").len() <= 63), "{entry}");
 }
 
 #[test]

@@ -1,9 +1,9 @@
-//! A node that leaves with volumes that exist nowhere else.
+//! Nodes that leave with volumes that exist nowhere else, and profiles that no `up` can bring about.
 
 use serde_json::json;
 
 use super::super::leave::refuse_volumes;
-use super::{FOREIGN, WORKER, World, step};
+use super::{CONTROL_PLANE, FOREIGN, WORKER, World, step};
 use crate::cluster::leaving::Volume;
 use crate::graph::{Check, Kind};
 use crate::provider::Provider;
@@ -50,4 +50,45 @@ async fn a_host_that_is_gone_for_good_takes_its_volumes_with_it_and_only_them() 
     assert!(!is_there("/api/v1/persistentvolumes/of-lost") && !is_there("/api/v1/namespaces/a/persistentvolumeclaims/lost"));
     assert!(is_there("/api/v1/namespaces/a/persistentvolumeclaims/again"), "it has another volume by now");
     assert!(is_there("/api/v1/persistentvolumes/of-kept") && is_there("/api/v1/namespaces/a/persistentvolumeclaims/kept"));
+}
+
+/// New authorities would make strangers of the workers that are left, and of what is on them.
+#[tokio::test]
+async fn a_control_plane_that_is_gone_is_not_made_anew() {
+    let refusal = async |world: &World| world.run().0.leaving(false, &[]).await.err().map(|error| error.to_string());
+    let joined = async || {
+        let world = World::new().await;
+        world.fakes.nodes.lock().unwrap().retain(|node| node.name != FOREIGN);
+        let _joined = world.fakes.get(WORKER).with("/etc/kubernetes/kubelet.conf", "x");
+        world
+    };
+    let refused = |told: Option<String>| {
+        let told = told.expect("it is refused");
+        assert!(told.contains("has lost its control plane") && told.contains("and quick-worker belonged to it"), "{told}");
+    };
+    let world = joined().await;
+    assert_eq!(refusal(&world).await, None);
+    world.fakes.get(CONTROL_PLANE).files.lock().unwrap().clear();
+    refused(refusal(&world).await);
+    world.fakes.nodes.lock().unwrap().retain(|node| node.name != CONTROL_PLANE);
+    refused(refusal(&world).await);
+    world.fakes.get(WORKER).lose("/etc/kubernetes/kubelet.conf");
+    assert_eq!(refusal(&world).await, None, "nothing joined it yet");
+    let world = joined().await;
+    world.fakes.away.lock().unwrap().push(CONTROL_PLANE);
+    assert_eq!(refusal(&world).await, None, "it is stopped, and has all that it had");
+}
+
+#[tokio::test]
+async fn what_a_cluster_was_made_with_does_not_change() {
+    let world = World::new().await;
+    let manifest = "spec:\n  containers:\n  - command: [x, --service-cluster-ip-range=10.97.0.0/16]\n    image: x:v1.36.3\n";
+    let _made = world.fakes.get(CONTROL_PLANE).with("/etc/kubernetes/manifests/kube-apiserver.yaml", manifest);
+    let refused = world.run().0.leaving(false, &[]).await.expect_err("it cannot be changed").to_string();
+    for line in [
+        "spec.kubernetes.version: the cluster has v1.36.3, the profile says v1.36.4",
+        "spec.kubernetes.serviceSubnet: the cluster has 10.97.0.0/16, the profile says 10.96.0.0/16",
+    ] {
+        assert!(refused.contains(line), "{refused}");
+    }
 }
