@@ -9,8 +9,8 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::UsageError;
 use super::args::{BundleArgs, ProfileArgs};
+use super::{UsageError, members};
 use crate::artifact::{Bundle, Store};
 use crate::error::Result;
 use crate::journal::Journal;
@@ -211,6 +211,7 @@ pub fn session(profile: Profile, bundle: Option<&BundleArgs>, merge_into: Option
         return Err(UsageError::OtherProvider { name: profile.name, has, wants }.into());
     }
     let former = kept.map(|kept| kept.hosts()).unwrap_or_default();
+    members::refuse_moved(&profile, &former)?;
     let provider = AnyProvider::of(&profile, &former, state.known_hosts())?;
     // an empty HEARTH_BUNDLE means none
     let named = bundle.and_then(|args| args.bundle.as_ref()).filter(|path| !path.as_os_str().is_empty());

@@ -30,6 +30,24 @@ pub fn refuse_stale(session: &Session) -> Result<()> {
     }
 }
 
+/// Refuses a profile in which a host has another address than in the record (`former`): the machine at the old address would be
+/// forgotten with all that is on it, and its kubelet would go on under the name.
+///
+/// # Errors
+/// [`MembersError::Moved`], with all of them.
+pub fn refuse_moved(profile: &Profile, former: &[Host]) -> Result<(), MembersError> {
+    let Nodes::Ssh(all) = &profile.provider else { return Ok(()) };
+    let moved = all.hosts.iter().filter_map(|host| {
+        let was = former.iter().find(|was| was.name == host.name && was.address != host.address)?;
+        Some((host.name.clone(), format!("`{}` is at {}, the profile says {}", host.name, was.address, host.address)))
+    });
+    let (hosts, lines): (Vec<_>, Vec<_>) = moved.unzip();
+    match hosts.is_empty() {
+        true => Ok(()),
+        false => Err(MembersError::Moved { cluster: profile.name.clone(), hosts, lines: lines.join("\n  ") }),
+    }
+}
+
 /// Refuses to forget a host that answers, or that the profile asks for.
 ///
 /// # Errors
@@ -72,7 +90,7 @@ fn by_hand(profile: &Profile, hosts: &[Host]) -> String {
     hosts.iter().map(|host| format!("  ssh {user}@{} {sudo}sh {HOME}/release", host.address)).collect::<Vec<_>>().join("\n")
 }
 
-/// Some hosts were not made plain hosts again.
+/// Hosts were not made plain hosts again, or would not be.
 #[derive(Debug, thiserror::Error)]
 pub enum MembersError {
     /// They do not answer, and may or may not come back.
@@ -82,6 +100,16 @@ pub enum MembersError {
         cluster: String,
         /// Names of the hosts.
         hosts: Vec<String>,
+    },
+    /// They have other addresses in the profile, where there may be other machines.
+    #[error("hosts of cluster `{cluster}` have other addresses:\n  {lines}")]
+    Moved {
+        /// The cluster's name.
+        cluster: String,
+        /// Names of the hosts.
+        hosts: Vec<String>,
+        /// Each with both addresses, a line each.
+        lines: String,
     },
     /// Their owner said that they are gone for good.
     #[error("cluster `{cluster}` is gone, but {} was not cleaned: it does not answer. Should it be back:\n{commands}", .hosts.join(", "))]
@@ -107,6 +135,7 @@ impl Explain for MembersError {
     fn family(&self) -> Family {
         match self {
             MembersError::Away { .. } => Family::Ssh,
+            MembersError::Moved { .. } => Family::Preflight,
             MembersError::Forgotten { .. } => Family::Leftover,
         }
     }
@@ -116,6 +145,13 @@ impl Explain for MembersError {
             MembersError::Away { hosts, .. } => {
                 let forget = hosts.iter().map(|host| format!(" --forget {host}")).collect::<String>();
                 Some(format!("switch it on and run `hearth down` again, or say that it is gone for good: `hearth down{forget}`"))
+            }
+            MembersError::Moved { cluster, hosts, .. } => {
+                let forget = hosts.iter().map(|host| format!(" --forget {host}")).collect::<String>();
+                Some(format!(
+                    "write the address that it has; another machine gets the name once the old one has left the profile and `hearth up` \
+                     has released it (`hearth up{forget}` if it is gone for good); a control plane takes `hearth down --name {cluster}`"
+                ))
             }
             MembersError::Forgotten { .. } => None,
         }

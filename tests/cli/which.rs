@@ -139,3 +139,18 @@ fn a_kept_profile_without_a_version_is_read() {
     let ran = place.hearth(&["status", "--name", "quick"]).expect(20);
     assert!(ran.err.contains("there is no cluster named `quick`"), "{}", ran.err);
 }
+
+/// The machine at the old address would go on as it is, and nobody would know of it.
+#[test]
+fn a_host_that_has_another_address_now_is_not_forgotten() {
+    let place = Place::with_empty_engine();
+    place.keep("homelab", "profiles/homelab.yaml");
+    let profile = std::fs::read_to_string(repository("profiles/homelab.yaml")).unwrap();
+    let moved = place.write("moved.yaml", &profile.replace("172.30.0.12", "172.30.0.42"));
+    place.snapshot("host_moved", &["up", "-f", &moved, "--yes"]);
+    for verb in [&["down", "-f", &moved, "--yes"][..], &["status", "-f", &moved], &["plan", "-f", &moved]] {
+        let ran = place.hearth(verb).expect(20);
+        assert!(ran.err.contains("172.30.0.12") && ran.err.contains("172.30.0.42"), "{verb:?}: {}", ran.err);
+    }
+    assert!(place.path("hearth/homelab/profile.json").exists());
+}
