@@ -146,7 +146,7 @@ impl Provider for AnyProvider {
         any!(AnyProvider, self, one => one.machine(node).await)
     }
 
-    async fn fixed(&self, control_plane: &str) -> Result<Option<Fixed>> {
+    async fn fixed(&self, control_plane: &str) -> Result<Vec<Fixed>> {
         any!(AnyProvider, self, one => one.fixed(control_plane).await)
     }
 

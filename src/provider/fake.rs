@@ -284,8 +284,8 @@ impl Provider for Fakes {
         Ok(Machine { cpus: 2, memory: 4 << 30, provider_id: format!("fake://{}", self.find(node)?.name), quirks })
     }
 
-    async fn fixed(&self, _: &str) -> Outcome<Option<Fixed>> {
-        Ok(None)
+    async fn fixed(&self, _: &str) -> Outcome<Vec<Fixed>> {
+        Ok(Vec::new())
     }
 
     async fn network(&self) -> Outcome<Option<Network>> {

@@ -61,9 +61,8 @@ pub trait Provider: Clone + Send + Sync + 'static {
     /// What a node runs on.
     fn machine(&self, node: &str) -> impl Future<Output = Result<Machine>> + Send;
 
-    /// The setting of this provider that a control plane was made with, and that no `up` can change; none if there is none, or the
-    /// profile leaves it open.
-    fn fixed(&self, control_plane: &str) -> impl Future<Output = Result<Option<Fixed>>> + Send;
+    /// Settings of this provider that a control plane was made with, that no `up` can change, and that the profile wants otherwise.
+    fn fixed(&self, control_plane: &str) -> impl Future<Output = Result<Vec<Fixed>>> + Send;
     /// The network that all nodes are on, for choosing addresses from; none if it does not exist yet.
     fn network(&self) -> impl Future<Output = Result<Option<Network>>> + Send;
     /// True when an address pool is recorded for the cluster (the profile's if `given`), or when none can be recorded any more.

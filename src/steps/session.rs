@@ -140,7 +140,7 @@ impl Session {
         }
         if control_plane.is_some() {
             let fixed = self.provider.fixed(&name).await?;
-            differences.extend(fixed.and_then(|it| made::difference(it.field, &it.has, &it.wants)));
+            differences.extend(fixed.iter().filter_map(|it| made::difference(it.field, &it.has, &it.wants)));
         }
         if !differences.is_empty() {
             return Err(SessionError::Unchangeable { cluster, differences: differences.join("\n  ") }.into());

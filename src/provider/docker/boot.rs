@@ -3,13 +3,16 @@
 
 use std::time::Duration;
 
+use bollard::models::ContainerInspectResponse;
 use bollard::query_parameters::LogsOptionsBuilder;
 use futures_util::StreamExt;
 use jiff::Timestamp;
 
-use super::{DockerError, DockerNode, DockerProvider, call};
+use super::{DockerError, DockerNode, DockerProvider, IMAGE_LABEL, call};
+use crate::artifact::reference::canonical;
 use crate::error::Result;
-use crate::provider::{Command, Node, Provider};
+use crate::profile::DockerNodes;
+use crate::provider::{Command, Fixed, Node, Provider};
 
 /// kind gives a node this long to boot; several at once on a busy machine need more.
 const BOOT_LIMIT: Duration = Duration::from_secs(90);
@@ -49,14 +52,10 @@ impl DockerProvider {
         Ok(ended.unwrap_or(Timestamp::UNIX_EPOCH).max(Timestamp::UNIX_EPOCH))
     }
 
-    /// The host port that a control plane was made with, whether it runs or not, and the one in the profile; none unless there
-    /// are both.
-    pub async fn other_api_port(&self, name: &str) -> Result<Option<(u16, u16)>, DockerError> {
+    /// What a control plane's container was made with, whether it runs or not, and the profile wants otherwise.
+    pub async fn made_otherwise(&self, name: &str) -> Result<Vec<Fixed>, DockerError> {
         let found = self.engine.docker.inspect_container(name, None).await;
-        let found = found.map_err(call(format!("inspect container `{name}`")))?;
-        let bindings = found.host_config.and_then(|host| host.port_bindings).unwrap_or_default();
-        let bound = bindings.into_values().flatten().flatten().next();
-        Ok(bound.and_then(|binding| binding.host_port?.parse().ok()).zip(self.nodes.api_port))
+        Ok(otherwise(found.map_err(call(format!("inspect container `{name}`")))?, &self.nodes))
     }
 
     /// True when a running node accepts commands, and its container runtime answers.
@@ -99,6 +98,26 @@ impl DockerProvider {
     }
 }
 
+/// The values of a container that the profile wants otherwise. A container of an earlier Hearth does not say what image was
+/// asked for; a profile may leave the port open.
+fn otherwise(found: ContainerInspectResponse, wanted: &DockerNodes) -> Vec<Fixed> {
+    let bindings = found.host_config.and_then(|host| host.port_bindings).unwrap_or_default();
+    let port = bindings.into_values().flatten().flatten().find_map(|binding| binding.host_port);
+    let image = found.config.and_then(|config| config.labels).and_then(|mut labels| labels.remove(IMAGE_LABEL));
+    let port = port.zip(wanted.api_port).map(|(has, wants)| Fixed {
+        field: "spec.provider.docker.apiPort",
+        has,
+        wants: wants.to_string(),
+    });
+    // two ways to write one name are no difference
+    let image = image.filter(|has| canonical(has) != canonical(&wanted.image)).map(|has| Fixed {
+        field: "spec.provider.docker.image",
+        has,
+        wants: wanted.image.clone(),
+    });
+    [port, image].into_iter().flatten().filter(|it| it.has != it.wants).collect()
+}
+
 /// A time in the form the engine takes, in seconds.
 fn seconds(time: Timestamp) -> i32 {
     i32::try_from(time.as_second()).unwrap_or(i32::MAX)
@@ -106,7 +125,36 @@ fn seconds(time: Timestamp) -> i32 {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+
+    #[test]
+    fn what_a_container_was_made_with_is_held_against_the_profile() {
+        let made = |labels: serde_json::Value| {
+            let bindings = json!({"6443/tcp": [{"HostIp": "127.0.0.1", "HostPort": "40001"}]});
+            serde_json::from_value(json!({"Config": {"Labels": labels}, "HostConfig": {"PortBindings": bindings}})).unwrap()
+        };
+        let wanted = |image: &str, api_port: Option<u16>| DockerNodes {
+            image: image.to_owned(),
+            workers: 1,
+            api_port,
+            keep_node_image: true,
+        };
+        let differs = |labels: serde_json::Value, wanted: &DockerNodes| {
+            let lines = otherwise(made(labels), wanted).into_iter();
+            lines.map(|it| format!("{} {} {}", it.field, it.has, it.wants)).collect::<Vec<_>>()
+        };
+        let labelled = || json!({IMAGE_LABEL: "kindest/node:v1.36.4"});
+        assert_eq!(
+            differs(labelled(), &wanted("mine/node:v1.36.4", Some(40002))),
+            ["spec.provider.docker.apiPort 40001 40002", "spec.provider.docker.image kindest/node:v1.36.4 mine/node:v1.36.4"]
+        );
+        for same in ["kindest/node:v1.36.4", "docker.io/kindest/node:v1.36.4"] {
+            assert!(differs(labelled(), &wanted(same, Some(40001))).is_empty(), "{same}");
+        }
+        assert!(differs(json!({}), &wanted("mine/node:v1.36.4", None)).is_empty(), "made by an earlier Hearth");
+    }
 
     #[test]
     fn marks_of_an_earlier_start_are_not_this_ones() {

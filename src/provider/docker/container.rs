@@ -13,7 +13,8 @@ use bollard::query_parameters::{
 };
 
 use super::{
-    CLUSTER_LABEL, DockerError, DockerNode, DockerProvider, Engine, NETWORK, OWNER_LABEL, POOL_LABEL, ROLE_LABEL, call, is_absent,
+    CLUSTER_LABEL, DockerError, DockerNode, DockerProvider, Engine, IMAGE_LABEL, NETWORK, OWNER_LABEL, POOL_LABEL, ROLE_LABEL,
+    call, is_absent,
 };
 use crate::profile::{AddressRange, Role};
 use crate::provider::{Command, Node, Provider, THAW};
@@ -83,7 +84,8 @@ impl DockerProvider {
             let options = CreateContainerOptionsBuilder::new().name(name).build();
             let mut reserved = self.reserved.lock().await;
             let pool = reserved.as_ref().map(|reserved| reserved.range);
-            let body = container_body(&self.cluster, name, role, image, port, pool);
+            let mut body = container_body(&self.cluster, name, role, image, port, pool);
+            body.labels.get_or_insert_default().insert(IMAGE_LABEL.to_owned(), self.nodes.image.clone());
             self.engine.docker.create_container(Some(options), body).await.map_err(call(format!("create container `{name}`")))?;
             if role == Role::ControlPlane {
                 // other runs see it now

@@ -43,6 +43,8 @@ pub const CLUSTER_LABEL: &str = "io.x-k8s.kind.cluster";
 pub const ROLE_LABEL: &str = "io.x-k8s.kind.role";
 /// Our label on everything we made; its value is the profile's name. Whatever lacks it is never touched.
 pub const OWNER_LABEL: &str = "hearth.dev/profile";
+/// Our label on a node: the profile's image when it was made. The container itself may have been made from one derived of it.
+const IMAGE_LABEL: &str = "hearth.dev/node-image";
 /// Our label on a control plane: the address pool chosen for its cluster.
 const POOL_LABEL: &str = "hearth.dev/pool";
 /// Time limit for requests that the engine answers only when it is done: loading an archive, committing a container. The

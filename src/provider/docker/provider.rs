@@ -89,11 +89,9 @@ impl Provider for DockerProvider {
         })
     }
 
-    /// The engine publishes a port of a container once, when it is made.
-    async fn fixed(&self, control_plane: &str) -> Result<Option<Fixed>> {
-        let port = self.other_api_port(control_plane).await?;
-        let field = "spec.provider.docker.apiPort";
-        Ok(port.map(|(has, wants)| Fixed { field, has: has.to_string(), wants: wants.to_string() }))
+    /// A container keeps its image and its published port as long as it exists.
+    async fn fixed(&self, control_plane: &str) -> Result<Vec<Fixed>> {
+        Ok(self.made_otherwise(control_plane).await?)
     }
 
     /// A pool that this run has reserved counts as the cluster's own.

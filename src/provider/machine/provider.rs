@@ -191,8 +191,8 @@ impl Provider for Machines {
     }
 
     /// The hosts' network, with every address known to a host or its neighbour table.
-    async fn fixed(&self, _: &str) -> Result<Option<Fixed>> {
-        Ok(None)
+    async fn fixed(&self, _: &str) -> Result<Vec<Fixed>> {
+        Ok(Vec::new())
     }
 
     async fn network(&self) -> Result<Option<Network>> {
