@@ -142,6 +142,11 @@ pub fn all(facts: &[Facts], profile: &Profile, hosts: &SshHosts) -> Vec<Finding>
         "`ss -ltnp` on the host shows what uses them",
     );
     tell(
+        Finding::error("host-pool", "Somebody has addresses of the load balancer's pool"),
+        each(facts, &|f| (!f.others_in_pool.is_empty()).then(|| format!("finds {}", list(&f.others_in_pool)))),
+        "give spec.components.metallb.pool a range that nobody has; `ip neigh` on the host shows whose they are",
+    );
+    tell(
         Finding::error("host-address", "A host does not have the address that the profile gives it"),
         each(facts, &|f| {
             let has: Vec<String> = f.addresses.iter().map(ToString::to_string).collect();

@@ -161,6 +161,24 @@ async fn what_a_cluster_would_trip_over_is_found_beforehand() {
     }
 }
 
+/// Whoever has an address that MetalLB announces and the cluster would answer in turns.
+#[test]
+fn a_pool_of_which_others_have_addresses_is_refused() {
+    let profile = load(&[Source::File("profiles/homelab.yaml".into())], &[]).expect("valid");
+    let Provider::Ssh(hosts) = &profile.provider else { panic!("the profile is of hosts") };
+    let taken: [std::net::Ipv4Addr; 2] = [[172, 30, 0, 200].into(), [172, 30, 0, 203].into()];
+    let mut facts = provider::machine::facts::Facts { node: "n1".into(), others_in_pool: taken.to_vec(), ..Default::default() };
+    let found = |facts: &provider::machine::facts::Facts| {
+        let all = super::all(std::slice::from_ref(facts), &profile, hosts);
+        all.into_iter().find(|finding| finding.id == "host-pool")
+    };
+    let finding = found(&facts).expect("refused");
+    assert_eq!((finding.family, finding.severity), (Family::Preflight, super::super::Severity::Error));
+    assert_eq!(finding.evidence, "n1: finds 172.30.0.200, 172.30.0.203");
+    facts.others_in_pool.clear();
+    assert_eq!(found(&facts), None);
+}
+
 #[test]
 fn ports_of_metallb_are_those_that_its_template_gives_it() {
     let template = include_str!("../../../templates/metallb/controller.yaml");

@@ -7,7 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use ipnet::Ipv4Net;
 
 use super::{OWN, places, script};
-use crate::profile::{Profile, Provider, Role};
+use crate::profile::{AddressRange, Profile, Provider, Role};
 use crate::provider::{Node, NodeError};
 
 const SCRIPT: &str = include_str!("facts.sh");
@@ -65,6 +65,10 @@ pub struct Facts {
     pub ports: BTreeSet<u16>,
     /// Name of the Hearth cluster that it belongs to.
     pub cluster: Option<String>,
+    /// The address pool recorded on it, if it is a control plane.
+    pub pool: Option<AddressRange>,
+    /// Addresses of the profile's pool that others have, as far as the control plane can tell.
+    pub others_in_pool: Vec<Ipv4Addr>,
     /// Files of a Kubernetes installation.
     pub kubernetes: Vec<String>,
     /// The non-empty ones among the folders that the cluster fills.
@@ -131,6 +135,8 @@ impl Facts {
             nameservers: addresses("nameserver"),
             ports: values("port").iter().filter_map(|text| text.parse().ok()).collect(),
             cluster: Some(value("cluster")).filter(|name| !name.is_empty()),
+            pool: value("pool").parse().ok(),
+            others_in_pool: Vec::new(),
             kubernetes: values("kubernetes"),
             filled: values("filled"),
             stands: values("stands"),

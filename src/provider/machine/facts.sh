@@ -36,6 +36,7 @@ echo "resolver=$resolver"
 awk '/^nameserver/ {print "nameserver=" $2}' $resolver
 ss -ltnH 2>/dev/null | awk '{print $4}' | sed 's/.*://' | sort -un | sed 's/^/port=/'
 [ -f /var/lib/hearth/cluster ] && echo "cluster=$(cat /var/lib/hearth/cluster)"
+[ -f /var/lib/hearth/pool ] && echo "pool=$(cat /var/lib/hearth/pool)"
 for path in /etc/kubernetes/admin.conf /etc/kubernetes/kubelet.conf /var/lib/rancher /var/lib/k0s /var/snap/microk8s; do
   [ -e $path ] && echo "kubernetes=$path"
 done

@@ -2,7 +2,8 @@
 //!
 //! [`places`] is the one list of what is written; [`claim`] makes a host the cluster's before anything changes, with the
 //! [`stock`] of what was there; [`clean`] undoes it all and takes stock again; [`facts`] is what preflight looks at;
-//! [`install`] and [`programs`] are what makes a node; [`lease`] keeps two runs apart; `lacking` finds what cannot be obtained.
+//! [`install`] and [`programs`] are what makes a node; [`lease`] keeps two runs apart; `lacking` finds what cannot be obtained,
+//! `neighbours` who has which address.
 //! All of it works through [`Node`]; [`Machines`] puts it together.
 
 pub mod claim;
@@ -14,6 +15,7 @@ pub mod install;
 mod lacking;
 pub mod lease;
 mod leases;
+mod neighbours;
 mod places;
 pub mod programs;
 mod provider;

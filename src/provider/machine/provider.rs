@@ -11,14 +11,14 @@ use tokio::sync::{Mutex, OnceCell};
 use super::claim::{keep_pool, pool};
 use super::facts::{self, Facts};
 use super::programs::Program;
-use super::{Leases, MachineError, clean, images, lacking, lease};
+use super::{Leases, MachineError, clean, images, lacking, lease, neighbours};
 use crate::artifact::{Store, download, pins, programs, store::answers};
 use crate::decision::{Choice, Decision};
 use crate::error::{BoxError, Result, chain};
 use crate::profile::{AddressRange, Host, NodeSpec, Nodes, Profile, Role, SshHosts};
 use crate::progress::Progress;
 use crate::provider::ssh::{SshNode, SshProvider};
-use crate::provider::{Choose, Command, Fixed, Holder, Holdings, Machine, Network, Node, NodeView, Provider, Quirks};
+use crate::provider::{Choose, Fixed, Holder, Holdings, Machine, Network, Node, NodeView, Provider, Quirks};
 
 /// The machines of one cluster.
 #[derive(Clone)]
@@ -29,6 +29,8 @@ pub struct Machines {
     all: Vec<Host>,
     hosts: SshProvider,
     facts: Arc<OnceCell<Vec<Facts>>>,
+    /// Addresses that others have on the hosts' network.
+    others: Arc<OnceCell<Vec<Ipv4Addr>>>,
     /// What clean-ups left on purpose.
     kept: Arc<Mutex<Vec<String>>>,
 }
@@ -50,6 +52,7 @@ impl Machines {
             hosts: SshProvider::new(&all, known_hosts),
             all: all.hosts,
             facts: Arc::default(),
+            others: Arc::default(),
             kept: Arc::default(),
             nodes,
         }
@@ -73,6 +76,13 @@ impl Machines {
                 Err(error) => unreached.push((node.name().to_owned(), error.into())),
             }
         }
+        let control_plane = &self.nodes.first_control_plane().name;
+        if let Some(facts) = facts.iter_mut().find(|facts| facts.node == *control_plane) {
+            match self.others_in_pool(facts.pool).await {
+                Ok(others) => facts.others_in_pool = others,
+                Err(error) => unreached.push((facts.node.clone(), error)),
+            }
+        }
         if unreached.is_empty() {
             // an earlier look found the same
             let _looked = self.facts.set(facts.clone());
@@ -92,6 +102,17 @@ impl Machines {
     /// Facts about one host.
     pub async fn facts_of(&self, node: &str) -> Result<Facts> {
         Ok(self.facts().await?.iter().find(|facts| facts.node == node).cloned().unwrap_or_default())
+    }
+
+    /// The pool that the profile gives, if it does.
+    fn given_pool(&self) -> Option<AddressRange> {
+        self.profile.components.metallb.as_ref()?.pool.given()
+    }
+
+    /// Addresses of the profile's pool that others have; `own` is the pool that the cluster has already.
+    async fn others_in_pool(&self, own: Option<AddressRange>) -> Result<Vec<Ipv4Addr>> {
+        let Some(given) = self.given_pool().filter(|given| Some(*given) != own) else { return Ok(Vec::new()) };
+        Ok(neighbours::within(&self.control_plane().await?, given, own).await?)
     }
 
     /// The control plane; an error if it cannot be reached.
@@ -190,21 +211,23 @@ impl Provider for Machines {
         })
     }
 
-    /// The hosts' network, with every address known to a host or its neighbour table.
     async fn fixed(&self, _: &str) -> Result<Vec<Fixed>> {
         Ok(Vec::new())
     }
 
+    /// The hosts' network, with the addresses that hosts or others have there. A pool is not chosen before it is asked who
+    /// answers; once there is one, the cluster itself answers.
     async fn network(&self) -> Result<Option<Network>> {
         let facts = self.facts().await?;
         let Some(subnet) = facts.first().and_then(Facts::network) else { return Ok(None) };
         let mut used: Vec<Ipv4Addr> = facts.iter().flat_map(|facts| facts.addresses.iter().map(Ipv4Net::addr)).collect();
         used.extend(facts.iter().filter_map(|facts| facts.gateway));
         let control_plane = self.control_plane().await?;
-        let neighbours = Command::shell("ip -4 neigh show | awk '!/FAILED|INCOMPLETE/ {print $1}'");
-        let neighbours = control_plane.run(neighbours).await?;
-        used.extend(neighbours.text().lines().filter_map(|line| line.parse::<Ipv4Addr>().ok()));
-        Ok(Some(Network { subnet, used, taken: Vec::new(), own: pool(&control_plane).await? }))
+        let own = pool(&control_plane).await?;
+        let chosen = own.is_none() && self.profile.components.metallb.is_some() && self.given_pool().is_none();
+        let asked = chosen.then(|| neighbours::last(subnet));
+        used.extend(self.others.get_or_try_init(|| neighbours::of(&control_plane, asked)).await?);
+        Ok(Some(Network { subnet, used, taken: Vec::new(), own }))
     }
 
     async fn has_pool(&self, given: Option<AddressRange>) -> Result<bool> {
