@@ -18,7 +18,7 @@ use crate::profile::Kubernetes;
 use crate::provider::{Command, FileSpec, Node, NodeError, Quirks, files};
 
 /// Where kind keeps the configuration; its node image reads it when a container restarts.
-const CONFIG: &str = "/kind/kubeadm.conf";
+pub(super) const CONFIG: &str = "/kind/kubeadm.conf";
 /// What has to be done before the API can answer.
 const BEFORE_API: &str = "certs,kubeconfig,etcd,control-plane/apiserver,kubelet-start";
 /// What pods need. The controller manager and the scheduler belong here: started together with etcd and the API server they

@@ -20,6 +20,7 @@ pub mod made;
 pub mod pki;
 pub mod ready;
 pub mod registration;
+pub mod renewal;
 pub mod routed;
 pub mod system;
 

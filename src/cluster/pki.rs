@@ -11,6 +11,7 @@ use rcgen::{
     KeyUsagePurpose,
 };
 use serde_json::json;
+use x509_parser::certificate::X509Certificate;
 use x509_parser::pem::{Pem, parse_x509_pem};
 
 use super::ClusterError;
@@ -29,6 +30,10 @@ const INSTALL: &str = "cd /etc/kubernetes
 [ -n \"$(ls -A pki 2>/dev/null)\" ] || exec mv -T pki.part pki
 for file; do cmp -s pki.part/$file pki/$file || echo $file; done
 rm -rf pki.part";
+
+/// Certificates that are not renewed by their owners are when this is left of their year.
+const RENEWAL: Duration = Duration::from_secs(30 * 86_400);
+const UNREADABLE: &str = "cannot be read";
 
 /// A certificate with its private key, both PEM.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -162,23 +167,19 @@ impl Pki {
         }
     }
 
-    /// How much longer a client's certificate (PEM) is valid; zero if it is not valid now.
-    ///
-    /// # Errors
-    /// Why it is not a certificate of this cluster.
-    pub fn expiry(&self, certificate: &str) -> Result<Duration, &'static str> {
+    /// How much longer a client's certificate (PEM) is valid; zero if it is not valid now. An error says why it is not a
+    /// certificate of this cluster.
+    fn expiry(&self, certificate: &str) -> Result<Duration, &'static str> {
         if certificate.is_empty() {
             return Err("is missing");
         }
-        let unreadable = "cannot be read";
-        let (client, authority) = (pem(certificate).ok_or(unreadable)?, pem(&self.cluster.certificate).ok_or(unreadable)?);
-        let client = client.parse_x509().map_err(|_| unreadable)?;
-        let authority = authority.parse_x509().map_err(|_| unreadable)?;
+        let (client, authority) = (pem(certificate).ok_or(UNREADABLE)?, pem(&self.cluster.certificate).ok_or(UNREADABLE)?);
+        let client = client.parse_x509().map_err(|_| UNREADABLE)?;
+        let authority = authority.parse_x509().map_err(|_| UNREADABLE)?;
         if client.verify_signature(Some(authority.public_key())).is_err() {
             return Err("is not signed by the cluster's authority");
         }
-        let remaining = client.validity().time_to_expiration().map(|left| left.unsigned_abs());
-        Ok(remaining.unwrap_or_default())
+        Ok(remaining(&client))
     }
 
     /// A kubeconfig with embedded credentials. `name` is used for its cluster, user and context.
@@ -204,6 +205,23 @@ const FILES: &[&str] =
 /// The first block of a PEM text.
 fn pem(text: &str) -> Option<Pem> {
     parse_x509_pem(text.as_bytes()).ok().map(|(_rest, block)| block)
+}
+
+/// Why a certificate (PEM) of any authority has to be renewed: it ends soon, is not valid now or cannot be read.
+pub fn due(certificate: &str) -> Option<String> {
+    let Some(block) = pem(certificate) else { return Some(UNREADABLE.to_owned()) };
+    let Ok(certificate) = block.parse_x509() else { return Some(UNREADABLE.to_owned()) };
+    let left = remaining(&certificate);
+    match left.as_secs() / 86_400 {
+        _ if left.is_zero() => Some("is not valid now".to_owned()),
+        days if left < RENEWAL => Some(format!("ends in {days} days")),
+        _ => None,
+    }
+}
+
+/// How much longer a certificate is valid; zero if it is not valid now.
+fn remaining(certificate: &X509Certificate) -> Duration {
+    certificate.validity().time_to_expiration().map(|left| left.unsigned_abs()).unwrap_or_default()
 }
 
 fn authority(name: &str) -> Result<KeyedCertificate, ClusterError> {
@@ -234,9 +252,33 @@ fn failed(action: impl Into<String>) -> impl FnOnce(rcgen::Error) -> ClusterErro
 }
 
 #[cfg(test)]
+impl Pki {
+    /// A certificate (PEM) of the cluster that ends in so many days and a bit, or ended if negative.
+    pub fn ending_in(&self, days: i64) -> String {
+        let ca_key = KeyPair::from_pem(&self.cluster.key).unwrap();
+        let issuer = Issuer::from_ca_cert_pem(&self.cluster.certificate, ca_key).unwrap();
+        let mut params = parameters("x", 1);
+        let end = jiff::Timestamp::now().as_second() + days * 86_400 + 3600;
+        params.not_after = rcgen::date_time_ymd(1970, 1, 1) + Duration::from_secs(end as u64);
+        params.signed_by(&KeyPair::generate().unwrap(), &issuer).unwrap().pem()
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::provider::fake::InMemory;
+
+    #[test]
+    fn certificates_are_renewed_a_month_before_they_end() {
+        let (pki, other) = (Pki::generate().unwrap(), Pki::generate().unwrap());
+        assert_eq!(due(&pki.ending_in(31)), None);
+        assert_eq!(due(&pki.ending_in(29)).as_deref(), Some("ends in 29 days"));
+        assert_eq!(due(&pki.ending_in(-1)).as_deref(), Some("is not valid now"));
+        assert_eq!(pki.refuses(&pki.ending_in(-1)), Some("is not valid now"));
+        assert_eq!(pki.refuses(&other.ending_in(29)), Some("is not signed by the cluster's authority"));
+        assert_eq!(due("-----BEGIN").as_deref(), Some("cannot be read"));
+    }
 
     #[test]
     fn clients_are_signed_by_the_cluster_authority() {

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Act, Session, Stage, goes_with_its_nodes, needs};
+use crate::cluster::renewal::{self, Certificates};
 use crate::cluster::{kubeadm, kubelet};
 use crate::error::Result;
 use crate::graph::{Check, Class, StepLimits};
@@ -35,13 +36,14 @@ impl Act for ControlPlane {
         let arguments = arguments(session, &node).await?;
         let pki = session.pki().await?;
         let files = kubeadm::files_missing(&node, &kubeadm::STARTED);
-        let (missing, kubelet) = tokio::try_join!(files, kubelet::problems(&node, pki, &arguments))?;
+        let looks = tokio::try_join!(files, renewal::look(&node), kubelet::problems(&node, pki, &arguments))?;
+        let (missing, Certificates { missing: unsigned, due }, kubelet) = looks;
         let kubelet = kubelet.into_iter().map(|problem| format!("kubelet: {problem}"));
-        let problems: Vec<String> = missing.into_iter().chain(kubelet).collect();
+        let problems: Vec<String> = [missing, unsigned, due].into_iter().flatten().chain(kubelet).collect();
         Ok(needs(&problems, "", "; "))
     }
 
-    async fn apply(&self, session: &Session, _: &Progress) -> Result<()> {
+    async fn apply(&self, session: &Session, progress: &Progress) -> Result<()> {
         let node = session.provider.node(&self.node).await?;
         let endpoint = provider::endpoint(&session.profile).value;
         let quirks = session.provider.machine(&self.node).await?.quirks;
@@ -59,6 +61,10 @@ impl Act for ControlPlane {
         let mut files = vec![kubelet::kubeconfig(&endpoint)?, kubelet::client(&node, pki)?, kubeadm::config_file(&settings)?];
         files.extend(quirks.files());
         node.put(files).await?;
+        if !renewal::look(&node).await?.due.is_empty() {
+            progress.say("renewing its certificates");
+            renewal::renew(&node).await?;
+        }
         Ok(kubeadm::start(&node, quirks.in_container).await?)
     }
 

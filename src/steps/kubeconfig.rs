@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::error::SessionError;
 use super::{Act, Session, Stage, needs, there};
 use crate::cluster::kubeconfig;
+use crate::cluster::pki::{self, Pki};
 use crate::error::Result;
 use crate::graph::{Check, Class, StepLimits};
 use crate::progress::Progress;
@@ -39,22 +40,21 @@ impl Act for Kubeconfig {
         let wanted = of(session).await?;
         let Some(text) = read(&session.state.kubeconfig())? else { return Ok(there(false)) };
         // a file that is not YAML counts as missing
-        let written = crate::yaml::documents(&text).unwrap_or_default().into_iter().next().unwrap_or_default();
+        let written = parsed(&text);
         let mut problems = Vec::new();
         for part in ["clusters", "contexts", "current-context"] {
             if written[part] != wanted[part] {
                 problems.push(format!("{part}: not this cluster's"));
             }
         }
-        // the client's certificate is newly signed each time
-        let certificate = written.pointer("/users/0/user/client-certificate-data").and_then(Value::as_str).unwrap_or_default();
-        let certificate = BASE64.decode(certificate).unwrap_or_default();
-        let refused = session.pki().await?.refuses(&String::from_utf8_lossy(&certificate));
-        problems.extend(refused.map(|why| format!("its certificate {why}")));
-        if let Some(path) = &session.merge_into
-            && !is_ours(session, path)?
-        {
-            problems.push(format!("{} does not have it", path.display()));
+        let (pki, context) = (session.pki().await?, kubeconfig::context(&session.profile.name));
+        problems.extend(certificate_problem(pki, &written, &context));
+        if let Some(path) = &session.merge_into {
+            let problem = match is_ours(session, path)? {
+                false => Some("does not have it".to_owned()),
+                true => certificate_problem(pki, &parsed(&read(path)?.unwrap_or_default()), &context),
+            };
+            problems.extend(problem.map(|problem| format!("{}: {problem}", path.display())));
         }
         Ok(needs(&problems, "", "; "))
     }
@@ -81,6 +81,22 @@ impl Act for Kubeconfig {
         let _absent = std::fs::remove_file(session.state.kubeconfig());
         Ok(())
     }
+}
+
+/// A kubeconfig; null if it is not YAML.
+fn parsed(text: &str) -> Value {
+    crate::yaml::documents(text).unwrap_or_default().into_iter().next().unwrap_or_default()
+}
+
+/// Why the client's certificate of the user `name` has to be replaced. It is newly signed each time.
+fn certificate_problem(pki: &Pki, config: &Value, name: &str) -> Option<String> {
+    let mut users = config["users"].as_array().into_iter().flatten();
+    let user = users.find(|user| user["name"] == name);
+    let data = user.and_then(|user| user["user"]["client-certificate-data"].as_str()).unwrap_or_default();
+    let bytes = BASE64.decode(data).unwrap_or_default();
+    let certificate = String::from_utf8_lossy(&bytes);
+    let why = pki.refuses(&certificate).map(str::to_owned).or_else(|| pki::due(&certificate))?;
+    Some(format!("its certificate {why}"))
 }
 
 /// The text of a file; none if the file does not exist.

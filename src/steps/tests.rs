@@ -2,8 +2,10 @@
 //! when it is gone, and a failed look is no reason for a change.
 
 mod leave;
+mod renewal;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 
 use serde_json::{Value, json};
@@ -74,10 +76,15 @@ impl World {
 
     /// The steps of a new run.
     fn run(&self) -> Steps {
+        self.run_merging(None)
+    }
+
+    /// The same for a run that merges the kubeconfig into a file of the user's.
+    fn run_merging(&self, file: Option<PathBuf>) -> Steps {
         let state = State::under(self.folder.path(), "quick").unwrap();
         std::fs::create_dir_all(state.root()).unwrap();
         let provider = AnyProvider::Fake(self.fakes.clone());
-        let session = Session::new(self.profile.clone(), provider, Store::new(None), state, None);
+        let session = Session::new(self.profile.clone(), provider, Store::new(None), state, file);
         Steps(session.knowing(self.api.client(), self.decided.clone()).into())
     }
 
@@ -137,6 +144,8 @@ fn control_plane(api: &FakeCluster) -> InMemory {
             let _kept =
                 node.clone().with("/var/lib/kubelet/kubeadm-flags.env", flags).with("/var/lib/kubelet/config.yaml", "a: b");
         })
+        .does("addon,upload-config", renewal::signed)
+        .does("certs renew all", renewal::signed)
         .does("kubelet-start,upload-config", move |node| {
             for path in ["kube-controller-manager.yaml", "kube-scheduler.yaml"] {
                 let _kept = node.clone().with(&format!("/etc/kubernetes/manifests/{path}"), "pod");
@@ -252,6 +261,9 @@ fn on_nodes() -> Vec<Case> {
                 "its kubelet has another certificate",
                 edits(CONTROL_PLANE, "/var/lib/kubelet/pki/kubelet-client-current.pem"),
             )
+            .damage("a certificate ends soon", |world| {
+                drop(world.fakes.get(CONTROL_PLANE).with("/etc/kubernetes/pki/etcd/peer.crt", renewal::ending_in(20)))
+            })
             .damage("a manifest is empty", |world| {
                 drop(world.fakes.get(CONTROL_PLANE).with("/etc/kubernetes/manifests/etcd.yaml", ""))
             }),
