@@ -11,6 +11,9 @@ use sha2::{Digest, Sha256};
 use super::{DockerError, DockerProvider, Engine, NETWORK, OWNER_LABEL, POOL_LABEL, call, is_absent};
 use crate::provider::Network;
 
+/// The option for the size of the largest packet, in bytes.
+const MTU: &str = "com.docker.network.driver.mtu";
+
 /// The nodes' network on the engine.
 #[derive(Debug, Clone)]
 pub struct NodeNetwork {
@@ -73,8 +76,12 @@ impl Engine {
 }
 
 impl DockerProvider {
-    /// Makes the network as kind does; IPv4 only if the engine cannot do IPv6.
+    /// Makes the network as kind does: IPv4 only if the engine cannot do IPv6, and with the largest packets of its default network,
+    /// which an engine behind a tunnel has been told.
     pub async fn create_network(&self) -> Result<(), DockerError> {
+        let default = self.engine.docker.inspect_network("bridge", None::<InspectNetworkOptions>).await;
+        // an engine may have been told to do without that network
+        let mtu = default.ok().and_then(|default| default.options?.remove(MTU));
         let request = |ipv6: bool| NetworkCreateRequest {
             name: NETWORK.to_owned(),
             driver: Some("bridge".to_owned()),
@@ -83,7 +90,7 @@ impl DockerProvider {
                 config: Some(vec![IpamConfig { subnet: Some(unique_local_subnet(NETWORK)), ..Default::default() }]),
                 ..Default::default()
             }),
-            options: Some(HashMap::from([("com.docker.network.bridge.enable_ip_masquerade".to_owned(), "true".to_owned())])),
+            options: Some(options(mtu.clone())),
             labels: Some(HashMap::from([(OWNER_LABEL.to_owned(), self.cluster.clone())])),
             ..Default::default()
         };
@@ -110,6 +117,12 @@ impl DockerProvider {
     }
 }
 
+/// Options of the network's driver.
+fn options(mtu: Option<String>) -> HashMap<String, String> {
+    let masquerade = ("com.docker.network.bridge.enable_ip_masquerade".to_owned(), "true".to_owned());
+    mtu.map(|mtu| (MTU.to_owned(), mtu)).into_iter().chain([masquerade]).collect()
+}
+
 /// A unique local IPv6 /64 (RFC 4193) derived from the name, so that every run chooses the same one.
 fn unique_local_subnet(name: &str) -> String {
     let digest = Sha256::digest(name.as_bytes());
@@ -120,4 +133,15 @@ fn unique_local_subnet(name: &str) -> String {
 /// True when the engine keeps a network because something uses it.
 fn in_use(error: &EngineError) -> bool {
     matches!(error, EngineError::DockerResponseServerError { status_code: 403, .. })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_largest_packet_is_that_of_the_engines_default_network() {
+        assert_eq!(options(Some("1400".into())).get(MTU).map(String::as_str), Some("1400"));
+        assert!(!options(None).contains_key(MTU) && options(None).len() == 1);
+    }
 }
