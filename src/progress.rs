@@ -9,6 +9,8 @@ use crate::error;
 pub enum Said {
     /// What it is doing now, as a fragment such as "2 of 3 nodes ready".
     Doing(String),
+    /// Something that users should know although the work goes on, as a sentence.
+    Warning(String),
     /// An attempt failed and another one follows.
     Retrying {
         /// The attempt that failed, counted from 1.
@@ -44,6 +46,13 @@ impl Progress {
             && let Some(listener) = &self.listener
         {
             listener(Said::Doing(text));
+        }
+    }
+
+    /// Reports something that users should know although the work goes on.
+    pub fn warn(&self, text: impl Into<String>) {
+        if let Some(listener) = &self.listener {
+            listener(Said::Warning(text.into()));
         }
     }
 

@@ -94,6 +94,7 @@ impl Events {
         Progress::new(move |said| {
             events.emit(match said {
                 Said::Doing(text) => Event::StepProgress { id: id.clone(), text },
+                Said::Warning(text) => Event::Log { text },
                 Said::Retrying { attempt, error } => Event::StepRetry { id: id.clone(), attempt, error },
             });
         })

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::Result;
+use crate::error::{BoxError, Result, chain};
 use crate::graph::{Check, Class, StepLimits};
 use crate::progress::Progress;
 use crate::provider::docker::Turn;
@@ -45,7 +45,8 @@ impl Act for NodeImage {
         let _one_builder = Turn::Derive.take().await?;
         let reference = docker.derived_reference(&self.images).await?;
         if !docker.has_image(&reference).await? {
-            docker.derive_image(&reference, &self.images, progress).await?;
+            let kept = docker.derive_image(&reference, &self.images, progress).await;
+            kept.unwrap_or_else(|error| progress.warn(not_kept(&error)));
         }
         Ok(())
     }
@@ -57,5 +58,24 @@ impl Act for NodeImage {
     /// The image is a cache for later clusters, so it stays.
     async fn undo(&self, session: &Session, _: &Progress) -> Result<()> {
         Ok(session.provider.docker()?.remove_builders().await?)
+    }
+}
+
+/// The cluster works without the image, and the next one starts as this one did.
+fn not_kept(error: &BoxError) -> String {
+    let hint = error.hint().map(|hint| format!("; {hint}")).unwrap_or_default();
+    format!("the node image for the next start could not be kept: {}{hint}", chain(&**error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::provider::NodeError;
+
+    #[test]
+    fn an_image_that_could_not_be_kept_is_told_with_its_cause() {
+        let full = NodeError::Unreadable { node: "builder".into(), what: "it".into(), reason: "no space left on device".into() };
+        let told = not_kept(&full.into());
+        assert!(told.contains("could not be kept") && told.contains("no space left on device"), "{told}");
     }
 }
