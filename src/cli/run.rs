@@ -124,7 +124,7 @@ impl Run {
         parallel: usize,
         timeout: Duration,
     ) -> Outcome {
-        let options = Options { parallel, journal: Some(self.journal.clone()), ..Options::default() };
+        let options = Options { parallel, timeout, journal: Some(self.journal.clone()), ..Options::default() };
         let actor = Arc::new(Steps(session.clone()));
         let late = self.cancel.clone();
         let deadline = tokio::spawn(async move {

@@ -21,6 +21,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 /// A step being performed; owns what its task needs.
 pub(super) struct Attempt<K, A> {
     pub(super) step: Step<K>,
+    pub(super) deadline: Duration,
     pub(super) sentence: String,
     pub(super) actor: Arc<A>,
     pub(super) direction: Direction,
@@ -33,7 +34,7 @@ pub(super) struct Attempt<K, A> {
 impl<K: Kind, A: Actor<K>> Attempt<K, A> {
     /// Performs the step within its deadline. The error of the last failed attempt survives the deadline.
     pub(super) async fn perform(self) -> Result<StepOutcome, StepError> {
-        let deadline = self.step.kind.limits().deadline;
+        let deadline = self.deadline;
         let (mut last, mut touched) = (None, false);
         match tokio::time::timeout(deadline, self.attempts(&mut last, &mut touched)).await {
             Err(_) => {

@@ -25,13 +25,15 @@ pub struct Options {
     pub per_target: usize,
     /// How long running steps may go on after a cancellation, and waiting steps after a failure.
     pub grace: Duration,
+    /// How long the run may take.
+    pub timeout: Duration,
     /// Where each mutation is noted before it happens.
     pub journal: Option<Arc<Journal<StepEntry>>>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Options { parallel: 16, per_target: 4, grace: Duration::from_secs(20), journal: None }
+        Options { parallel: 16, per_target: 4, grace: Duration::from_secs(20), timeout: Duration::ZERO, journal: None }
     }
 }
 
@@ -196,10 +198,11 @@ impl<'a, K: Kind, A: Actor<K>> Executor<'a, K, A> {
         self.events.emit(Event::StepStarted { id: step.id.clone(), waited: seconds(since.elapsed()) });
         let attempt = Attempt {
             progress: self.events.voice(&step.id),
-            step,
             sentence: self.nodes[position].sentence.clone(),
             actor: self.actor.clone(),
             direction: self.direction,
+            deadline: step.kind.limits().deadline_in(self.options.timeout),
+            step,
             journal: self.options.journal.clone(),
             run_id: self.events.run_id().to_owned(),
             cancel: self.cancel.clone(),

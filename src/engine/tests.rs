@@ -381,6 +381,22 @@ async fn attempts_are_counted_and_the_deadline_tells_the_last_error() {
     assert_eq!((error.family(), error.hint()), (Family::Docker, Some("mend it".into())));
 }
 
+/// Images that take long are what a longer `--timeout` is for.
+#[tokio::test]
+async fn a_patient_step_may_take_as_long_as_the_run() {
+    for (patient, code) in [(true, None), (false, Some(Family::NotReady))] {
+        let mut lab = Lab::new(World { takes: Duration::from_millis(100), ..World::default() });
+        lab.options.timeout = Duration::from_secs(60);
+        let mut plan = Plan::builder("demo");
+        let limits = StepLimits { deadline: Duration::from_millis(20), patient, ..StepLimits::default() };
+        plan.add("a", Make { limits, ..make("a") }, []);
+        let error = lab.run(&plan.build().expect("valid")).await.into_result().err();
+        assert_eq!(error.map(|error| error.family()), code);
+    }
+    let limits = StepLimits::USUAL.patient();
+    assert_eq!(limits.deadline_in(Duration::from_secs(1)), limits.deadline, "never shorter");
+}
+
 #[tokio::test]
 async fn a_silent_deadline_tells_what_was_said_last() {
     let lab = Lab::new(World::default());
@@ -439,6 +455,7 @@ async fn a_step_s_own_error_outlives_a_journal_that_cannot_be_written() {
         sentence: "Make `root`".into(),
         actor: Arc::new(World::default()),
         direction: crate::event::Direction::Apply,
+        deadline: Duration::from_secs(1),
         progress: Progress::silent(),
         journal: None,
         run_id: "test-run".into(),

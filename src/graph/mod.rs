@@ -52,6 +52,8 @@ pub trait Kind: Clone + Send + Sync + Serialize + 'static {
 pub struct StepLimits {
     /// Time for the whole step: check, all attempts and the pauses between them.
     pub deadline: Duration,
+    /// Whether it may take as long as the whole run if that is longer: nothing but the network decides how long it takes.
+    pub patient: bool,
     /// Time for one look at the live world.
     pub check: Duration,
     /// Attempts in all; 1 means no retry.
@@ -64,6 +66,7 @@ impl StepLimits {
     /// Five minutes, and no second try.
     pub const USUAL: StepLimits = StepLimits {
         deadline: Duration::from_secs(300),
+        patient: false,
         check: Duration::from_secs(20),
         attempts: 1,
         pause: Duration::from_secs(1),
@@ -72,6 +75,16 @@ impl StepLimits {
     /// The same limits with another deadline, in seconds.
     pub const fn within(self, seconds: u64) -> Self {
         StepLimits { deadline: Duration::from_secs(seconds), ..self }
+    }
+
+    /// The same limits for a step that may take as long as the run.
+    pub const fn patient(self) -> Self {
+        StepLimits { patient: true, ..self }
+    }
+
+    /// The deadline in a run that may take so long itself.
+    pub fn deadline_in(&self, run: Duration) -> Duration {
+        if self.patient { self.deadline.max(run) } else { self.deadline }
     }
 
     /// The same limits with more attempts: for what may be refused once and work a moment later, and where a second try does no

@@ -25,7 +25,7 @@ pub struct LoadImage {
 impl Act for LoadImage {
     const STAGE: Stage = Stage::Nodes;
     const CLASS: Class = Class::InPlace;
-    const LIMITS: StepLimits = StepLimits::USUAL.within(900).attempts(3);
+    const LIMITS: StepLimits = StepLimits::USUAL.within(900).patient().attempts(3);
     const WAITS: bool = false;
 
     fn sentence(&self) -> String {

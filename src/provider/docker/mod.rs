@@ -48,8 +48,8 @@ const IMAGE_LABEL: &str = "hearth.dev/node-image";
 /// Our label on a control plane: the address pool chosen for its cluster.
 const POOL_LABEL: &str = "hearth.dev/pool";
 /// Time limit for requests that the engine answers only when it is done: loading an archive, committing a container. The
-/// client's default is two minutes; the limits of the steps are shorter than this.
-const LONG: Duration = Duration::from_secs(900);
+/// client's default is two minutes; the limits of the steps decide, which may be as long as the user wants.
+const LONG: Duration = Duration::from_secs(24 * 3600);
 /// The port on which API servers listen.
 const API_PORT: u16 = 6443;
 /// The oldest engine API with private cgroup namespaces (Docker 20.10).

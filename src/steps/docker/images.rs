@@ -18,8 +18,8 @@ pub struct Images {
 impl Act for Images {
     const STAGE: Stage = Stage::Images;
     const CLASS: Class = Class::InPlace;
-    /// A registry may be slow, and images are large.
-    const LIMITS: StepLimits = StepLimits::USUAL.within(900);
+    /// A registry may be slow, and images are large: a longer `--timeout` is for them.
+    const LIMITS: StepLimits = StepLimits::USUAL.within(900).patient();
     const WAITS: bool = false;
 
     fn sentence(&self) -> String {

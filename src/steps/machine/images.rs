@@ -23,7 +23,7 @@ pub struct HostImages {
 impl Act for HostImages {
     const STAGE: Stage = Stage::Nodes;
     const CLASS: Class = Class::InPlace;
-    const LIMITS: StepLimits = StepLimits::USUAL.within(900).attempts(3);
+    const LIMITS: StepLimits = StepLimits::USUAL.within(900).patient().attempts(3);
     const WAITS: bool = false;
 
     fn sentence(&self) -> String {
