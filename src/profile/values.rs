@@ -251,7 +251,18 @@ pub(super) fn image(text: &str) -> Parsed<String> {
     if !named {
         return complaint(format!("`{text}` does not say which version of the image"), Some(format!("write {text}:TAG")));
     }
-    Ok(text.to_owned())
+    match text.split_once('@') {
+        Some((name, digest)) if !is_digest(digest) => {
+            complaint(format!("`{digest}` is no digest"), Some(format!("write {name}@sha256: and 64 digits of 0-9 and a-f")))
+        }
+        _ => Ok(text.to_owned()),
+    }
+}
+
+/// True for a digest that registries and engines can verify.
+fn is_digest(text: &str) -> bool {
+    let hexadecimal = |c: char| c.is_ascii_digit() || ('a'..='f').contains(&c);
+    text.strip_prefix("sha256:").is_some_and(|digits| digits.len() == 64 && digits.chars().all(hexadecimal))
 }
 
 /// Deserializes an optional [`image`].
@@ -266,12 +277,16 @@ mod tests {
 
     #[test]
     fn an_image_says_which_one_it_is() {
-        for good in ["a/b:1", "localhost:5000/b@sha256:00", "nginx:1.26"] {
+        let digest = format!("sha256:{}", "0a".repeat(32));
+        let (by_digest, by_both) = (format!("localhost:5000/b@{digest}"), format!("b:1@{digest}"));
+        for good in ["a/b:1", &by_digest, &by_both, "nginx:1.26"] {
             assert_eq!(image(good).as_deref(), Ok(good));
         }
-        for bad in ["", "a b:1", ":1", "localhost:5000/b", "nginx"] {
+        let (upper, long) = (by_digest.to_uppercase(), format!("{by_digest}0"));
+        for bad in ["", "a b:1", ":1", "localhost:5000/b", "nginx", "b@sha256:00", "b@1", "b@md5:00", &upper, &long] {
             assert!(image(bad).is_err(), "{bad}");
         }
+        assert_eq!(hint(image("a/b:1@sha256:00")), "write a/b:1@sha256: and 64 digits of 0-9 and a-f");
     }
 
     fn hint<T: std::fmt::Debug>(parsed: Parsed<T>) -> String {
