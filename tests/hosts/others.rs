@@ -38,6 +38,9 @@ fn what_is_not_ours_is_not_touched() {
     );
     let mine = stock();
     world.hearth(&up).expect(0);
+    // another cluster has the host by now
+    let theirs = "cd /var/lib/hearth; echo other >cluster; sh release; echo $?; systemctl is-active kubelet; cat cluster; ls release; echo e2e-hosts >cluster";
+    assert_eq!(on(3, theirs), "76\nactive\nother\nrelease");
     assert!(on(2, "ctr --version").contains("containerd"), "ours is in place");
     assert_eq!(on(2, "grep -c ' /var/lib/kubelet ' /proc/self/mountinfo"), "1", "the kubelet has mounted it");
     on(
