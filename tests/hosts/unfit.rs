@@ -1,6 +1,6 @@
 //! Hosts that cannot be used.
 
-use crate::{bare_hosts, forget_users, on, profile, sh};
+use crate::{address, bare_hosts, forget_users, on, profile, sh};
 
 /// Hosts that cannot be used are refused before anything is changed, each for its own reason.
 #[test]
@@ -29,6 +29,18 @@ fn unfit_hosts_are_refused_untouched() {
     on(2, "rm /usr/local/bin/date");
     on(3, "rm -r /etc/kubernetes");
     on(1, "systemctl stop squatter");
+    // another pod network's settings, a subnet in use, no kernel log, firewalls
+    on(
+        2,
+        "mkdir -p /etc/cni/net.d; touch /etc/cni/net.d/10-calico.conflist; ip link add s0 type bridge; ip address add 10.96.5.2/24 dev s0
+         umount /dev/kmsg || rm /dev/kmsg",
+    );
+    on(3, "iptables -P FORWARD DROP; iptables -A INPUT -p tcp --dport 10250 -j DROP");
+    let kept_out = format!("nothing comes back from {}:10250", address(3));
+    let says = ["host-cni", "n2: /etc/cni/net.d/10-calico.conflist", "host-subnets", "s0", "host-no-kmsg", "host-firewall"];
+    refused(&[], 20, &[&says[..], &[&kept_out, "n3: chain FORWARD drops"]].concat());
+    on(2, "rm -r /etc/cni; ip link delete s0; [ -e /dev/kmsg ] || mknod /dev/kmsg c 1 11");
+    on(3, "nft delete table ip filter");
     // a full disk where programs are installed
     on(2, "mount -t tmpfs -o size=50m none /usr/local/bin");
     refused(&[], 20, &["host-disk", "n2:"]);
