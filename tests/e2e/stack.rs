@@ -61,6 +61,7 @@ fn the_full_stack_comes_up_proves_itself_and_goes() {
     assert!(kubectl("-n blog-system exec mysql-0 -- mysqld --version").contains("Ver"), "a program run in a pod");
 
     a_worker_that_stopped_is_named_and_repaired(&world);
+    nodes_find_each_other_again(&world, vip);
     a_worker_more_and_one_less(&world, &kubectl);
     what_others_change_is_put_back(&world, &kubectl);
 
@@ -81,6 +82,31 @@ fn kind_works_on_it() {
         kind(&format!("load image-archive --name e2e {archive}"));
         assert!(sh("docker exec e2e-worker ctr -n k8s.io images ls -q").contains("metrics-server"));
     }
+}
+
+/// Containers that start again, in any order, and a node's network that others cleared find together without Hearth; an `up` in
+/// between does no harm.
+fn nodes_find_each_other_again(world: &World, vip: &str) {
+    sh("docker restart e2e-worker2");
+    let started = Instant::now();
+    world.hearth(&up(&[])).expect(0);
+    assert!(started.elapsed() < Duration::from_secs(60), "{:?}", started.elapsed());
+    let on_worker = |script: &str| sh(&format!("docker exec e2e-worker sh -c '{script}' 2>&1"));
+    assert_ne!(on_worker("ip route del 10.244.0.0/24; iptables -t nat -F; /usr/local/lib/hearth/routes.sh verify"), "");
+    eventually("routes and rules are back", Duration::from_secs(60), || {
+        on_worker("/usr/local/lib/hearth/routes.sh verify; echo rc=$?") == "rc=0"
+    });
+    all_start_again("e2e-worker2 e2e-worker e2e-control-plane", vip);
+    eventually("all is well", Duration::from_secs(60), || world.hearth(&["status", "--name", "e2e"]).code == Some(0));
+}
+
+/// Stops all nodes of cluster `e2e` and starts them in the given order, as a machine that reboots may.
+pub fn all_start_again(order: &str, vip: &str) {
+    sh(&format!("docker stop {order}"));
+    let started = Instant::now();
+    sh(&format!("for node in {order}; do docker start $node; done"));
+    eventually("the application answers", Duration::from_secs(60), || get(&format!("http://{vip}/api/whoami")).0 == 200);
+    eprintln!("  {order}: 200 after {:.1} s", started.elapsed().as_secs_f64());
 }
 
 /// `status` names it, `up` repairs it.
