@@ -47,10 +47,11 @@ fn two_runs_of_one_name_do_not_meet_and_two_names_do_not_mind() {
     sleep(Duration::from_millis(500));
     let second = world.hearth(&["up", "-f", "profiles/minimal.yaml", "--name", "e2e-a", "--yes"]).expect(20);
     assert!(second.err.contains(&first.id().to_string()), "names the first: {}", second.err);
+    // what a waiting clean-up removes is what there is when its turn comes
+    let mut waiting = world.start(&["down", "--name", "e2e-a", "--yes", "--wait", "120s"]);
     world.hearth(&["up", "-f", "profiles/minimal.yaml", "--name", "e2e-b", "--yes"]).expect(0);
     assert!(first.wait().unwrap().success());
-    for name in ["e2e-a", "e2e-b"] {
-        world.hearth(&["down", "--name", name, "--yes"]).expect(0);
-    }
+    assert!(waiting.wait().unwrap().success());
+    world.hearth(&["down", "--name", "e2e-b", "--yes"]).expect(0);
     world.nothing_is_left();
 }
