@@ -102,6 +102,12 @@ pub fn what_others_change_is_put_back(world: &World, kubectl: &dyn Fn(&str) -> S
     for field in ["Deployment blog-system/was (spec.replicas was changed)", "VirtualService blog-system/blog-routes (spec.http"] {
         assert!(status.out.contains(field), "{field}: {}", status.out);
     }
+    // a scenario that cannot run is no success
+    eventually("one is left", Duration::from_secs(60), || kubectl("-n blog-system get deployment was").contains("1/1"));
+    let reports = world.folder.path().join("skipped").to_str().unwrap().to_owned();
+    let test = ["test", "scenarios/pod-kill-retry.yaml", "--name", "e2e", "--report-dir", &reports];
+    assert!(world.hearth(&test).expect(20).err.contains("nothing was tested"));
+    world.hearth(&[&test[..], &["--allow-skipped"]].concat()).expect(0);
     assert_eq!(world.hearth(&up).expect(0).json()["changed"], true);
     assert!(kubectl("-n blog-system get deployment was").contains("2/2"));
     assert_eq!(kubectl("-n blog-system get virtualservice blog-routes -o jsonpath={.spec.http[0].timeout}"), "15s");
