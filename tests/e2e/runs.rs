@@ -3,29 +3,34 @@
 use std::thread::sleep;
 use std::time::Duration;
 
-use crate::world::{World, eventually, sh};
+use crate::world::{APPLIED, UNDONE, World, eventually, sh};
 
+/// Killed as soon as a step is done, again and again, a bring-up still completes, and so does a clean-up. So does a clean-up
+/// after a bring-up that was killed early, half way and late.
 #[test]
-fn killed_runs_are_taken_up_or_taken_away() {
+fn killed_at_every_step_they_are_taken_up_or_taken_away() {
     let world = World::new();
     let up = ["up", "-f", "profiles/minimal.yaml", "--name", "e2e-kill", "--yes"];
-    for seconds in [1.0, 4.0, 8.0] {
-        let mut run = world.start(&up);
-        sleep(Duration::from_secs_f64(seconds));
-        run.kill().unwrap();
-        run.wait().unwrap();
-    }
+    let down = ["down", "--name", "e2e-kill", "--yes"];
+    let killed_after =
+        |steps: usize, phase: &str, args: &[&str]| world.killed_after(("e2e-kill/journal.jsonl", phase), steps, args);
+
+    let arrived = (0..80).find_map(|kills| Some((kills, killed_after(1, APPLIED, &up)?)));
+    eprintln!("  up: (kills, exit) {arrived:?}");
+    assert!(arrived.is_some_and(|(kills, code)| kills > 8 && code == Some(0)), "{arrived:?}");
     world.hearth(&up).expect(0);
     world.hearth(&["status", "--name", "e2e-kill"]).expect(0);
-    world.hearth(&["down", "--name", "e2e-kill", "--yes"]).expect(0);
+    // a clean-up starts over each time: allow one more step each time
+    let arrived = (0..80).find_map(|kills| Some((kills, killed_after(kills + 1, UNDONE, &down)?)));
+    eprintln!("  down: (kills, exit) {arrived:?}");
+    assert!(arrived.is_some_and(|(kills, code)| kills > 1 && code == Some(0)), "{arrived:?}");
     world.nothing_is_left();
 
-    let mut run = world.start(&up);
-    sleep(Duration::from_secs(5));
-    run.kill().unwrap();
-    run.wait().unwrap();
-    world.hearth(&["down", "--name", "e2e-kill", "--yes"]).expect(0);
-    world.nothing_is_left();
+    for steps in [1, 5, 10] {
+        assert_eq!(killed_after(steps, APPLIED, &up), None);
+        world.hearth(&down).expect(0);
+        world.nothing_is_left();
+    }
 }
 
 #[test]

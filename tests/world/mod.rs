@@ -15,6 +15,10 @@ pub struct World {
     pub before: String,
 }
 
+/// In a journal: a step is done, or is undone.
+pub const APPLIED: &str = "\"phase\":\"applied\"";
+pub const UNDONE: &str = "\"phase\":\"undone\"";
+
 pub struct Ran {
     pub args: String,
     pub code: Option<i32>,
@@ -139,6 +143,27 @@ impl World {
     pub fn start(&self, args: &[&str]) -> Child {
         eprintln!("$ hearth {} &", args.join(" "));
         self.command(args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+    }
+
+    /// Starts a run and kills it as soon as `file`, below the folder of all states, has `count` more lines with `text`. Returns
+    /// the run's exit code if it ended before.
+    pub fn killed_after(&self, (file, text): (&str, &str), count: usize, args: &[&str]) -> Option<Option<i32>> {
+        let file = self.folder.path().join("hearth").join(file);
+        let lines = || std::fs::read_to_string(&file).map_or(0, |all| all.lines().filter(|line| line.contains(text)).count());
+        let (before, started) = (lines(), Instant::now());
+        let mut run = self.start(args);
+        loop {
+            if let Some(status) = run.try_wait().unwrap() {
+                return Some(status.code());
+            }
+            assert!(started.elapsed() < Duration::from_secs(180), "line {count} never comes");
+            if lines() >= before + count {
+                run.kill().unwrap();
+                run.wait().unwrap();
+                return None;
+            }
+            sleep(Duration::from_millis(5));
+        }
     }
 
     /// At the end: checks that the engine is as it was.
