@@ -36,8 +36,7 @@ pub fn refuse_stale(session: &Session) -> Result<()> {
 /// # Errors
 /// [`MembersError::Moved`], with all of them.
 pub fn refuse_moved(profile: &Profile, former: &[Host]) -> Result<(), MembersError> {
-    let Nodes::Ssh(all) = &profile.provider else { return Ok(()) };
-    let moved = all.hosts.iter().filter_map(|host| {
+    let moved = profile.provider.hosts().iter().filter_map(|host| {
         let was = former.iter().find(|was| was.name == host.name && was.address != host.address)?;
         Some((host.name.clone(), format!("`{}` is at {}, the profile says {}", host.name, was.address, host.address)))
     });
