@@ -4,7 +4,7 @@ use std::process::Stdio;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use crate::world::{eventually, sh};
+use crate::world::{APPLIED, UNDONE, eventually, sh};
 use crate::{bare_hosts, containers, on, profile, stock, unchanged};
 
 /// Killed as soon as a step is done, again and again, a bring-up still completes, and so does a clean-up. So does a clean-up
@@ -13,45 +13,25 @@ use crate::{bare_hosts, containers, on, profile, stock, unchanged};
 fn killed_at_every_step_it_goes_on() {
     let (world, before) = bare_hosts();
     let plain = profile(&world, "plain", 3);
-    let journal = world.folder.path().join("hearth/e2e-hosts/journal.jsonl");
-    let ended = |phase: &str| {
-        let phase = format!("\"phase\":\"{phase}\"");
-        std::fs::read_to_string(&journal).map_or(0, |text| text.lines().filter(|line| line.contains(&phase)).count())
-    };
-    // kills a run once this many steps of it are done; returns its exit code if it was faster
-    let killed_after = |steps: usize, phase: &str, args: &[&str]| {
-        let (seen, started) = (ended(phase), Instant::now());
-        let mut run = world.start(args);
-        loop {
-            if let Some(status) = run.try_wait().unwrap() {
-                return Some(status.code());
-            }
-            assert!(started.elapsed() < Duration::from_secs(180), "step {steps} never ends");
-            if ended(phase) >= seen + steps {
-                run.kill().unwrap();
-                run.wait().unwrap();
-                return None;
-            }
-            sleep(Duration::from_millis(5));
-        }
-    };
+    let killed_after =
+        |steps: usize, phase: &str, args: &[&str]| world.killed_after(("e2e-hosts/journal.jsonl", phase), steps, args);
     let up = ["up", "-f", &plain, "--yes"];
     let down = ["down", "-f", &plain, "--yes"];
 
     // a step that is done stays done: every run adds one step
-    let arrived = (0..80).find_map(|kills| Some((kills, killed_after(1, "applied", &up)?)));
+    let arrived = (0..80).find_map(|kills| Some((kills, killed_after(1, APPLIED, &up)?)));
     eprintln!("  up: (kills, exit) {arrived:?}");
     assert!(arrived.is_some_and(|(kills, code)| kills > 10 && code == Some(0)), "{arrived:?}");
     world.hearth(&up).expect(0);
     world.hearth(&["status", "--name", "e2e-hosts"]).expect(0);
     // a clean-up starts over each time: allow one more step each time
-    let arrived = (0..80).find_map(|kills| Some((kills, killed_after(kills + 1, "undone", &down)?)));
+    let arrived = (0..80).find_map(|kills| Some((kills, killed_after(kills + 1, UNDONE, &down)?)));
     eprintln!("  down: (kills, exit) {arrived:?}");
     assert!(arrived.is_some_and(|(kills, code)| kills > 1 && code == Some(0)), "{arrived:?}");
     unchanged(&stock(), &before);
 
     for steps in [1, 8, 20] {
-        assert_eq!(killed_after(steps, "applied", &up), None);
+        assert_eq!(killed_after(steps, APPLIED, &up), None);
         world.hearth(&down).expect(0);
         unchanged(&stock(), &before);
     }
