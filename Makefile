@@ -39,6 +39,7 @@ test-hosts: engine ## the real binary on three bare hosts over SSH
 	HEARTH_HOSTS_KEY=$$(scripts/lab key) cargo test --release --test hosts -- --test-threads=1 --nocapture
 
 soak: engine ## the long tail on real clusters and hosts: minutes each
+	scripts/lab tools
 	scripts/lab hosts up
 	HEARTH_HOSTS_KEY=$$(scripts/lab key) cargo test --release --no-fail-fast --test e2e --test hosts -- --ignored --test-threads=1 --nocapture
 
