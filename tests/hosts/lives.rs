@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
-use crate::world::{eventually, get, sh};
+use crate::world::{World, eventually, get, sh};
 use crate::{address, bare_hosts, containers, on, profile, stock, unchanged};
 
 #[test]
 fn bare_hosts_become_a_cluster_survive_a_reboot_and_are_bare_again() {
     let (world, before) = bare_hosts();
+    // a login shell that greets
+    on(2, "echo 'echo hi' >>/root/.bashrc");
     let all = profile(&world, "homelab", 3);
 
     world.hearth(&["up", "--dry-run", "-f", &all]).expect(0);
@@ -23,13 +25,15 @@ fn bare_hosts_become_a_cluster_survive_a_reboot_and_are_bare_again() {
 
     // a shell for users; the lease is free again
     let ran = world.hearth(&["ssh", "n2", "--name", "e2e-hosts", "--", "sh", "-c", "hostname; exit 7"]).expect(7);
-    assert_eq!(ran.out.trim(), containers()[1]);
+    assert_eq!(ran.out.lines().last(), Some(&*containers()[1]), "whatever the login shell says first");
     assert!(world.hearth(&["unlock", "--name", "e2e-hosts"]).expect(0).out.contains("nobody"));
 
     // the same scenario as on containers
     let reports = world.folder.path().join("reports").to_str().unwrap().to_owned();
     let scenario = ["test", "scenarios/pod-kill-retry.yaml", "--name", "e2e-hosts", "--report-dir", &reports];
     assert!(world.hearth(&scenario).expect(0).out.contains("PASS pod-kill-retry"));
+
+    killed_amid_a_scenario_nothing_stays_changed(&world, &all, &reports);
 
     // all hosts reboot: the cluster comes back by itself
     sh(&format!("docker restart -t 5 {}", containers().join(" ")));
@@ -54,13 +58,14 @@ fn bare_hosts_become_a_cluster_survive_a_reboot_and_are_bare_again() {
     world.hearth(&["status", "--name", "e2e-hosts"]).expect(0);
 
     // one worker fewer, which is a plain host again, and then the same one more
-    let kubectl = |args: &str| on(1, &format!("KUBECONFIG=/etc/kubernetes/admin.conf /usr/local/bin/kubectl {args}"));
     world.hearth(&["up", "-f", &profile(&world, "homelab", 2), "--yes"]).expect(0);
     assert!(kubectl("get node n3").contains("NotFound"), "{}", kubectl("get nodes"));
     let gone = stock();
     unchanged(&gone[2..], &before[2..]);
     world.hearth(&["up", "-f", &all, "--yes"]).expect(0);
     assert!(kubectl("get node n3").contains(" Ready "), "{}", kubectl("get nodes"));
+
+    what_somebody_removed_is_there_again(&world, &all);
 
     // a host that somebody reset joins again
     on(3, "systemctl stop kubelet; systemctl kill -s KILL kubepods.slice; rm -rf /etc/kubernetes /var/lib/kubelet/config.yaml");
@@ -76,6 +81,57 @@ fn bare_hosts_become_a_cluster_survive_a_reboot_and_are_bare_again() {
     );
     assert!(on(2, &silent).parse::<u32>().is_ok_and(|waiting| waiting > 0), "a connection waits to be closed");
     world.hearth(&["down", "--name", "e2e-hosts", "--yes"]).expect(0);
+    on(2, "sed -i '/^echo hi$/d' /root/.bashrc");
     unchanged(&stock(), &before);
     world.nothing_is_left();
 }
+
+fn kubectl(args: &str) -> String {
+    on(1, &format!("KUBECONFIG=/etc/kubernetes/admin.conf /usr/local/bin/kubectl {args}"))
+}
+
+/// A run that is killed while it has the retries switched off leaves nothing changed after the next `up`.
+fn killed_amid_a_scenario_nothing_stays_changed(world: &World, all: &str, reports: &str) {
+    let file = world.folder.path().join("without-retries.yaml");
+    std::fs::write(&file, WITHOUT_RETRIES).unwrap();
+    let test = ["test", file.to_str().unwrap(), "--name", "e2e-hosts", "--report-dir", reports];
+    assert_eq!(world.killed_after(("e2e-hosts/undo.jsonl", ""), 2, &test), None);
+    let retries = || kubectl("-n blog-system get virtualservice blog-routes -o jsonpath={.spec.http[0].retries.attempts}");
+    assert_eq!(retries(), "0");
+    world.hearth(&["up", "-f", all, "--yes"]).expect(0);
+    let left = world.hearth(&["recover", "--name", "e2e-hosts", "--dry-run", "-o", "json"]).expect(0).json();
+    assert_eq!(left["left"].as_array().map(Vec::len), Some(0), "{left}");
+    assert_eq!(retries(), "3");
+}
+
+/// Programs, settings and images.
+fn what_somebody_removed_is_there_again(world: &World, all: &str) {
+    let pause = "ctr -n k8s.io images ls -q 2>/dev/null | grep '/pause:'";
+    on(1, &format!("rm /usr/local/bin/crictl; ctr -n k8s.io images rm $({pause})"));
+    on(3, "echo '# x' >>/etc/containerd/config.toml; rm /opt/cni/bin/portmap");
+    assert_eq!(on(1, pause), "");
+    assert_eq!(world.hearth(&["up", "-f", all, "--yes", "-o", "json"]).expect(0).json()["changed"], true);
+    assert_ne!(on(1, pause), "");
+    assert!(on(1, "crictl --version").contains("crictl version"));
+    assert_eq!(on(3, "grep -c '# x' /etc/containerd/config.toml; ls /opt/cni/bin/portmap"), "0\n/opt/cni/bin/portmap");
+}
+
+/// A small scenario without retries.
+const WITHOUT_RETRIES: &str = "
+apiVersion: hearth.dev/v1alpha1
+kind: Scenario
+metadata: {name: without-retries, title: A pod dies}
+spec:
+  setup:
+    - id: without
+      edit:
+        patch:
+          object: {apiVersion: networking.istio.io/v1, kind: VirtualService, namespace: blog-system, name: blog-routes}
+          set: [{path: /http/0/retries, value: {attempts: 0}}]
+  target: {path: /api/whoami}
+  load: {rate: 20 req/s, connections: 64, timeout: 5s}
+  steadyState: {conditions: [{failed: {atMost: 99 req}}], before: {hold: 5s}, after: {hold: 1s}}
+  timeline: [{at: 0s, fault: {podKill: {namespace: blog-system, selector: app=was, how: sigkill, count: 1, every: 1s}}}]
+  assertions: [{id: most, title: Most answers are right, expect: {failed: {atMost: 99 req}}}]
+  validity: {releaseErrorP99: 500ms}
+";
