@@ -217,7 +217,8 @@ mod tests {
     fn what_the_script_prints_is_understood() {
         let text = "os=debian 12\nuid=0\ntime=1000.5\ncgroup=1\ncapabilities=000001fffeffffff\nmemory=1024\naddress=127.0.0.1/8\n\
                     address=192.168.1.11/24\nport=22\nport=6443\nruns=docker\nunreachable=192.168.1.13\n\
-                    network=s0 10.96.5.0/24\nnetwork=wg0 10.9.0.1\nblocked=192.168.1.12:10250\nno-kmsg=1\n";
+                    network=s0 10.96.5.0/24\nnetwork=wg0 10.9.0.1\nblocked=192.168.1.12:10250\nno-kmsg=1\n\
+                    pool=192.168.1.200-192.168.1.220\n";
         let facts = Facts::parse("n1", [192, 168, 1, 11].into(), text, 1000.0);
         assert!(facts.root && facts.cgroup_v1 && facts.withholds_sys_resource());
         assert_eq!((facts.memory, facts.clock), (1 << 20, 0.5));
@@ -226,6 +227,7 @@ mod tests {
         assert_eq!(facts.unreachable, [Ipv4Addr::new(192, 168, 1, 13)]);
         let networks: Vec<String> = facts.networks.iter().map(|(interface, net)| format!("{interface} {net}")).collect();
         assert_eq!(networks, ["s0 10.96.5.0/24", "wg0 10.9.0.1/32"]);
+        assert_eq!(facts.pool.map(|pool| pool.to_string()).as_deref(), Some("192.168.1.200-192.168.1.220"));
         assert!(facts.no_kmsg && facts.blocked == ["192.168.1.12:10250"]);
     }
 }
