@@ -25,6 +25,8 @@ const RESTARTS: i32 = 3;
 
 /// How long a container may be down between two ends, in seconds: from the third on the kubelet waits 40 s and more.
 const CRASHING: u64 = 20;
+/// The kubelet's pauses before that, in its words.
+const SHORT_PAUSES: [&str; 2] = ["back-off 10s ", "back-off 20s "];
 /// How long an event about a failed sandbox counts. The kubelet tries again after 10 to 15 s, and writes an event each time it
 /// fails; if it succeeds and pulls an image, it writes nothing.
 const SANDBOX: Duration = Duration::from_secs(30);
@@ -207,8 +209,10 @@ fn sign(pod: &Pod, events: &[Event], nodes: &[Node]) -> Option<Sign> {
                     ended.map(|ended| format!(", last with exit code {} {}", ended.exit_code, join(ended.reason, ended.message)));
                 let times = container.restart_count;
                 let what = format!("container {} ended {times} times{}", container.name, how.unwrap_or_default().trim_end());
-                // a container that runs, or is being recreated, may still work, however often it has ended
-                sign(Kind::Crash, what, (times >= RESTARTS && reason == "CrashLoopBackOff").then_some(CRASHING))
+                // a container that runs, or is being recreated, may still work, however often it has ended; and after ends long ago
+                // or of its node, the kubelet begins with short pauses
+                let in_a_row = reason == "CrashLoopBackOff" && !SHORT_PAUSES.iter().any(|pause| text.contains(pause));
+                sign(Kind::Crash, what, (times >= RESTARTS && in_a_row).then_some(CRASHING))
             }
             _ => None,
         };
@@ -318,6 +322,11 @@ mod tests {
         assert_eq!(crash.what, "container c ended 3 times, last with exit code 3 Error");
         assert!(crash.lasts.is_some() && seen(container(2, waiting("CrashLoopBackOff")), &[]).lasts.is_none());
         assert!(seen(container(9, json!({"running": {}})), &[]).lasts.is_none(), "it starts, and has a long life behind it");
+        let paused = |pause: &str| {
+            let message = format!("back-off {pause} restarting failed container=c pod=p_n(u)");
+            seen(container(7, json!({"waiting": {"reason": "CrashLoopBackOff", "message": message}})), &[]).lasts.is_some()
+        };
+        assert_eq!(["10s", "20s", "40s", "1m20s", "5m0s"].map(paused), [false, false, true, true, true]);
 
         let broken = event("Failed", "Failed to pull image \"r/a:1\": read tcp: connection reset by peer");
         assert_eq!(seen(container(0, waiting("ErrImagePull")), &[broken]).lasts, Some(Duration::from_secs(120)));
