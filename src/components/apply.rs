@@ -108,13 +108,17 @@ pub async fn check(client: &Client, owner: &Owner, objects: &[Value]) -> Result<
     Ok(differences.into_iter().flatten().collect())
 }
 
-/// True when a write would change the object: it is written as a dry run, which stores nothing.
+/// True when a write would change the object: it is written as a dry run, which stores nothing. If the API server refuses that
+/// beside what somebody else wrote, the two differ.
 async fn differs(api: &Api<DynamicObject>, reference: &ObjectRef, object: &Value) -> Result<bool, ComponentError> {
     let params = PatchParams::apply(FIELD_MANAGER).force().dry_run();
     let patch = Patch::Apply(object);
-    let (live, written) = tokio::try_join!(api.get(&reference.name), api.patch(&reference.name, &params, &patch))
-        .map_err(api_error("compare", reference))?;
-    Ok(content(live) != content(written))
+    match tokio::try_join!(api.get(&reference.name), api.patch(&reference.name, &params, &patch)) {
+        Ok((live, written)) => Ok(content(live) != content(written)),
+        // a volume of two kinds, for example
+        Err(kube::Error::Api(status)) if status.code == 422 => Ok(true),
+        Err(error) => Err(api_error("compare", reference)(error)),
+    }
 }
 
 /// An object without the fields that every write changes, and without its status, which controllers change at any time.

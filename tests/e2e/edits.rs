@@ -91,9 +91,28 @@ fn what_is_lost_is_put_back(world: &World, up: &[&str], kubectl: &dyn Fn(&str) -
     world.hearth(&["status", "--name", "e2e-top"]).expect(0);
 }
 
+/// An empty mapping has a meaning too: it excludes the other kind of volume, which is named. No pod starts with that, because the
+/// rollout is paused.
+fn a_volume_of_another_kind_is_noticed(world: &World, kubectl: &dyn Fn(&str) -> String) {
+    let deployment = "deployment istio-ingressgateway -n istio-system";
+    let volume = |kind: &str| {
+        let volumes = format!(r#"{{"volumes": [{{"name": "istio-data", {kind}}}]}}"#);
+        kubectl(&format!(r#"patch {deployment} -p '{{"spec": {{"template": {{"spec": {volumes}}}}}}}'"#))
+    };
+    kubectl(&format!("rollout pause {deployment}"));
+    volume(r#""emptyDir": null, "hostPath": {"path": "/tmp"}"#);
+    let status = world.hearth(&["status", "--name", "e2e"]).expect(70).out;
+    assert!(status.contains("istio-ingressgateway (spec.template.spec.volumes.emptyDir was changed)"), "{status}");
+    let refused = world.hearth(&["up", "-f", "profiles/quick.yaml", "--name", "e2e", "--yes"]).expect(80).err;
+    assert!(refused.contains("may not specify more than 1 volume type"), "{refused}");
+    volume(r#""emptyDir": {}, "hostPath": null"#);
+    kubectl(&format!("rollout resume {deployment}"));
+}
+
 /// Fields of ours that somebody edited are noticed and restored; fields of others are left alone.
 pub fn what_others_change_is_put_back(world: &World, kubectl: &dyn Fn(&str) -> String) {
     let up = ["up", "-f", "profiles/quick.yaml", "--name", "e2e", "--yes", "-o", "json"];
+    a_volume_of_another_kind_is_noticed(world, kubectl);
     kubectl("-n blog-system scale deployment was --replicas=1");
     kubectl("-n blog-system annotate deployment web theirs=kept");
     let route = r#"[{"op": "replace", "path": "/spec/http/0/timeout", "value": "1s"}]"#;
