@@ -96,7 +96,9 @@ fn waiting_says_why_and_ends_when_it_is_hopeless(world: &World, kubectl: &dyn Fn
     });
     // two minutes, for a connection may come back, after the kubelet's own pause before it restarts a container
     hopeless(&["image 127.0.0.1:1/nobody/none:1 cannot be pulled", "connection refused"], 420);
-    kubectl(&format!("-n blog-system delete pod {pod} --wait=false"));
+    // the right image again: warnings from before end no wait
+    let image = kubectl("-n blog-system get deployment web -o jsonpath={.spec.template.spec.containers[0].image}");
+    kubectl(&format!("-n blog-system set image pod/{pod} nginx={image}"));
     world.hearth(&up).expect(0);
 
     kubectl("taint node e2e-worker e2e-worker2 busy=yes:NoSchedule");
@@ -145,12 +147,20 @@ fn a_shorter_profile_keeps_data(world: &World, kubectl: &dyn Fn(&str) -> String,
     let less = ["-f", less.to_str().unwrap(), "--name", "e2e"];
     kubectl("-n blog-system create configmap mine --from-literal=a=b");
     kubectl("-n blog-system create service externalname copied --external-name=a.b");
+    // any program may be called as MetalLB's is
+    kubectl("-n blog-system create configmap controlled --from-literal=a=b --field-manager=controller");
     // a label alone does not make an object ours
     kubectl("-n blog-system label service copied hearth.dev/profile=e2e app.kubernetes.io/managed-by=hearth");
     let held = "Namespace blog-system (";
     let plan = world.hearth(&[&["plan"], &less[..]].concat()).expect(0).out;
-    for named in [held, "ConfigMap mine", "Service copied", "PersistentVolume hearth-mysql (data)", "Deployment blog-system/was"]
-    {
+    for named in [
+        held,
+        "ConfigMap controlled",
+        "ConfigMap mine",
+        "Service copied",
+        "PersistentVolume hearth-mysql (data)",
+        "Deployment blog-system/was",
+    ] {
         assert!(plan.contains(named), "{named}: {plan}");
     }
     let up = world.hearth(&[&["up", "--yes"], &less[..]].concat()).expect(0);
