@@ -1,16 +1,20 @@
 //! Node containers: how one is made, and which exist.
 
 use std::collections::HashMap;
+use std::future::ready;
 use std::net::{Ipv4Addr, TcpListener};
 use std::time::Duration;
 
+use bollard::errors::Error as EngineError;
 use bollard::models::{
     ContainerCreateBody, ContainerSummary, HostConfig, HostConfigCgroupnsModeEnum, PortBinding, RestartPolicy,
     RestartPolicyNameEnum,
 };
 use bollard::query_parameters::{
     CreateContainerOptionsBuilder, ListContainersOptionsBuilder, RemoveContainerOptionsBuilder, StartContainerOptions,
+    WaitContainerOptionsBuilder,
 };
+use futures_util::TryStreamExt;
 
 use super::{
     CLUSTER_LABEL, DockerError, DockerNode, DockerProvider, Engine, IMAGE_LABEL, NETWORK, OWNER_LABEL, POOL_LABEL, ROLE_LABEL,
@@ -108,12 +112,20 @@ impl DockerProvider {
         }
     }
 
-    /// Removes the container and its anonymous volumes; no error if it is already gone.
+    /// Removes the container and its anonymous volumes; no error if it is already gone. Whoever asked first and was killed, the
+    /// engine goes on with the removal, and refuses another one.
     pub async fn remove_node(&self, name: &str) -> Result<(), DockerError> {
         let options = RemoveContainerOptionsBuilder::new().force(true).v(true).build();
-        match self.engine.docker.remove_container(name, Some(options)).await {
-            Err(error) if !is_absent(&error) => Err(call(format!("remove container `{name}`"))(error)),
-            _ => Ok(()),
+        let mut removed = self.engine.docker.remove_container(name, Some(options)).await;
+        if removed.as_ref().is_err_and(is_under_way) {
+            let options = WaitContainerOptionsBuilder::new().condition("removed").build();
+            removed = self.engine.docker.wait_container(name, Some(options)).try_for_each(|_| ready(Ok(()))).await;
+        }
+        match removed {
+            // what a container ended with, as a killed one does, is told as an error
+            Ok(()) | Err(EngineError::DockerContainerWaitError { .. }) => Ok(()),
+            Err(error) if is_absent(&error) => Ok(()),
+            Err(error) => Err(call(format!("remove container `{name}`"))(error)),
         }
     }
 
@@ -131,6 +143,11 @@ impl DockerProvider {
             Err(error) => Err(call(format!("inspect volume {name}"))(error)),
         }
     }
+}
+
+/// True when the engine is already removing the container (moby, `daemon/delete.go`).
+fn is_under_way(error: &EngineError) -> bool {
+    matches!(error, EngineError::DockerResponseServerError { status_code: 409, message } if message.contains("already in progress"))
 }
 
 /// A port that nothing listens on now. Unlike a port picked by the engine, a fixed number survives a restart of the container.
