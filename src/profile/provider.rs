@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::resolve::Findings;
-use super::{DockerNodes, Host, NodeSpec, Nodes, Profile, SshHosts, schema};
+use super::{DockerNodes, Host, NodeSpec, Nodes, Profile, SshHosts, docker, schema, ssh};
 
 /// Where nodes come from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -47,6 +47,14 @@ impl Provider {
         match self {
             Provider::Docker(_) => "docker",
             Provider::Ssh(_) => "ssh",
+        }
+    }
+
+    /// The path of what says how many nodes there are.
+    pub(super) fn nodes_path(&self) -> &'static str {
+        match self {
+            Provider::Docker(_) => docker::WORKERS,
+            Provider::Ssh(_) => ssh::HOSTS,
         }
     }
 

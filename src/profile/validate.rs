@@ -5,9 +5,8 @@ use std::net::Ipv4Addr;
 use ipnet::Ipv4Net;
 
 use super::components::NEEDS;
-use super::docker::WORKERS;
 use super::resolve::Findings;
-use super::ssh::{HOSTS, host_path};
+use super::ssh::host_path;
 use super::{AddressRange, Pool, Profile};
 
 const PODS: &str = "spec.kubernetes.podSubnet";
@@ -50,7 +49,7 @@ fn subnets(profile: &Profile, findings: &mut Findings) {
     if nodes > room {
         let prefix = 24 - nodes.next_power_of_two().trailing_zeros();
         findings.conflict(
-            &[PODS, WORKERS, HOSTS],
+            &[PODS, profile.provider.nodes_path()],
             format!("{pods} has room for {room} of {nodes} nodes, each gets a /24"),
             Some(&format!("use a /{prefix} or larger")),
         );
