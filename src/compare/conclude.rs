@@ -265,7 +265,7 @@ fn visits(found: &Found, status: u16) -> Option<VisitsRecord> {
         ArmVisits {
             requests: visits.len() as u64,
             failed: (visits.len() - good.len()) as u64,
-            mean_ms: finite(good.iter().sum::<f64>() / good.len() as f64),
+            mean_ms: finite(crate::statistics::mean(&good)),
             p50_ms: finite(crate::statistics::quantile(&sorted, 0, 0.5)),
             times_ms: good,
         }

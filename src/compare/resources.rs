@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::analysis::estimate;
 use super::kubelet::{PodSeen, Seen};
 use super::record::{Estimate, tidy};
-use crate::statistics::welch;
+use crate::statistics::{mean, welch};
 
 /// The least that a pod on the path receives, in bytes for each request of the load: a request has about 200 with its headers,
 /// and up to eight pods may share the requests.
@@ -197,10 +197,6 @@ fn memory(a: &[PodRecord], b: &[PodRecord], turns: &[(usize, Figures)], level: f
     };
     let (a, b) = (sums(a, 0), sums(b, 1));
     estimate("memory", "Mi", mean(&b) - mean(&a), welch(&a, &b, level), level)
-}
-
-fn mean(values: &[f64]) -> f64 {
-    values.iter().sum::<f64>() / values.len() as f64
 }
 
 #[cfg(test)]

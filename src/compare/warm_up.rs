@@ -6,7 +6,7 @@ use super::measure::{Bench, Kind, Measured};
 use super::metric::Metric;
 use super::record::WarmUp;
 use crate::load::{Ledger, LoadError, Order, Target};
-use crate::statistics::{quantile, trend_p};
+use crate::statistics::{mean, quantile, trend_p};
 
 /// Number of windows that must have no trend.
 const LOOK: usize = 8;
@@ -57,7 +57,7 @@ fn figure(ledger: &Ledger, (from, to): (u32, u32), arm: u8, metric: Metric) -> O
     times.sort_unstable_by(f64::total_cmp);
     let value = match metric.share() {
         Some(share) => quantile(&times, 0, share),
-        None => times.iter().sum::<f64>() / times.len() as f64,
+        None => mean(&times),
     };
     Some(value).filter(|value| value.is_finite())
 }

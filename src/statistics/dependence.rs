@@ -1,6 +1,6 @@
 //! How strongly neighbouring values are correlated, and what that costs.
 
-use super::normal_quantile;
+use super::{mean, normal_quantile};
 
 /// Correlation of each value with the next (Box and Jenkins, Time Series Analysis, 1970, section 2.1.4: deviations from the
 /// mean of the whole series). 0 for fewer than three values or a constant series.
@@ -8,7 +8,7 @@ pub fn autocorrelation(series: &[f64]) -> f64 {
     if series.len() < 3 {
         return 0.0;
     }
-    let mean = series.iter().sum::<f64>() / series.len() as f64;
+    let mean = mean(series);
     let square: f64 = series.iter().map(|value| (value - mean).powi(2)).sum();
     let product: f64 = series.windows(2).map(|pair| (pair[0] - mean) * (pair[1] - mean)).sum();
     if square > 0.0 { product / square } else { 0.0 }
@@ -45,7 +45,7 @@ pub(super) fn widening(series: &[f64]) -> f64 {
 pub fn batch_size(series: &[f64], least: usize) -> usize {
     let mut size = 1;
     loop {
-        let batches: Vec<f64> = series.chunks_exact(size).map(|batch| batch.iter().sum::<f64>() / batch.len() as f64).collect();
+        let batches: Vec<f64> = series.chunks_exact(size).map(mean).collect();
         let limit = normal_quantile(0.95) / (batches.len() as f64).sqrt();
         if autocorrelation(&batches) <= limit || batches.len() / 2 < least {
             return size;

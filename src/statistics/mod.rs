@@ -26,6 +26,11 @@ pub use signed_rank::SignedRank;
 pub use trend::trend_p;
 pub use welch::welch;
 
+/// The mean; not a number without values.
+pub fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len() as f64
+}
+
 /// A closed interval; an end that the data cannot bound is infinite.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Interval {

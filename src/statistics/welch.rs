@@ -2,8 +2,8 @@
 
 use statrs::distribution::{ContinuousCDF, StudentsT};
 
-use super::Interval;
 use super::dependence::{effective_size, likely_correlation};
+use super::{Interval, mean};
 
 /// Interval of mean(b) - mean(a) (Welch, Biometrika 34, 1947). Both series are finite and in order of time; if neighbouring
 /// values are correlated, a series counts as a shorter one. Infinite with fewer than two values in either.
@@ -21,7 +21,6 @@ pub(super) fn of_sizes((a, a_size): (&[f64], f64), (b, b_size): (&[f64], f64), l
     if a.len() < 2 || b.len() < 2 {
         return Interval { low: f64::NEG_INFINITY, high: f64::INFINITY };
     }
-    let mean = |series: &[f64]| series.iter().sum::<f64>() / series.len() as f64;
     let error = |series: &[f64], size: f64| {
         let mean = mean(series);
         series.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / (series.len() as f64 - 1.0) / size
