@@ -113,6 +113,11 @@ pub fn chain(error: &dyn std::error::Error) -> String {
     text
 }
 
+/// A [`chain`] in one line, for lists and tables.
+pub fn in_one_line(chain: &str) -> String {
+    chain.replace("\n  caused by", "; caused by")
+}
+
 /// What the API server said when it refused something; the client adds all the other fields of the answer.
 fn refusal<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a str> {
     let boxed = || error.downcast_ref::<Box<kube::Error>>().map(|error| &**error);

@@ -9,7 +9,7 @@ use super::kubelet::Kubelets;
 use super::measure::Kind;
 use super::resources::Turn;
 use super::run::{Experiment, Phase};
-use crate::error::chain;
+use crate::error::{chain, in_one_line};
 use crate::load::Order;
 
 /// Length of a turn: a kubelet samples a pod at least every 20 s, and two samples have to fall into a turn.
@@ -49,7 +49,7 @@ impl Experiment<'_> {
 
     /// Notes why there are no figures; nothing else depends on the kubelets.
     fn without_figures(&mut self, error: &CompareError) -> ControlFlow<()> {
-        self.found.turns = Some(Err(chain(error).replace("\n  caused by", "; caused by")));
+        self.found.turns = Some(Err(in_one_line(&chain(error))));
         ControlFlow::Continue(())
     }
 }

@@ -8,6 +8,7 @@ use super::model::Report;
 use super::number::{SPACE, signed};
 use super::terminal;
 use crate::compare::record::Comparison;
+use crate::error::in_one_line;
 use crate::scenario::record::{
     Amount, AssertionRecord, ControlRecord, Fact, Facts, FaultRecord, ObservationRecord, PartRecord, RunRecord, TrialRecord,
     Verdict,
@@ -88,7 +89,7 @@ fn write_claim(out: &mut String, of: &Comparison) -> fmt::Result {
 fn write_run(out: &mut String, run: &RunRecord) -> fmt::Result {
     writeln!(out, "# {}: {}\n", run.verdict.name(), run.title)?;
     for reason in &run.reasons {
-        writeln!(out, "- {}", reason.replace("\n  caused by", "; caused by"))?;
+        writeln!(out, "- {}", in_one_line(reason))?;
     }
     if !run.reasons.is_empty() {
         writeln!(out)?;
