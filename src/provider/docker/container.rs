@@ -88,8 +88,7 @@ impl DockerProvider {
             let options = CreateContainerOptionsBuilder::new().name(name).build();
             let mut reserved = self.reserved.lock().await;
             let pool = reserved.as_ref().map(|reserved| reserved.range);
-            let mut body = container_body(&self.cluster, name, role, image, port, pool);
-            body.labels.get_or_insert_default().insert(IMAGE_LABEL.to_owned(), self.nodes.image.clone());
+            let body = self.container_body(name, role, image, port, pool);
             self.engine.docker.create_container(Some(options), body).await.map_err(call(format!("create container `{name}`")))?;
             if role == Role::ControlPlane {
                 // other runs see it now
@@ -109,6 +108,53 @@ impl DockerProvider {
         if let Ok(node) = self.node(name).await {
             let script = format!("{THAW}thaw '*kubepods*'");
             let _done_or_not = node.exec(Command::shell(script).timeout(Duration::from_secs(5))).await;
+        }
+    }
+
+    /// The container of a node, exactly as kind makes it (`docker/provision.go`), with our labels added.
+    fn container_body(
+        &self,
+        name: &str,
+        role: Role,
+        image: &str,
+        api_port: Option<u16>,
+        pool: Option<AddressRange>,
+    ) -> ContainerCreateBody {
+        let mut labels = HashMap::from([
+            (CLUSTER_LABEL.to_owned(), self.cluster.clone()),
+            (ROLE_LABEL.to_owned(), role.to_string()),
+            (OWNER_LABEL.to_owned(), self.cluster.clone()),
+            (IMAGE_LABEL.to_owned(), self.nodes.image.clone()),
+        ]);
+        if let (Role::ControlPlane, Some(pool)) = (role, pool) {
+            labels.insert(POOL_LABEL.to_owned(), pool.to_string());
+        }
+        let api = "6443/tcp".to_owned();
+        let published = api_port.map(|port| PortBinding { host_ip: Some("127.0.0.1".into()), host_port: Some(port.to_string()) });
+        ContainerCreateBody {
+            hostname: Some(name.to_owned()),
+            image: Some(image.to_owned()),
+            tty: Some(true),
+            env: (role == Role::ControlPlane).then(|| vec!["KUBECONFIG=/etc/kubernetes/admin.conf".to_owned()]),
+            labels: Some(labels),
+            volumes: Some(vec!["/var".to_owned()]),
+            exposed_ports: api_port.map(|_| vec![api.clone()]),
+            host_config: Some(HostConfig {
+                privileged: Some(true),
+                security_opt: Some(vec!["seccomp=unconfined".to_owned(), "apparmor=unconfined".to_owned()]),
+                tmpfs: Some(HashMap::from([("/tmp".to_owned(), String::new()), ("/run".to_owned(), String::new())])),
+                binds: Some(vec!["/lib/modules:/lib/modules:ro".to_owned()]),
+                network_mode: Some(NETWORK.to_owned()),
+                restart_policy: Some(RestartPolicy {
+                    name: Some(RestartPolicyNameEnum::ON_FAILURE),
+                    maximum_retry_count: Some(1),
+                }),
+                init: Some(false),
+                cgroupns_mode: Some(HostConfigCgroupnsModeEnum::PRIVATE),
+                port_bindings: published.map(|binding| HashMap::from([(api, Some(vec![binding]))])),
+                ..Default::default()
+            }),
+            ..Default::default()
         }
     }
 
@@ -155,49 +201,6 @@ fn free_port() -> Result<u16, DockerError> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
         .and_then(|listener| Ok(listener.local_addr()?.port()))
         .map_err(|source| call("find a free port for the API server")(source.into()))
-}
-
-/// The container of a node, exactly as kind makes it (`docker/provision.go`), with our labels added.
-fn container_body(
-    cluster: &str,
-    name: &str,
-    role: Role,
-    image: &str,
-    api_port: Option<u16>,
-    pool: Option<AddressRange>,
-) -> ContainerCreateBody {
-    let mut labels = HashMap::from([
-        (CLUSTER_LABEL.to_owned(), cluster.to_owned()),
-        (ROLE_LABEL.to_owned(), role.to_string()),
-        (OWNER_LABEL.to_owned(), cluster.to_owned()),
-    ]);
-    if let (Role::ControlPlane, Some(pool)) = (role, pool) {
-        labels.insert(POOL_LABEL.to_owned(), pool.to_string());
-    }
-    let api = "6443/tcp".to_owned();
-    let published = api_port.map(|port| PortBinding { host_ip: Some("127.0.0.1".into()), host_port: Some(port.to_string()) });
-    ContainerCreateBody {
-        hostname: Some(name.to_owned()),
-        image: Some(image.to_owned()),
-        tty: Some(true),
-        env: (role == Role::ControlPlane).then(|| vec!["KUBECONFIG=/etc/kubernetes/admin.conf".to_owned()]),
-        labels: Some(labels),
-        volumes: Some(vec!["/var".to_owned()]),
-        exposed_ports: api_port.map(|_| vec![api.clone()]),
-        host_config: Some(HostConfig {
-            privileged: Some(true),
-            security_opt: Some(vec!["seccomp=unconfined".to_owned(), "apparmor=unconfined".to_owned()]),
-            tmpfs: Some(HashMap::from([("/tmp".to_owned(), String::new()), ("/run".to_owned(), String::new())])),
-            binds: Some(vec!["/lib/modules:/lib/modules:ro".to_owned()]),
-            network_mode: Some(NETWORK.to_owned()),
-            restart_policy: Some(RestartPolicy { name: Some(RestartPolicyNameEnum::ON_FAILURE), maximum_retry_count: Some(1) }),
-            init: Some(false),
-            cgroupns_mode: Some(HostConfigCgroupnsModeEnum::PRIVATE),
-            port_bindings: published.map(|binding| HashMap::from([(api, Some(vec![binding]))])),
-            ..Default::default()
-        }),
-        ..Default::default()
-    }
 }
 
 /// Picks what matters from the engine's list; `None` for containers that are not nodes.
