@@ -130,6 +130,11 @@ impl MembersError {
     }
 }
 
+/// The options that say that these hosts are gone for good, each after a blank.
+fn forget(hosts: &[String]) -> String {
+    hosts.iter().map(|host| format!(" --forget {host}")).collect()
+}
+
 impl Explain for MembersError {
     fn family(&self) -> Family {
         match self {
@@ -142,11 +147,11 @@ impl Explain for MembersError {
     fn hint(&self) -> Option<String> {
         match self {
             MembersError::Away { hosts, .. } => {
-                let forget = hosts.iter().map(|host| format!(" --forget {host}")).collect::<String>();
+                let forget = forget(hosts);
                 Some(format!("switch it on and run `hearth down` again, or say that it is gone for good: `hearth down{forget}`"))
             }
             MembersError::Moved { cluster, hosts, .. } => {
-                let forget = hosts.iter().map(|host| format!(" --forget {host}")).collect::<String>();
+                let forget = forget(hosts);
                 Some(format!(
                     "write the address that it has; another machine gets the name once the old one has left the profile and `hearth up` \
                      has released it (`hearth up{forget}` if it is gone for good); a control plane takes `hearth down --name {cluster}`"

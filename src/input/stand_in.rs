@@ -38,7 +38,7 @@ impl<'a> Filler<'a> {
                 for key in list(schema, "required").iter().filter_map(Value::as_str) {
                     if entries.iter().all(|entry| entry.key != key) {
                         self.paths.push(child(path, key));
-                        entries.push(Entry { key: key.to_owned(), span, value: self.made(&schema["properties"][key], span) });
+                        entries.push(self.entry(schema, key, span));
                     }
                 }
             }
@@ -65,6 +65,11 @@ impl<'a> Filler<'a> {
         shapes.min_by_key(|shape| self.walk.trial(node, shape, path).len())
     }
 
+    /// A required key of a mapping, with the simplest value.
+    fn entry(&self, schema: &'a Value, key: &str, span: Span) -> Entry {
+        Entry { key: key.to_owned(), span, value: self.made(&schema["properties"][key], span) }
+    }
+
     /// The simplest value that a schema accepts.
     fn made(&self, schema: &'a Value, span: Span) -> Node {
         let schema = self.walk.target(schema);
@@ -75,8 +80,7 @@ impl<'a> Filler<'a> {
         let value = match types(schema).first() {
             Some(&"object") => {
                 let keys = list(schema, "required").iter().filter_map(Value::as_str);
-                let entry = |key: &str| Entry { key: key.to_owned(), span, value: self.made(&schema["properties"][key], span) };
-                return Node { span, kind: Kind::Map(keys.map(entry).collect()) };
+                return Node { span, kind: Kind::Map(keys.map(|key| self.entry(schema, key, span)).collect()) };
             }
             Some(&"array") => {
                 let items = (0..bound("minItems")).map(|_| self.made(&schema["items"], span));
